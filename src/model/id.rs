@@ -1,0 +1,68 @@
+//! Names: which process, and which start of it.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// One start of a process, counted from 1; 0 means that it never ran.
+pub type Generation = u32;
+
+/// A process of the scenario, by its name. Cheap to clone.
+///
+/// Names hold `[A-Za-z0-9_-]`, 1 to 64 of them, so they are safe as file names, in events and on any terminal.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProcessId(Arc<str>);
+
+/// Why a text is no name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a name: use 1 to 64 of A-Z a-z 0-9 _ -")]
+pub struct InvalidName(pub String);
+
+impl ProcessId {
+    /// Checks `name` and makes it an id.
+    pub fn new(name: &str) -> Result<Self, InvalidName> {
+        if Self::is_valid(name) { Ok(Self(name.into())) } else { Err(InvalidName(name.chars().take(80).collect())) }
+    }
+
+    /// Whether `name` may name a process, a port or a variable.
+    pub fn is_valid(name: &str) -> bool {
+        (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+impl TryFrom<String> for ProcessId {
+    type Error = InvalidName;
+    fn try_from(name: String) -> Result<Self, InvalidName> {
+        Self::new(&name)
+    }
+}
+
+impl From<ProcessId> for String {
+    fn from(id: ProcessId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+impl std::borrow::Borrow<str> for ProcessId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}

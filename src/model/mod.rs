@@ -1,0 +1,42 @@
+//! The words every other room speaks: plain data, no I/O, no policy.
+//!
+//! A user's file becomes a [`RunSpec`] of [`ProcessSpec`]s. Keys, steps, library calls and signals become
+//! [`Command`]s. Whatever happens leaves as an [`Event`], numbered and stamped; [`Snapshot`] is the fold of
+//! all events so far, and the only thing a front reads to know how the run stands. A run ends in an
+//! [`Outcome`].
+//!
+//! ```text
+//!   Command ──▶ supervisor ──▶ Event ──fold──▶ Snapshot ──▶ dashboard, headless run, harness, replay
+//!                                └──▶ events.jsonl
+//! ```
+//!
+//! Everything here that reaches a file (events, manifest, reports) only ever grows: fields are added, never
+//! renamed, and an unknown event is read as [`EventKind::Unknown`].
+
+mod command;
+mod event;
+mod exit;
+mod fold;
+mod id;
+mod narrate;
+mod snapshot;
+mod spec;
+mod state;
+mod text;
+mod time;
+mod verdict;
+
+pub use command::{Actor, Command, Request};
+pub use event::{Event, EventKind, Leak, NoticeLevel, ProcessInfo, ProbeOutcome, ProbeRecord, RunInfo, Sample, StartCause, Then};
+pub use exit::{Exit, Signal, UnknownSignal};
+pub use id::{Generation, InvalidName, ProcessId};
+pub use narrate::{Narration, Tone, narrate};
+pub use snapshot::{ExitRecord, Phase, ProcessSnapshot, RECENT_PROBES, Snapshot, StopRecord};
+pub use spec::{
+    Condition, Containment, Dependency, HealthSpec, HttpProbe, Limits, ListenPort, LogSpec, OnUnhealthy, Probe, ProcessSpec, ReadySpec,
+    RestartMode, RestartPolicy, Role, RunSpec, StdinMode, StopSpec,
+};
+pub use state::{Failure, Health, ProcessState};
+pub use text::{Part, Text, UnresolvedPort};
+pub use time::{At, RunClock, human_duration};
+pub use verdict::{Outcome, Verdict, exit_code};
