@@ -27,7 +27,7 @@ mod time;
 mod verdict;
 
 pub use command::{Actor, Command, Request};
-pub use event::{Event, EventKind, Leak, NoticeLevel, ProcessInfo, ProbeOutcome, ProbeRecord, RunInfo, Sample, StartCause, Then};
+pub use event::{Event, EventKind, Leak, NoticeLevel, ProbeOutcome, ProbeRecord, ProcessInfo, RunInfo, Sample, StartCause, Then};
 pub use exit::{Exit, Signal, UnknownSignal};
 pub use id::{Generation, InvalidName, ProcessId};
 pub use narrate::{Narration, Tone, narrate};

@@ -182,10 +182,14 @@ impl Failure {
         match self {
             Self::Exited { exit } => exit.to_string(),
             Self::NotStarted { short, .. } => short.clone(),
-            Self::NeverReady { after_ms, .. } => format!("not ready in {}", super::human_duration(std::time::Duration::from_millis(*after_ms))),
+            Self::NeverReady { after_ms, .. } => {
+                format!("not ready in {}", super::human_duration(std::time::Duration::from_millis(*after_ms)))
+            }
             Self::ForeignListener { pid, .. } => format!("foreign listener (pid {pid})"),
             Self::Unhealthy { .. } => "unhealthy".into(),
-            Self::TimedOut { after_ms } => format!("timed out after {}", super::human_duration(std::time::Duration::from_millis(*after_ms))),
+            Self::TimedOut { after_ms } => {
+                format!("timed out after {}", super::human_duration(std::time::Duration::from_millis(*after_ms)))
+            }
             Self::LimitHit { what } => what.clone(),
             Self::CannotBeKilled { pids } => format!("cannot be killed ({} left)", pids.len()),
             Self::StoppedBy { by } => format!("stopped by {by}"),

@@ -103,7 +103,10 @@ mod tests {
     #[test]
     fn durations_are_short() {
         let show = |ms| human_duration(Duration::from_millis(ms));
-        assert_eq!([show(2), show(999), show(1000), show(3400), show(62_000), show(7_500_000)], ["2 ms", "999 ms", "1 s", "3.4 s", "1m02s", "2h05m"]);
+        assert_eq!(
+            [show(2), show(999), show(1000), show(3400), show(62_000), show(7_500_000)],
+            ["2 ms", "999 ms", "1 s", "3.4 s", "1m02s", "2h05m"]
+        );
     }
 
     #[test]

@@ -1,0 +1,115 @@
+//! The fold itself: how an event changes a snapshot. Live view, replay and time travel share it.
+
+use std::sync::Arc;
+
+use super::{
+    Event, EventKind, ExitRecord, Health, Phase, ProcessId, ProcessSnapshot, ProcessState, RECENT_PROBES, RunInfo, Snapshot, StartCause,
+    StopRecord,
+};
+
+impl Snapshot {
+    /// Folds `event` in. Events come in the order of their numbers; an older one is ignored.
+    pub fn fold(&mut self, event: &Event) {
+        if event.seq <= self.seq && self.run.is_some() {
+            return;
+        }
+        self.seq = event.seq;
+        self.at = event.at;
+        match &event.kind {
+            EventKind::RunStarted(info) => self.begin(info),
+            EventKind::Sampled { samples } => {
+                for sample in samples {
+                    self.with(&sample.process, |row| row.sample = Some(sample.clone()));
+                }
+            }
+            EventKind::Notice { level, text } => self.notice = Some((event.at, *level, text.clone())),
+            EventKind::Checks { met, of } => self.checks = (*met, *of),
+            EventKind::VerdictReached { outcome } => self.outcome = Some(outcome.clone()),
+            EventKind::StoppingRun { .. } => self.phase = Phase::Stopping,
+            EventKind::RunEnded { outcome, stopped, killed, took } => {
+                self.phase = Phase::Ended;
+                self.outcome = Some(outcome.clone());
+                self.take_down = Some((*stopped, *killed, *took));
+            }
+            EventKind::Marked { .. } | EventKind::Unknown => {}
+            about_a_process => {
+                if let Some(process) = about_a_process.process() {
+                    self.with(process, |row| row.fold(event));
+                }
+            }
+        }
+    }
+
+    /// The snapshot after all of `events`.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut snapshot = Self::default();
+        events.into_iter().for_each(|event| snapshot.fold(event));
+        snapshot
+    }
+
+    fn begin(&mut self, info: &RunInfo) {
+        self.rows = info.processes.iter().map(|p| Arc::new(ProcessSnapshot::new(Arc::new(p.clone())))).collect();
+        self.run = Some(Arc::new(info.clone()));
+    }
+
+    fn with(&mut self, process: &ProcessId, change: impl FnOnce(&mut ProcessSnapshot)) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.id() == process) {
+            change(Arc::make_mut(row));
+        }
+    }
+}
+
+impl ProcessSnapshot {
+    fn fold(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Spawned { generation, pid, cause, .. } => {
+                self.generation = *generation;
+                self.pid = Some(*pid);
+                self.started = Some(event.at);
+                self.ended = None;
+                self.ready_after = None;
+                self.progress = None;
+                self.failure = None;
+                self.leaks.clear();
+                self.captured_port = None;
+                if self.info.has_health {
+                    self.health = Health::Unknown;
+                }
+                if matches!(cause, StartCause::Policy { .. }) {
+                    self.restarts += 1;
+                }
+            }
+            EventKind::Ready { after, waited_for, port, .. } => {
+                self.ready_after = Some(*after);
+                self.waited_for.clone_from(waited_for);
+                self.captured_port = *port;
+            }
+            EventKind::Progress { text, .. } => self.progress = Some(text.clone()),
+            EventKind::Probed { probes, .. } => {
+                self.probes.extend(probes.iter().cloned());
+                let surplus = self.probes.len().saturating_sub(RECENT_PROBES);
+                self.probes.drain(..surplus);
+            }
+            EventKind::HealthChanged { health, .. } => self.health = *health,
+            EventKind::Alerted { count, .. } => self.alerts += count,
+            EventKind::Exited { generation, exit, asked, tail, .. } => {
+                self.pid = None;
+                self.ended = Some(event.at);
+                self.sample = None;
+                self.exits.push(ExitRecord { generation: *generation, exit: *exit, at: event.at, asked: *asked, tail: tail.clone() });
+            }
+            EventKind::Failed { reason, .. } | EventKind::GaveUp { reason, .. } => self.failure = Some(reason.clone()),
+            EventKind::TreeStopped { signal, escalated_to_kill, took, .. } => {
+                self.stop = Some(StopRecord { signal: *signal, escalated_to_kill: *escalated_to_kill, took: *took });
+            }
+            EventKind::Leaked { leaks, .. } => self.leaks.extend(leaks.iter().cloned()),
+            EventKind::StateChanged { state, .. } => {
+                if matches!(state, ProcessState::Stopped { .. } | ProcessState::Pending { .. }) && self.info.has_health {
+                    self.health = Health::Unknown;
+                }
+                self.state = state.clone();
+            }
+            _ => {}
+        }
+    }
+}

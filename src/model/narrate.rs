@@ -1,0 +1,231 @@
+//! Events in words: the lifecycle lines in the log, the events pane and `run`'s `NAME * text` lines.
+
+use std::time::Duration;
+
+use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, StartCause, Then, human_duration};
+
+/// What an event is to the eye: decides its glyph and colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// Something began.
+    Start,
+    /// Something is as it should be.
+    Good,
+    /// Something ended as it should.
+    Done,
+    /// Something is worse than it should be.
+    Warn,
+    /// It was tried again.
+    Again,
+    /// Something failed.
+    Bad,
+    /// Nobody will try again.
+    Final,
+    /// Something was put to rest on request.
+    Rest,
+    /// Somebody left a mark.
+    Mark,
+}
+
+impl Tone {
+    /// Its glyph, one cell wide.
+    pub fn glyph(self) -> char {
+        match self {
+            Self::Start => '▶',
+            Self::Good => '●',
+            Self::Done => '✓',
+            Self::Warn => '▲',
+            Self::Again => '↻',
+            Self::Bad => '✗',
+            Self::Final => '■',
+            Self::Rest => '○',
+            Self::Mark => '◆',
+        }
+    }
+}
+
+/// An event in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Narration {
+    /// Glyph and colour.
+    pub tone: Tone,
+    /// Whom it is about; none: the run.
+    pub process: Option<ProcessId>,
+    /// What happened: `exited 101 (panic)`.
+    pub what: String,
+    /// More about it, as the log's lifecycle line shows it; none: the event has no place in the log.
+    pub in_log: Option<Vec<String>>,
+    /// More about it, as the events pane shows it.
+    pub in_events: Vec<String>,
+}
+
+impl Narration {
+    fn new(tone: Tone, process: Option<&ProcessId>, what: impl Into<String>) -> Self {
+        Self { tone, process: process.cloned(), what: what.into(), in_log: None, in_events: Vec::new() }
+    }
+
+    /// The same details in the log and in the events pane.
+    fn with(mut self, details: Vec<String>) -> Self {
+        self.in_log = Some(details.clone());
+        self.in_events = details;
+        self
+    }
+
+    fn log(mut self, details: Vec<String>) -> Self {
+        self.in_log = Some(details);
+        self
+    }
+
+    fn events(mut self, details: Vec<String>) -> Self {
+        self.in_events = details;
+        self
+    }
+
+    /// The log's wording without glyph and process: `exited 101 (panic)   generation 1, up 853 ms`.
+    pub fn log_text(&self) -> Option<String> {
+        let details = self.in_log.as_ref()?;
+        Some(std::iter::once(&self.what).chain(details).map(String::as_str).collect::<Vec<_>>().join("   "))
+    }
+
+    /// The events pane's wording without glyph and process.
+    pub fn event_text(&self) -> String {
+        std::iter::once(&self.what).chain(&self.in_events).map(String::as_str).collect::<Vec<_>>().join("   ")
+    }
+}
+
+/// Tells `event` in words; none for events that are only data (samples, probes, states).
+pub fn narrate(event: &Event) -> Option<Narration> {
+    let about = event.kind.process();
+    let tell = |tone, what: &str| Narration::new(tone, about, what);
+    Some(match &event.kind {
+        EventKind::Spawned { generation, pid, cause, awaits_ready, .. } => spawned(about, *generation, *pid, cause, *awaits_ready),
+        EventKind::Ready { generation, pid, after, evidence, waited_for, .. } => {
+            let ready = format!("ready after {}", human_duration(*after));
+            let why = if waited_for.is_empty() { evidence.clone() } else { format!("waited for {}", waited_for.join(", ")) };
+            if *generation > 1 {
+                let log = vec![format!("generation {generation}, pid {pid}"), ready.clone()];
+                let mut told = tell(Tone::Good, &ready).events(vec![evidence.clone()]).log(log);
+                told.tone = Tone::Good;
+                told
+            } else {
+                tell(Tone::Good, &ready).with(vec![why])
+            }
+        }
+        EventKind::HealthChanged { health, detail, .. } => {
+            let tone = match health {
+                Health::Healthy => Tone::Good,
+                Health::None | Health::Unknown => return None,
+                Health::Degraded | Health::Unhealthy => Tone::Warn,
+            };
+            tell(tone, health.word()).with(vec![detail.clone()])
+        }
+        EventKind::Signalled { signal, by, stop, .. } => {
+            let what = if *stop { format!("{} by {by}", signal.short()) } else { format!("{signal} sent by {by}") };
+            tell(if *stop { Tone::Rest } else { Tone::Warn }, &if *stop { format!("stopping   {what}") } else { what }).with(Vec::new())
+        }
+        EventKind::Exited { .. } => exited(event)?,
+        EventKind::Failed { reason, fatal, .. } => {
+            let verdict = if *fatal { vec!["the run cannot pass any more".to_owned()] } else { Vec::new() };
+            tell(Tone::Bad, &format!("failed   {reason}")).with(verdict)
+        }
+        EventKind::GaveUp { reason, times, same_cause, .. } => {
+            let cause = if *same_cause { vec!["same cause each time".to_owned()] } else { Vec::new() };
+            tell(Tone::Final, &format!("gave up   {} ×{times}", reason.short())).with(cause)
+        }
+        EventKind::TreeStopped { escalated_to_kill: true, took, .. } => {
+            tell(Tone::Warn, &format!("needed SIGKILL after {}", human_duration(*took))).with(Vec::new())
+        }
+        EventKind::Leaked { leaks, .. } => {
+            let list = leaks.iter().map(|leak| match (leak.pid, leak.port) {
+                (Some(pid), _) => format!("pid {pid} {}", leak.command),
+                (None, Some(port)) => format!("port {port} still bound {}", leak.command),
+                (None, None) => leak.command.clone(),
+            });
+            tell(Tone::Bad, "leaked").with(list.collect())
+        }
+        EventKind::Marked { text, .. } => tell(Tone::Mark, text).with(Vec::new()),
+        EventKind::Notice { level, text } => {
+            tell(if *level == NoticeLevel::Info { Tone::Start } else { Tone::Warn }, text).with(Vec::new())
+        }
+        EventKind::StoppingRun { by, now } => {
+            tell(Tone::Rest, &format!("the run is being {} by {by}", if *now { "killed" } else { "stopped" })).events(Vec::new())
+        }
+        EventKind::VerdictReached { outcome } => {
+            tell(if outcome.exit_code == 0 { Tone::Done } else { Tone::Bad }, outcome.verdict.badge()).events(vec![outcome.reason.clone()])
+        }
+        EventKind::StateChanged { state: super::ProcessState::Skipped { because }, .. } => {
+            tell(Tone::Rest, "skipped").with(vec![because.clone()])
+        }
+        EventKind::RunStarted(_)
+        | EventKind::Progress { .. }
+        | EventKind::Probed { .. }
+        | EventKind::Alerted { .. }
+        | EventKind::TreeStopped { .. }
+        | EventKind::StateChanged { .. }
+        | EventKind::Sampled { .. }
+        | EventKind::Checks { .. }
+        | EventKind::RunEnded { .. }
+        | EventKind::Unknown => return None,
+    })
+}
+
+fn spawned(about: Option<&ProcessId>, generation: u32, pid: u32, cause: &StartCause, awaits_ready: bool) -> Narration {
+    let place = format!("generation {generation}, pid {pid}");
+    match cause {
+        StartCause::Policy { attempt, of, after_ms } => {
+            let count = of.map_or_else(|| format!("restarted ({attempt})"), |of| format!("restarted ({attempt} of {of})"));
+            let after = format!("after {}", human_duration(Duration::from_millis(*after_ms)));
+            Narration::new(Tone::Again, about, count).events(vec![after, format!("generation {generation}")]).log(vec![place])
+        }
+        StartCause::Asked { by } => Narration::new(Tone::Again, about, format!("started by {by}")).with(vec![place]),
+        StartCause::Rerun => Narration::new(Tone::Again, about, "started again").with(vec![place]),
+        StartCause::Run => {
+            let told = Narration::new(Tone::Start, about, "started").events(vec![format!("pid {pid}")]);
+            // What becomes ready is told once, when it is.
+            if awaits_ready { told } else { told.log(vec![format!("pid {pid}")]) }
+        }
+    }
+}
+
+fn exited(event: &Event) -> Option<Narration> {
+    let EventKind::Exited { process, generation, exit, asked, up, then, same_cause, progress, .. } = &event.kind else { return None };
+    let ended = match exit {
+        Exit::Code(101) => "exited 101 (panic)".to_owned(),
+        Exit::Code(code) => format!("exited {code}"),
+        Exit::Signal(signal) => format!("killed by {signal}"),
+    };
+    let lived = human_duration(*up);
+    let about = Some(process);
+    let mut log = vec![format!("generation {generation}, up {lived}")];
+    let mut events =
+        vec![if *asked { "asked".to_owned() } else { "by itself".to_owned() }, format!("generation {generation}"), format!("up {lived}")];
+    if *same_cause {
+        log.push("same cause".into());
+        events.push("same cause".into());
+    }
+    Some(match then {
+        Then::Completed => {
+            let events = std::iter::once(exit.to_string()).chain(progress.clone()).collect();
+            Narration::new(Tone::Done, about, "completed").log(vec![exit.to_string(), format!("after {lived}")]).events(events)
+        }
+        Then::Failed { fails_run } => {
+            let short = Failure::Exited { exit: *exit }.short();
+            let (told, seen) = if *fails_run {
+                ("TEST FAILED, the run cannot pass any more".to_owned(), "test: the verdict is failed".to_owned())
+            } else {
+                (format!("generation {generation}, up {lived}"), format!("up {lived}"))
+            };
+            Narration::new(Tone::Bad, about, "failed").log(vec![short.clone(), told]).events(vec![short, seen])
+        }
+        Then::Stopped => Narration::new(Tone::Rest, about, "stopped").with(vec![exit.to_string(), format!("up {lived}")]),
+        Then::RestartAsked => {
+            Narration::new(Tone::Rest, about, "stopped for a restart").with(vec![exit.to_string(), format!("up {lived}")])
+        }
+        Then::Restart { delay_ms } => {
+            log.push(format!("back-off {}", human_duration(Duration::from_millis(*delay_ms))));
+            events.push(format!("next try in {}", human_duration(Duration::from_millis(*delay_ms))));
+            Narration::new(Tone::Bad, about, ended).log(log).events(events)
+        }
+        Then::GaveUp => Narration::new(Tone::Bad, about, ended).log(log).events(events),
+    })
+}
