@@ -1,0 +1,9 @@
+//! The dashboard.
+pub(crate) mod action;
+pub(crate) mod asset;
+pub(crate) mod glyph;
+pub(crate) mod key;
+pub(crate) mod keymap;
+pub(crate) mod layout;
+pub(crate) mod text;
+pub(crate) mod theme;
