@@ -1,2 +1,3 @@
 //! e2e-tui
 pub mod model;
+pub mod process;
