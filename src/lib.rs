@@ -1,3 +1,4 @@
 //! e2e-tui
 pub mod model;
+pub mod process;
 pub mod supervisor;
