@@ -1,4 +1,6 @@
 //! e2e-tui
 pub mod model;
+pub mod process;
+pub mod supervisor;
 #[cfg(feature = "tui")]
 pub mod tui;

@@ -1,0 +1,2 @@
+//! The supervisor: decides and carries out.
+pub(crate) mod machine;
