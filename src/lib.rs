@@ -1,2 +1,3 @@
 //! e2e-tui
+pub mod logs;
 pub mod model;
