@@ -199,7 +199,7 @@ impl Theme {
             ProcessState::Unhealthy { .. } | ProcessState::Backoff { .. } => Role::Warn,
             ProcessState::Failed { .. } => Role::Bad,
             ProcessState::GaveUp { .. } => Role::Final,
-            _ => Role::Rest,
+            ProcessState::Pending { .. } | ProcessState::Stopped { .. } | ProcessState::Skipped { .. } => Role::Rest,
         })
     }
 
