@@ -1,4 +1,5 @@
 //! e2e-tui
+pub mod logs;
 pub mod model;
 pub mod process;
 pub mod supervisor;

@@ -1,0 +1,39 @@
+//! Everything that children say: kept as it was said, shown at once, at almost no cost.
+//!
+//! ```text
+//!   pipes ──▶ capture ──mask──▶ append ──▶ upstream.out      the bytes, one file a stream
+//!             (one OS thread)              upstream.out.idx  where, when, in which order
+//!               │                             │
+//!               ▼                             ▼
+//!            CaptureEvent                  LogView ── window of lines ──▶ present ──▶ a front
+//!            (readiness, alerts, drained)  filter  ── rows that match
+//! ```
+//!
+//! - [`LogStore`] keeps bytes on disk and a small index in memory; a disk that refuses is replaced by a ring in memory.
+//!   Chunks of output and lifecycle lines share one sequence of numbers, which is the order of everything.
+//! - [`LogView`] turns any selection of processes into rows; its cost is that of the window and of what is new.
+//! - [`present`] makes a line safe and structured for a terminal, [`plain`] for everything else that shows text.
+//!
+//! The folder of a recording's logs is a public format: see [`record`](self) for the index.
+
+mod append;
+mod fields;
+mod line;
+mod open;
+mod order;
+mod present;
+mod record;
+mod ring;
+mod segment;
+mod store;
+#[cfg(test)]
+mod store_tests;
+mod structure;
+mod text;
+mod view;
+
+pub use line::{LogLine, MAX_LINE, Source};
+pub use present::{Color, Level, Presented, Span, TextStyle, present};
+pub use store::{LogStore, Stream};
+pub use text::{plain, verbatim};
+pub use view::{LogView, Selection};
