@@ -1,5 +1,8 @@
 //! e2e-tui
+pub mod explain;
 pub mod logs;
 pub mod model;
 pub mod process;
+pub mod record;
+pub mod redact;
 pub mod supervisor;
