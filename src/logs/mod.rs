@@ -33,7 +33,7 @@ mod text;
 mod view;
 
 pub use line::{LogLine, MAX_LINE, Source};
-pub use present::{Color, Level, Presented, Span, TextStyle, present};
+pub use present::{Color, Level, Presented, Span, TextStyle, present, styled};
 pub use store::{LogStore, Stream};
 pub use text::{plain, verbatim};
 pub use view::{LogView, Selection};
