@@ -1,6 +1,8 @@
 //! e2e-tui
 pub mod explain;
+pub mod headless;
 pub mod logs;
+pub mod mcp;
 pub mod model;
 pub mod process;
 pub mod record;
