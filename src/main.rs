@@ -1,27 +1,10 @@
-//! The binary.
+//! The binary: the guardian branches off in the first line, everything else is the command line's.
+
+mod cli;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-
-#[path = "cli/part.rs"]
-mod part;
-
-#[derive(Parser)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Be one of the MCP parts.
-    #[command(subcommand, hide = true)]
-    Part(part::PartCommand),
-}
-
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Part(part) => ExitCode::from(part.run()),
-    }
+    e2e_tui::process::guardian_main();
+    cli::main()
 }
