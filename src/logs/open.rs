@@ -31,16 +31,9 @@ impl LogStore {
         let mut states = Vec::with_capacity(processes.len() * 2);
         for process in processes {
             for stream in Stream::ALL {
-                match open_files(&segment_path(dir, process, stream))? {
-                    Some(files) => {
-                        states.push(StreamState::of(&files)?);
-                        segments.push(Segment::existing(files));
-                    }
-                    None => {
-                        states.push(StreamState::default());
-                        segments.push(Segment::new(None));
-                    }
-                }
+                let files = open_files(&segment_path(dir, process, stream))?;
+                states.push(files.as_ref().map_or_else(|| Ok(StreamState::default()), StreamState::of)?);
+                segments.push(files.map_or_else(|| Segment::new(None), Segment::existing));
             }
         }
         let store = Self::new(processes, None, segments);
