@@ -5,7 +5,9 @@
 
 mod error;
 mod lookup;
+mod procfs;
 mod spawner;
+mod tree;
 
 use std::time::Duration;
 
