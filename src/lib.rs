@@ -1,6 +1,7 @@
 //! e2e-tui
 pub mod explain;
 pub mod headless;
+pub mod health;
 pub mod logs;
 pub mod mcp;
 pub mod model;

@@ -68,8 +68,8 @@ fn failure_of(event: &Event) -> Option<String> {
 /// Of what this generation said before `seq`: a panic's line, else its last error, else its last words.
 fn telling_line(logs: &LogStore, process: &ProcessId, generation: Generation, seq: u64) -> Option<FailureLine> {
     let mut view = LogView::new(Selection::Some(vec![process.clone()]));
-    view.refresh(logs).ok()?;
-    let end = view.row_at_seq(seq).min(view.len());
+    view.refresh(logs);
+    let end = view.row_at_seq(logs, seq).ok()?.min(view.len());
     let from = end.saturating_sub(LOOK_BACK);
     let lines = view.window(logs, from, usize::try_from(end - from).ok()?).ok()?;
     let own = lines.into_iter().rev().filter(|line| line.generation == generation && !matches!(line.source, Source::Lifecycle(_)));

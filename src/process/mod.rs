@@ -6,6 +6,7 @@
 mod error;
 mod lookup;
 mod procfs;
+pub mod sockets;
 mod spawner;
 mod tree;
 

@@ -61,7 +61,6 @@ pub enum StartError {
 }
 
 /// A run under way, with its recording.
-#[derive(Debug)]
 pub struct LiveRun {
     handle: RunHandle,
     dir: Option<RunDir>,
