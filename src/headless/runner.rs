@@ -5,17 +5,15 @@ use std::{
     path::PathBuf,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::{
     printer::{Colour, Printer},
     report::{Report, at_verdict},
 };
 use crate::{
     explain::{Closing, closing_block, first_failure},
-    model::{Actor, Command, Outcome, Signal},
+    model::{Actor, Command, Outcome},
     record::{LiveRun, write_private},
-    supervisor::RunHandle,
+    supervisor::{RunHandle, obey_signals},
 };
 
 /// What `run` is told besides the scenario.
@@ -63,30 +61,4 @@ fn print(handle: &RunHandle, colour: Colour) -> io::Result<Printer> {
     let out = io::BufWriter::with_capacity(64 << 10, io::stdout());
     let closed = handle.clone();
     Printer::start(handle.logs(), handle.journal(), out, colour, move || drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor)))
-}
-
-/// The first signal stops the run in order, a second kills at once, a third leaves without waiting.
-async fn obey_signals(handle: RunHandle) {
-    let kinds = [(SignalKind::interrupt(), Signal::INT), (SignalKind::terminate(), Signal::TERM), (SignalKind::hangup(), Signal::HUP), (SignalKind::quit(), Signal::QUIT)];
-    let (sender, mut caught) = tokio::sync::mpsc::unbounded_channel();
-    for (kind, name) in kinds {
-        let Ok(mut stream) = signal(kind) else { continue };
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() {
-                if sender.send(name).is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    let mut count = 0;
-    while let Some(name) = caught.recv().await {
-        count += 1;
-        if count > 2 {
-            // The guardian kills everything as soon as this process is gone.
-            std::process::exit(128 + name.0);
-        }
-        drop(handle.send(Command::Shutdown { now: count == 2 }, Actor::Signal(name)));
-    }
 }

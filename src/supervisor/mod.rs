@@ -24,9 +24,11 @@ mod launch;
 pub(crate) mod machine;
 mod probes;
 mod runtime;
+mod signals;
 
 pub use handle::{RunHandle, Ticket};
 pub use journal::Journal;
 pub use runtime::{RunParts, start};
+pub use signals::obey_signals;
 
 pub(crate) use machine::Machine;
