@@ -66,7 +66,7 @@ fn failure_of(event: &Event) -> Option<String> {
 }
 
 /// Of what this generation said before `seq`: a panic's line, else its last error, else its last words.
-fn telling_line(logs: &LogStore, process: &ProcessId, generation: Generation, seq: u64) -> Option<FailureLine> {
+pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Generation, seq: u64) -> Option<FailureLine> {
     let mut view = LogView::new(Selection::Some(vec![process.clone()]));
     view.refresh(logs);
     let end = view.row_at_seq(logs, seq).ok()?.min(view.len());

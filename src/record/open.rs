@@ -80,13 +80,8 @@ impl Recording {
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
         let logs = LogStore::open(&dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
-        for event in &events {
-            if let Some(narration) = narrate(event)
-                && narration.in_log.is_some()
-            {
-                logs.place_note(event.seq, event.at, narration);
-            }
-        }
+        let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
+        logs.place_notes(notes).map_err(unreadable("logs"))?;
         let snapshot = Arc::new(Snapshot::of(&events));
         Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot })
     }
