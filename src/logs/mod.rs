@@ -19,7 +19,7 @@
 
 mod alert;
 mod append;
-pub mod capture;
+mod capture;
 #[cfg(test)]
 mod capture_tests;
 mod fields;
@@ -43,7 +43,7 @@ mod text;
 mod view;
 
 pub use alert::costly_alerts;
-pub use capture::{Capture, CaptureEvent, CaptureStream, Watch};
+pub use capture::{Capture, CaptureEvent, CaptureStream, Watch, pipe};
 pub use line::{LogLine, MAX_LINE, Source};
 pub use pattern::InvalidPattern;
 pub use present::{Color, Level, Presented, Span, TextStyle, present, styled};

@@ -46,7 +46,7 @@ impl Level {
     }
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Output {
     Stdout,
     Stderr,
@@ -54,7 +54,7 @@ enum Output {
 }
 
 /// Where a part's log lines go. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct PartLog {
     output: Output,
     target: Option<&'static str>,

@@ -22,12 +22,23 @@ pub mod protocol;
 pub mod proxy;
 pub mod upstream;
 
+mod child;
+mod duration;
+mod event_body;
+mod lines;
 mod log;
 mod part;
+mod pipe_peer;
+mod random;
 mod server;
 mod stop;
+mod streams;
+mod token;
 
+pub use child::ChildError;
+pub use duration::{InvalidDuration, parse_duration};
 pub use log::{Level, PartLog};
 pub use part::{Part, run};
 pub use server::ServeError;
 pub use stop::{Stop, StopHandle, stop_pair};
+pub use token::Token;

@@ -29,7 +29,7 @@ impl Runtime {
             Effect::StopCommand { process, generation } => return self.run_stop_command(&process, generation),
             Effect::Drain { process, generation, linger } => {
                 self.inputs.remove(&process);
-                self.parts.capture.drain(process, generation, linger);
+                self.parts.capture.drain(&process, generation, linger);
             }
             Effect::WatchReadiness { process, generation } => self.watch_readiness(&process, generation),
             Effect::WatchHealth { process, generation } => self.watch_health(&process, generation),

@@ -274,10 +274,9 @@ impl Runtime {
                 self.emit(EventKind::Alerted { process, generation, count, line, stream: stream.word().to_owned(), text });
             }
             CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
-            other => {
-                if let Some(text) = other.trouble() {
-                    self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
-                }
+            CaptureEvent::DiskTrouble { error } => {
+                let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
             }
         }
     }

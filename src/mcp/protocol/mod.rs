@@ -7,10 +7,13 @@
 mod jsonrpc;
 mod revision;
 mod session_id;
+mod sse;
 
 pub use jsonrpc::{Id, Message, ParseError, RpcError, code};
 pub use revision::{Revision, UnknownRevision};
+pub(crate) use session_id::is_uuid;
 pub use session_id::new_session_id;
+pub use sse::{EventTooLarge, SseEvent, SseParser};
 
 /// The header that carries the session's id. HTTP header names match in any case.
 pub const SESSION_HEADER: &str = "mcp-session-id";

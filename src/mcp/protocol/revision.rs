@@ -43,6 +43,11 @@ impl Revision {
         self == Self::V2025_03_26
     }
 
+    /// Whether a stream opens with an event that has an id and no data, from which it could be resumed.
+    pub fn has_priming_events(self) -> bool {
+        self >= Self::V2025_11_25
+    }
+
     /// Whether requests after the handshake name the revision in a header.
     pub fn has_version_header(self) -> bool {
         self >= Self::V2025_06_18
