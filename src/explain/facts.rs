@@ -5,7 +5,11 @@
 //! signal from outside. What is left out is repetition (counted) and what another fact already says (a process's own
 //! alerts right before its end stand as that end's quotation).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -81,7 +85,7 @@ fn is_failure(event: &Event) -> bool {
 struct Gathering {
     facts: Vec<Fact>,
     /// Which of them is an alert: those may be absorbed.
-    alerts: HashMap<usize, ()>,
+    alerts: HashSet<usize>,
     /// Repetitions, by who says what.
     seen: HashMap<(ProcessId, String), usize>,
 }
@@ -157,7 +161,7 @@ impl Gathering {
         }
         self.seen.insert(key, self.facts.len());
         if alert {
-            self.alerts.insert(self.facts.len(), ());
+            self.alerts.insert(self.facts.len());
         }
         self.push(event, process, generation, what.to_owned(), Some(quote.to_owned()));
     }
@@ -165,7 +169,7 @@ impl Gathering {
     /// What a process cried out right before its own end is told by that end.
     fn absorb(&mut self, process: &ProcessId, generation: Generation, end: At) {
         for (i, fact) in self.facts.iter_mut().enumerate() {
-            let own = fact.process == *process && fact.generation == generation && self.alerts.contains_key(&i);
+            let own = fact.process == *process && fact.generation == generation && self.alerts.contains(&i);
             if own && end.since(fact.at) <= LAST_WORDS {
                 fact.count = 0;
             }
@@ -179,7 +183,7 @@ impl Gathering {
             .into_iter()
             .enumerate()
             // The failing process's own complaints are what its failure says.
-            .filter(|(i, fact)| fact.count > 0 && (*i == last || !(fact.process == *failing && self.alerts.contains_key(i))))
+            .filter(|(i, fact)| fact.count > 0 && (*i == last || !(fact.process == *failing && self.alerts.contains(i))))
             .map(|(_, fact)| fact)
             .collect();
         facts.sort_by_key(|fact| fact.at);

@@ -79,7 +79,7 @@ impl Recording {
         }
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
-        let logs = LogStore::open(&dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
+        let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
         let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
         logs.place_notes(notes).map_err(unreadable("logs"))?;
         let snapshot = Arc::new(Snapshot::of(&events));
