@@ -3,6 +3,8 @@
 mod args;
 mod check;
 mod dashboard;
+mod explain;
+mod export;
 mod logs;
 mod part;
 mod run;
@@ -24,6 +26,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Run(args)) => run::main(args),
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Logs(args)) => logs::main(&args),
+        Some(Command::Explain(args)) => explain::main(&args),
+        Some(Command::Export(args)) => export::main(&args),
         Some(Command::Part(part)) => return ExitCode::from(part.run()),
     };
     match result {
