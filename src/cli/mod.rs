@@ -6,6 +6,7 @@ mod dashboard;
 mod explain;
 mod export;
 mod logs;
+mod panic;
 mod part;
 mod run;
 mod scenario;
@@ -20,6 +21,7 @@ use args::Command;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    panic::install();
     let cli = Cli::parse();
     let result = match cli.command {
         None => dashboard::main(&cli.target()),

@@ -40,6 +40,9 @@ pub(super) fn main(args: RunArgs) -> anyhow::Result<u8> {
             Ok(live) => live,
             Err(error) => bail!(error),
         };
+        if let Some(dir) = live.dir() {
+            super::panic::remember_recording(dir.path.clone());
+        }
         let options = HeadlessOptions { colour, quiet: args.quiet, report_json };
         let outcome = headless::run(live, options, &mut io::stderr()).await;
         // Held to the end: two runs never share a port.
