@@ -86,15 +86,12 @@ fn pairs(text: &str) -> Option<Vec<(&str, String)>> {
         if !is_key(key) {
             return None;
         }
-        let (value, after) = match after.strip_prefix('"') {
-            Some(inside) => {
-                let end = closing_quote(inside)?;
-                (unescape(&inside[..end]), &inside[end + 1..])
-            }
-            None => {
-                let end = after.find(' ').unwrap_or(after.len());
-                (after[..end].to_owned(), &after[end..])
-            }
+        let (value, after) = if let Some(inside) = after.strip_prefix('"') {
+            let end = closing_quote(inside)?;
+            (unescape(&inside[..end]), &inside[end + 1..])
+        } else {
+            let end = after.find(' ').unwrap_or(after.len());
+            (after[..end].to_owned(), &after[end..])
         };
         pairs.push((key, value));
         rest = after.trim_start();

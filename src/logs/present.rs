@@ -107,6 +107,11 @@ const TAB: usize = 8;
 /// Combining characters kept on one base character.
 const MAX_COMBINING: usize = 8;
 
+/// A line with its allowed colours and nothing taken out: what plain printing shows.
+pub fn styled(bytes: &[u8]) -> Vec<Span> {
+    Styled::of(bytes).spans(&[])
+}
+
 /// Makes a line ready to be shown: of a progress line its last state, of escape sequences the colours, and its own time
 /// stamp and level taken out of the text.
 pub fn present(bytes: &[u8]) -> Presented {

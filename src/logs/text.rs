@@ -54,7 +54,9 @@ fn valid<'a>(text: &'a str, each: &mut dyn FnMut(Token<'a>)) {
             '\r' => each(Token::Return),
             '\x1b' => match escape(rest) {
                 Some((style, len)) => {
-                    style.into_iter().for_each(|style| each(Token::Style(style)));
+                    if let Some(style) = style {
+                        each(Token::Style(style));
+                    }
                     rest = &rest[len..];
                 }
                 None => each(Token::Glyph(picture(c))),

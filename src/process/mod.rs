@@ -5,7 +5,10 @@
 
 mod error;
 mod lookup;
+mod procfs;
+pub mod sockets;
 mod spawner;
+mod tree;
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@
 //! [`LiveRun`] is what all fronts start: it creates the folder, the log store, the capture thread, the spawner and the
 //! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back.
 
+pub mod archive;
 mod live;
 mod manifest;
 mod open;
@@ -20,4 +21,4 @@ mod recorder;
 pub use live::{Keep, LiveRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest};
 pub use open::{OpenError, Recording, find};
-pub use place::{PlaceError, default_dir, RunDir};
+pub use place::{PlaceError, RunDir, default_dir, write_private};

@@ -69,7 +69,7 @@ impl RunDir {
 }
 
 /// Writes `content` beside `path` and renames it there, so that a reader never meets half of it.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".part");

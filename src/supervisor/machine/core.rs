@@ -80,14 +80,14 @@ impl Machine {
             Input::Members { process, generation, leaks } => self.on(&process, generation, |m, i| m.members(i, leaks)),
             Input::Stuck { process, generation, pids } => self.on(&process, generation, |m, i| m.stuck(i, pids)),
             Input::Ready { process, generation, report } => self.on(&process, generation, |m, i| m.ready_report(i, report)),
-            Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, record)),
+            Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, &record)),
             Input::Progress { process, generation, text } => self.on(&process, generation, |m, i| {
                 m.procs[i].progress = Some(text.clone());
                 let process = m.procs[i].id().clone();
                 m.emit(EventKind::Progress { process, text });
             }),
             Input::Timer(token) => self.timer(token),
-            Input::SpawnerLost { why } => self.spawner_lost(why),
+            Input::SpawnerLost { why } => self.spawner_lost(&why),
             Input::FinalCensus { leaks } => self.final_census(leaks),
         }
     }
@@ -200,7 +200,7 @@ impl Machine {
     }
 
     /// The guardian died: so has everything it held.
-    fn spawner_lost(&mut self, why: String) {
+    fn spawner_lost(&mut self, why: &str) {
         for i in 0..self.procs.len() {
             self.cancel_all(i);
             self.procs[i].tree_empty = true;

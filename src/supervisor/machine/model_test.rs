@@ -11,7 +11,7 @@ use super::tests::{id, run_of, spec};
 use super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
 use super::Machine;
 use crate::model::{
-    Actor, At, Command, Condition, Containment, Dependency, EventKind, Exit, Failure, Generation, ProcessId, Request, RestartMode, RestartPolicy, Role,
+    Actor, At, Command, Condition, Dependency, EventKind, Exit, Failure, Generation, ProcessId, Request, RestartMode, RestartPolicy, Role,
     Signal,
 };
 
@@ -75,7 +75,7 @@ impl World {
         let b = crate::model::ProcessSpec { restart, depends_on: needs("a", Condition::Ready), ..spec("b", Role::Service) };
         let c = crate::model::ProcessSpec { depends_on: needs("a", Condition::Started), ..spec("c", Role::Task) };
         let t = crate::model::ProcessSpec { depends_on: needs("b", Condition::Ready), ..spec("t", Role::Test) };
-        let options = MachineOptions { end_when_done: false, timeout: None, seed: 7, containment: Containment::Subreaper };
+        let options = MachineOptions { end_when_done: false, timeout: None, seed: 7 };
         let mut world = Self {
             machine: Machine::new(&run_of(vec![a, b, c, t]), options),
             now: At::START,

@@ -76,7 +76,7 @@ impl Machine {
         let plain = on.spec.role != Role::Service && on.spec.ready.probe.is_none();
         let holds = match dependency.condition {
             Condition::Started => alive || on.generation > 0 && (completed || ended),
-            Condition::Ready => alive && (on.was_ready || plain) || completed && (on.was_ready || plain),
+            Condition::Ready => (alive || completed) && (on.was_ready || plain),
             Condition::Healthy => alive && on.health == Health::Healthy,
             Condition::Completed => ended && !matches!(on.state, ProcessState::Skipped { .. }),
             Condition::Succeeded => completed,

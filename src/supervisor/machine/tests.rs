@@ -86,7 +86,7 @@ impl Bench {
     }
 
     fn with(processes: Vec<ProcessSpec>, end_when_done: bool, timeout: Option<Duration>) -> Self {
-        let options = MachineOptions { end_when_done, timeout, seed: 1, containment: Containment::Subreaper };
+        let options = MachineOptions { end_when_done, timeout, seed: 1 };
         let mut bench = Self { machine: Machine::new(&run_of(processes), options), now: At::START, effects: Vec::new(), timers: Vec::new(), tickets: 0 };
         bench.give(Input::Begin);
         bench

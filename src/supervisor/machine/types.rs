@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::backoff::Ledger;
 use crate::model::{
-    Actor, At, Containment, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
+    Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
     Signal, StartCause,
 };
 
@@ -17,8 +17,6 @@ pub(crate) struct MachineOptions {
     pub(crate) timeout: Option<Duration>,
     /// Seeds the jitter of back-offs.
     pub(crate) seed: u64,
-    /// How trees are held together, for the record.
-    pub(crate) containment: Containment,
 }
 
 /// Names an armed timer. Numbers are never used twice.

@@ -74,7 +74,7 @@ impl Machine {
             self.course.stopping_since.get_or_insert(self.now);
             self.ask_census_when_down();
         } else if self.options.end_when_done && self.course.outcome.is_some() && self.is_over() {
-            self.shut_down(Actor::Supervisor, false, None);
+            self.shut_down(&Actor::Supervisor, false, None);
             self.settle();
         }
     }
@@ -184,7 +184,7 @@ impl Machine {
         if self.options.end_when_done {
             if !self.course.decided {
                 self.course.timed_out = true;
-                self.shut_down(Actor::Supervisor, false, None);
+                self.shut_down(&Actor::Supervisor, false, None);
             }
         } else {
             let text = format!("the run has taken longer than its timeout of {limit}; it goes on");
@@ -195,7 +195,7 @@ impl Machine {
     pub(super) fn guardian_lost(&mut self) {
         self.course.guardian_lost = true;
         self.course.decided = false;
-        self.shut_down(Actor::Supervisor, true, None);
+        self.shut_down(&Actor::Supervisor, true, None);
     }
 
     fn ask_census_when_down(&mut self) {

@@ -1,0 +1,52 @@
+//! From a method to its result, whatever the transport.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{
+    super::{
+        protocol::{Message, Revision, RpcError, code},
+        streams::Streams,
+    },
+    tools,
+};
+
+/// The client of a request, as far as a tool can speak to it before it answers.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    /// Streams of the session.
+    pub(super) streams: Arc<Streams>,
+    /// The stream that the answer itself will come in, where it comes in one.
+    pub(super) answer: Option<mpsc::Sender<Message>>,
+}
+
+impl Peer {
+    /// Sends a message ahead of the answer. Without a stream there is no place for it, and it is dropped: the
+    /// specification lets progress be lost.
+    pub(super) async fn tell_with_the_answer(&self, message: Message) {
+        if let Some(answer) = &self.answer {
+            let _ = answer.send(message).await;
+        }
+    }
+}
+
+/// The answer to `initialize`.
+pub(super) fn initialize(revision: Revision) -> Value {
+    json!({
+        "protocolVersion": revision.as_str(),
+        "capabilities": {"tools": {}, "logging": {}},
+        "serverInfo": {"name": "e2e-tui mock-upstream", "version": env!("CARGO_PKG_VERSION")},
+    })
+}
+
+/// The answer to any other request.
+pub(super) async fn answer(method: &str, params: &Value, peer: &Peer) -> Result<Value, RpcError> {
+    match method {
+        "ping" | "logging/setLevel" => Ok(json!({})),
+        "tools/list" => Ok(tools::list()),
+        "tools/call" => tools::call(params, peer).await,
+        _ => Err(RpcError::new(code::METHOD_NOT_FOUND, format!("unknown method: {method}"))),
+    }
+}

@@ -1,0 +1,135 @@
+//! Readings of `/proc`, with as few calls and allocations as it takes: a sweep reads hundreds of these files.
+
+use std::{ffi::CStr, mem::MaybeUninit, os::fd::AsFd};
+
+use rustix::{
+    fs::{CWD, Mode, OFlags, RawDir, openat},
+    io,
+};
+
+use super::tree::{Identity, Stat, Table};
+
+/// How much of a command line is kept.
+const COMMAND_CAP: usize = 200;
+
+/// `/proc/PID/FILE` as a C string, without allocating.
+struct Name([u8; 48]);
+
+impl Name {
+    fn new(pid: u32, file: &str) -> Self {
+        use std::io::Write;
+        let mut name = [0; 48];
+        // Too long a name is cut and then simply not found.
+        _ = write!(&mut name[..47], "/proc/{pid}/{file}");
+        Self(name)
+    }
+
+    fn as_cstr(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"")
+    }
+}
+
+/// Reads at most `buffer.len()` bytes of `/proc/PID/FILE`.
+fn read<'b>(pid: u32, file: &str, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    let fd = openat(CWD, Name::new(pid, file).as_cstr(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut length = 0;
+    while length < buffer.len() {
+        match io::read(fd.as_fd(), &mut buffer[length..])? {
+            0 => break,
+            n => length += n,
+        }
+    }
+    Ok(&buffer[..length])
+}
+
+/// What `/proc/PID/stat` tells; none if there is no such process.
+pub(crate) fn stat(pid: u32) -> Option<Stat> {
+    Stat::parse(read(pid, "stat", &mut [0; 1024]).ok()?)
+}
+
+/// The whole process table.
+pub(crate) fn table() -> io::Result<Table> {
+    let fd = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+    let mut dir = RawDir::new(fd, &mut buffer);
+    let mut all = Vec::with_capacity(256);
+    while let Some(entry) = dir.next() {
+        let Ok(entry) = entry else { break };
+        if let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) {
+            all.extend(stat(pid));
+        }
+    }
+    Ok(Table::new(all))
+}
+
+/// The processes whose parent is the calling thread; none if the kernel does not tell
+/// (`CONFIG_PROC_CHILDREN` is off) or the list is so long that it was cut.
+pub(crate) fn children_of_this_thread() -> Option<Vec<u32>> {
+    let tid = rustix::thread::gettid().as_raw_nonzero().get();
+    let text = std::fs::read_to_string(format!("/proc/self/task/{tid}/children")).ok()?;
+    text.split_ascii_whitespace().map(|pid| pid.parse().ok()).collect()
+}
+
+/// The soft limit on POSIX message queues, in bytes: where trees carry their tag. None if there is no such process, or no limit.
+pub(crate) fn message_queue_limit(pid: u32) -> Option<u64> {
+    let mut buffer = [0; 4096];
+    let limits = read(pid, "limits", &mut buffer).ok()?;
+    let line = limits.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"Max msgqueue size"))?;
+    std::str::from_utf8(line).ok()?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Whether the environment that the process was started with contains `marker`.
+pub(crate) fn environment_contains(pid: u32, marker: &[u8]) -> bool {
+    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| memchr::memmem::find(&environment, marker).is_some())
+}
+
+/// The command line as people read it, capped; `[name]` if it has none; `?` if there is no such process.
+pub(crate) fn command(pid: u32) -> String {
+    let mut buffer = [0; 4096];
+    let line = read(pid, "cmdline", &mut buffer).unwrap_or_default();
+    let words = line.strip_suffix(b"\0").unwrap_or(line);
+    if words.is_empty() {
+        let mut buffer = [0; 64];
+        let name = read(pid, "comm", &mut buffer).unwrap_or_default();
+        return if name.is_empty() { "?".to_owned() } else { format!("[{}]", String::from_utf8_lossy(name.trim_ascii_end())) };
+    }
+    let text: String = String::from_utf8_lossy(words).chars().map(|c| if c == '\0' { ' ' } else { c }).collect();
+    match text.char_indices().nth(COMMAND_CAP) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// Who this process is.
+pub(crate) fn myself() -> Identity {
+    let pid = std::process::id();
+    Identity { pid, start: stat(pid).map_or(0, |stat| stat.id.start) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_finds_itself() {
+        let me = myself();
+        let table = table().expect("/proc is readable");
+        let found = table.iter().find(|stat| stat.id == me).expect("it runs");
+        assert!(found.is_alive() && found.rss > 0);
+        assert!(command(me.pid).contains("e2e_tui"), "{}", command(me.pid));
+        assert_eq!(stat(0), None);
+        assert_eq!(command(u32::MAX), "?");
+    }
+
+    #[test]
+    fn children_and_limits_are_read() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep exists");
+        let children = children_of_this_thread();
+        let limit = message_queue_limit(child.id());
+        child.kill().expect("it runs");
+        child.wait().expect("it is ours");
+        assert!(children.is_none_or(|all| all.contains(&child.id())));
+        assert_eq!(limit, message_queue_limit(std::process::id()), "inherited");
+        assert_eq!(message_queue_limit(child.id()), None, "gone");
+    }
+}

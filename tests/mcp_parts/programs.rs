@@ -1,0 +1,1 @@
+//! The parts as programs: lines, signals, exit codes, and nothing left.
