@@ -1,2 +1,10 @@
 //! The binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(code) = e2e_tui::process::guardian_main() {
+        return code;
+    }
+    ExitCode::SUCCESS
+}
