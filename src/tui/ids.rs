@@ -53,7 +53,8 @@ pub(crate) fn shorten<'t>(text: &'t str, narrow: bool, ellipsis: &str) -> Cow<'t
     for id in ids {
         let mut before = &text[end..id.start];
         let mut after = id.end;
-        if narrow && text[after..].starts_with("\"}")
+        if narrow
+            && text[after..].starts_with("\"}")
             && let Some(open) = before.rfind('{')
             && before[open + 1..].strip_suffix("=\"").is_some_and(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
         {
@@ -80,7 +81,13 @@ mod tests {
         assert_eq!(short("session=6f1b8a52-9c1d-4f0e-8a77-10de2bf900c2 id=17"), "session=6f1b…c2 id=17");
         assert_eq!(short("trace 4bf92f3577b34da6a3ce929d0e0e4736."), "trace 4bf9…36.");
         assert_eq!(short("key sk1aB2cD3eF4gH5iJ6kL7mN8 used"), "key sk1a…N8 used");
-        for kept in ["at 1700000000000000000 ns", "internationalization-of-everything", "a-very-long-hyphenated-word-2", "deadbeef", "----------------------"] {
+        for kept in [
+            "at 1700000000000000000 ns",
+            "internationalization-of-everything",
+            "a-very-long-hyphenated-word-2",
+            "deadbeef",
+            "----------------------",
+        ] {
             assert_eq!(short(kept), kept);
         }
     }

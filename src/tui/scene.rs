@@ -3,6 +3,7 @@
 use ratatui::layout::Position;
 
 use crate::{
+    explain::Fact,
     logs::Source,
     model::{At, ProcessId, RunClock, Snapshot},
 };
@@ -10,7 +11,6 @@ use crate::{
 use super::{
     app::{Abilities, App},
     events::EventList,
-    facts::Fact,
     keymap::Keymap,
     layout::Areas,
     logview::desk::Window,

@@ -87,15 +87,17 @@ mod tests {
     #[test]
     fn amounts_fit_their_columns() {
         let mib = |n: f64| memory((n * 1024.0 * 1024.0) as u64);
-        assert_eq!([mib(8.1), mib(9.4), mib(45.3), mib(812.0), mib(1229.0), memory(0)], [
-            "8.1 MiB", "9.4 MiB", "45 MiB", "812 MiB", "1.2 GiB", "0.0 KiB"
-        ]);
+        assert_eq!(
+            [mib(8.1), mib(9.4), mib(45.3), mib(812.0), mib(1229.0), memory(0)],
+            ["8.1 MiB", "9.4 MiB", "45 MiB", "812 MiB", "1.2 GiB", "0.0 KiB"]
+        );
         for bytes in (0..64).map(|bit| 1u64 << bit) {
             assert!(memory(bytes).len() <= 7, "{bytes}");
         }
-        assert_eq!([count(7, 3), count(1234, 3), count(123_456, 3), count(123_456, 6), count(u64::MAX, 3)], [
-            "7", "1k", ".1M", "123456", "max"
-        ]);
+        assert_eq!(
+            [count(7, 3), count(1234, 3), count(123_456, 3), count(123_456, 6), count(u64::MAX, 3)],
+            ["7", "1k", ".1M", "123456", "max"]
+        );
         assert_eq!([cpu(0.3), cpu(99.9), cpu(800.0)], ["0.3", "99.9", "800"]);
     }
 }

@@ -42,7 +42,13 @@ impl App {
             }
             Action::Open => self.open(world),
             Action::Back => self.back(),
-            Action::Start | Action::Restart | Action::RestartNow | Action::Stop | Action::StopNow | Action::SendSignal | Action::SendLine => {
+            Action::Start
+            | Action::Restart
+            | Action::RestartNow
+            | Action::Stop
+            | Action::StopNow
+            | Action::SendSignal
+            | Action::SendLine => {
                 return self.on_process(action, world);
             }
             Action::Details => self.overlay = Some(Overlay::Details { scroll: 0 }),
@@ -93,7 +99,8 @@ impl App {
             Action::Help => self.overlay = Some(Overlay::Help { typing: None, scroll: 0 }),
             Action::Mouse => {
                 self.mouse = !self.mouse;
-                let how = if self.mouse { "the mouse is the dashboard's now; F2 gives it back" } else { "the mouse is the terminal's again" };
+                let how =
+                    if self.mouse { "the mouse is the dashboard's now; F2 gives it back" } else { "the mouse is the terminal's again" };
                 self.say(world.now, how);
                 return vec![Outcome::Mouse(self.mouse)];
             }
@@ -158,7 +165,9 @@ impl App {
             self.opened = true;
             return;
         }
-        let Some(row) = world.window.cursor.or(world.window.rows.len().checked_sub(1)).and_then(|i| world.window.rows.get(i)) else { return };
+        let Some(row) = world.window.cursor.or(world.window.rows.len().checked_sub(1)).and_then(|i| world.window.rows.get(i)) else {
+            return;
+        };
         let first = row.line.row;
         if !row.folded.is_empty() {
             self.log.unfolded.insert(first);
@@ -275,8 +284,7 @@ impl App {
 
     fn walk_marks(&mut self, next: bool, world: &World<'_>) -> Vec<Outcome> {
         let here = world.window.cursor.and_then(|i| world.window.rows.get(i)).map_or(u64::MAX, |row| row.line.seq);
-        let found =
-            if next { world.marks.iter().find(|seq| **seq > here) } else { world.marks.iter().rev().find(|seq| **seq < here) };
+        let found = if next { world.marks.iter().find(|seq| **seq > here) } else { world.marks.iter().rev().find(|seq| **seq < here) };
         match found {
             Some(seq) => {
                 self.focus = Pane::Logs;
@@ -302,7 +310,7 @@ impl App {
         self.fact = Some(next);
         self.focus = Pane::Logs;
         self.log.scope = Scope::All;
-        vec![Outcome::Seek(world.facts[next].place())]
+        vec![Outcome::Seek(Seek::Seq(world.facts[next].seq))]
     }
 
     fn highlight(&mut self, world: &World<'_>) {
@@ -446,7 +454,8 @@ fn source_place(text: &str) -> Option<(String, u32)> {
         let (path, rest) = word.split_once(':')?;
         let line = rest.split(':').next()?.parse().ok()?;
         let file = path.rsplit('/').next()?;
-        (file.contains('.') && !path.contains("//") && line > 0 && file.parse::<std::net::Ipv4Addr>().is_err()).then(|| (path.to_owned(), line))
+        (file.contains('.') && !path.contains("//") && line > 0 && file.parse::<std::net::Ipv4Addr>().is_err())
+            .then(|| (path.to_owned(), line))
     })
 }
 

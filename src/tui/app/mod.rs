@@ -8,10 +8,10 @@
 
 use std::time::Duration;
 
+use crate::explain::Fact;
 use crate::model::{At, Command, Phase, ProcessId, ProcessSnapshot, Snapshot};
 
 use super::{
-    facts::Fact,
     key::Key,
     keymap::{Context, Found, Keymap},
     layout::Pane,
@@ -211,6 +211,13 @@ impl App {
         over
     }
 
+    /// Keeps an overlay's scroll position within what there is to scroll.
+    pub(crate) fn clamp_scroll(&mut self, end: usize) {
+        if let Some(overlay) = &mut self.overlay {
+            overlay.clamp(end);
+        }
+    }
+
     /// The selected process.
     pub(crate) fn selected<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s ProcessSnapshot> {
         snapshot.rows.get(self.table.selected).map(|row| &**row)
@@ -252,7 +259,7 @@ impl App {
             self.focus = Pane::Logs;
         }
         self.log.scope = Scope::All;
-        vec![Outcome::Seek(first.place())]
+        vec![Outcome::Seek(Seek::Seq(first.seq))]
     }
 
     /// Whether anything of the run still lives or will.

@@ -104,6 +104,21 @@ pub(crate) enum Overlay {
     OwnLog,
 }
 
+impl Overlay {
+    /// Keeps a scroll position within what there is to scroll.
+    pub(crate) fn clamp(&mut self, end: usize) {
+        match self {
+            Overlay::Help { scroll, .. } | Overlay::Details { scroll } | Overlay::Line { scroll, .. } => *scroll = (*scroll).min(end),
+            Overlay::AskQuit
+            | Overlay::Palette { .. }
+            | Overlay::Prompt { .. }
+            | Overlay::Signals { .. }
+            | Overlay::Timeline { .. }
+            | Overlay::OwnLog => {}
+        }
+    }
+}
+
 /// The signals offered, the usual ones first.
 pub(crate) fn signals() -> Vec<Signal> {
     let first = ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "KILL", "STOP", "CONT"];

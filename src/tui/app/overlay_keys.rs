@@ -7,10 +7,7 @@ use crate::{
         key::{Code, Key},
         keymap::{Context, Found},
         layout::Pane,
-        logview::{
-            desk::Seek,
-            pattern::Pattern,
-        },
+        logview::{desk::Seek, pattern::Pattern},
     },
 };
 

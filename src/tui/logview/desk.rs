@@ -331,9 +331,7 @@ impl Desk {
         let position = self.position(row);
         let top = match log.place {
             Place::Parked { top, .. } if (first..=last).contains(&row) => top,
-            Place::Follow | Place::Parked { .. } => {
-                self.lines(position.saturating_sub(before), 1)?.first().map_or(row, |line| line.row)
-            }
+            Place::Follow | Place::Parked { .. } => self.lines(position.saturating_sub(before), 1)?.first().map_or(row, |line| line.row),
         };
         log.place = Place::Parked { cursor: row, top };
         Ok(())

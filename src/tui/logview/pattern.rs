@@ -23,7 +23,8 @@ impl Pattern {
             return None;
         }
         let any_case = !typed.chars().any(char::is_uppercase);
-        let build = |text: &str| RegexBuilder::new(text).case_insensitive(any_case).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build();
+        let build =
+            |text: &str| RegexBuilder::new(text).case_insensitive(any_case).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build();
         let (regex, literal) = match build(typed) {
             Ok(regex) => (regex, false),
             Err(_) => (build(&regex::escape(typed)).ok()?, true),

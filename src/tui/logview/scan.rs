@@ -267,6 +267,7 @@ mod tests {
         eventually(&wakes, || scanner.findings().is_complete() && scanner.findings().around.len() >= 601);
         scanner.ask(Selection::All, Query { find: Pattern::new("good"), ..Query::default() });
         eventually(&wakes, || scanner.findings().is_complete());
-        assert_eq!((scanner.findings().shown.len(), scanner.findings().found.len()), (3001, 2700));
+        let findings = scanner.findings();
+        assert_eq!((findings.shown.len(), findings.found.len()), (3001, 2700));
     }
 }

@@ -84,7 +84,10 @@ impl Page<'_, '_> {
     fn start(&mut self, row: &ProcessSnapshot) {
         self.lines.push(Vec::new());
         // One line that a shell takes as it stands.
-        self.put("command", &format!("cd {} && {}", quoted(&row.info.cwd), row.info.argv.iter().map(|a| quoted(a)).collect::<Vec<_>>().join(" ")));
+        self.put(
+            "command",
+            &format!("cd {} && {}", quoted(&row.info.cwd), row.info.argv.iter().map(|a| quoted(a)).collect::<Vec<_>>().join(" ")),
+        );
         let ports: Vec<_> = row.info.listens.iter().map(|listen| format!("{} ({})", listen.port, listen.name)).collect();
         self.put("listens on", &ports.join(", "));
         if let Some(port) = row.captured_port {
@@ -99,9 +102,8 @@ impl Page<'_, '_> {
     fn place(&mut self, row: &ProcessSnapshot) {
         self.put("waits for", &row.info.waits_for.join(", "));
         let id = row.id().as_str();
-        let needed = self.scene.snapshot.rows.iter().filter(|other| {
-            other.info.waits_for.iter().any(|wait| wait.split(' ').next() == Some(id))
-        });
+        let needed =
+            self.scene.snapshot.rows.iter().filter(|other| other.info.waits_for.iter().any(|wait| wait.split(' ').next() == Some(id)));
         self.put("needed by", &needed.map(|other| other.id().to_string()).collect::<Vec<_>>().join(", "));
     }
 

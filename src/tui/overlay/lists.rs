@@ -49,7 +49,9 @@ pub(super) fn signals(scene: &Scene<'_>, process: &ProcessId, chosen: usize, sta
     let body = open(scene, &format!("Send a signal to {process} and all it started"), "", stage, buf);
     let lines: Vec<Line> = all_signals()
         .iter()
-        .map(|signal| vec![(format!("{:<10}", signal.short()), look.style(Role::Plain)), (meaning(&signal.short()).into(), look.style(Role::Dim))])
+        .map(|signal| {
+            vec![(format!("{:<10}", signal.short()), look.style(Role::Plain)), (meaning(&signal.short()).into(), look.style(Role::Dim))]
+        })
         .collect();
     list(scene, &lines, chosen, body, buf);
     Drawn::default()

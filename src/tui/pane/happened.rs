@@ -1,7 +1,5 @@
 //! The strip "What happened": facts in time order, from the first abnormal event to the failure.
 
-use std::time::Duration;
-
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -10,10 +8,9 @@ use ratatui::{
 
 use super::rule::{self, Rule};
 use crate::{
-    model::human_duration,
+    explain::{Fact, distance as later, fact_text},
     tui::{
         action::Action,
-        facts::Fact,
         glyph::Glyph,
         keymap::Context,
         scene::Scene,
@@ -63,7 +60,8 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
     let look = scene.look;
     let wide = area.width >= 100;
     let strong = if index == 0 { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
-    let distance = distance(fact, index, wide);
+    let alone = scene.facts.len() == 1;
+    let distance = distance(fact, index, wide, alone);
     let right = text::width(&distance) as u16 + if wide { 16 } else { 1 + u16::from(index > 0) };
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     let time = fact.at.seconds();
@@ -74,31 +72,32 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
     }
     pen.gap(2);
     let name = u16::from(wide) + 9;
-    if let Some(process) = &fact.process {
-        let hue = scene.index_of(process).map(|i| look.theme.process(i)).unwrap_or_default();
-        pen.text(&text::fit(process.as_str(), usize::from(name), look.ellipsis()), hue.patch(strong));
-    }
+    let hue = scene.index_of(&fact.process).map(|i| look.theme.process(i)).unwrap_or_default();
+    pen.text(&text::fit(fact.process.as_str(), usize::from(name), look.ellipsis()), hue.patch(strong));
     pen.to(11 + name + 1);
     // Distances stand in one column where there is room, else at the right edge.
-    let column = if wide { area.width.saturating_sub(if index == 0 { 27 } else { right }) } else { area.width.saturating_sub(right) };
+    let column = if wide {
+        area.width.saturating_sub(if index == 0 { 27.max(text::width(&distance) as u16 + 1) } else { right })
+    } else {
+        area.width.saturating_sub(right)
+    };
     let room = usize::from(column.saturating_sub(pen.column() + 1));
-    let told = if wide { fact.text.clone() } else { fact.text.split("  ").collect::<Vec<_>>().join(" ") };
+    let told = fact_text(fact);
+    let told = if wide { told } else { told.split("  ").collect::<Vec<_>>().join(" ") };
     pen.text(&fit_quoted(&told, room, look.ellipsis()), strong);
     pen.to(column).text(&distance, look.style(Role::Dim));
 }
 
 /// `first abnormal event`, `2 ms later`; where it is narrow `first`, `+2 ms`.
-fn distance(fact: &Fact, index: usize, wide: bool) -> String {
+fn distance(fact: &Fact, index: usize, wide: bool, alone: bool) -> String {
     match (index, wide) {
+        (0, true) if alone => "no abnormal event before the failure".into(),
+        (0, false) if alone => "nothing before".into(),
         (0, true) => "first abnormal event".into(),
         (0, false) => "first".into(),
-        (_, true) => format!("{} later", later(fact.distance)),
-        (_, false) => format!("+{}", later(fact.distance)),
+        (_, true) => format!("{} later", later(fact)),
+        (_, false) => format!("+{}", later(fact)),
     }
-}
-
-fn later(distance: Duration) -> String {
-    human_duration(distance)
 }
 
 /// Shortens a text inside its quotes, so that what stands behind them stays.

@@ -133,7 +133,13 @@ fn mark(pieces: &mut Vec<(String, Style)>, places: impl Fn(&str) -> Vec<std::ops
 
 fn style_at(pieces: &[(String, Style)], at: usize) -> Style {
     let mut end = 0;
-    pieces.iter().find(|(text, _)| { end += text.len(); at < end }).map_or(Style::new(), |(_, style)| *style)
+    pieces
+        .iter()
+        .find(|(text, _)| {
+            end += text.len();
+            at < end
+        })
+        .map_or(Style::new(), |(_, style)| *style)
 }
 
 /// The style a child asked for, as far as this terminal shows it.

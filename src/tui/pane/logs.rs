@@ -49,6 +49,9 @@ pub(crate) fn split(area: Rect, n: usize) -> Vec<Rect> {
     (0..n)
         .map(|i| {
             let (row, column) = (i / columns, i % columns);
+            if row >= rows {
+                return Rect { width: 0, height: 0, ..area };
+            }
             // The last row may hold fewer; they share its whole width.
             let here = if row + 1 == rows { (n - row * columns).min(columns) } else { columns };
             let (x0, x1) = (cut(area.width, here, column), cut(area.width, here, column + 1));

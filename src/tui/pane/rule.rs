@@ -56,8 +56,5 @@ pub(crate) fn draw(rule: &Rule<'_>, area: Rect, buf: &mut Buffer, look: &Look) {
 fn mode_that_fits(rule: &Rule<'_>, width: u16) -> String {
     let title: usize = rule.title.iter().map(|part| text::width(part) + 3).sum();
     let room = usize::from(width).saturating_sub(title + 5);
-    (0..rule.mode.len())
-        .map(|first| rule.mode[first..].join(gap(width)))
-        .find(|mode| text::width(mode) <= room)
-        .unwrap_or_default()
+    (0..rule.mode.len()).map(|first| rule.mode[first..].join(gap(width))).find(|mode| text::width(mode) <= room).unwrap_or_default()
 }

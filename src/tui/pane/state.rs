@@ -65,9 +65,7 @@ pub(crate) fn state_text(row: &ProcessSnapshot, now: At, roles: bool, look: &Loo
         }
         ProcessState::Ready => calm(Glyph::Good, progress(row, roles)),
         ProcessState::Unhealthy { failed, of } => loud(Glyph::Warn, word(), format!("{failed} of {of} failed")),
-        ProcessState::Backoff { until, reason } => {
-            loud(Glyph::Again, format!("backoff {}", countdown(until.since(now))), reason.short())
-        }
+        ProcessState::Backoff { until, reason } => loud(Glyph::Again, format!("backoff {}", countdown(until.since(now))), reason.short()),
         ProcessState::Stopping { kill_at, .. } if *kill_at <= now => calm(Glyph::Busy, "KILL sent".into()),
         ProcessState::Stopping { kill_at, .. } => calm(Glyph::Busy, format!("{} to KILL", countdown(kill_at.since(now)))),
         ProcessState::Stopped { by, signal } => {

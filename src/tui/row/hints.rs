@@ -212,7 +212,11 @@ mod tests {
 
     #[test]
     fn hints_go_from_right_to_left_and_the_help_last_of_all() {
-        let groups = [hints(&[("restart upstream", false), ("its log", true)]), hints(&[("find", false)]), hints(&[("keys", false), ("quit", true)])];
+        let groups = [
+            hints(&[("restart upstream", false), ("its log", true)]),
+            hints(&[("find", false)]),
+            hints(&[("keys", false), ("quit", true)]),
+        ];
         assert_eq!(shown(&groups, 80), "restart upstream its log | find | keys quit");
         assert_eq!(shown(&groups, 40), "restart upstream | find | keys");
         assert_eq!(shown(&groups, 30), "restart upstream | keys");

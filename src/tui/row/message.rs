@@ -7,15 +7,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::status::badge;
 use crate::{
     model::{NoticeLevel, Phase, ProcessState, Role as ProcessRole, Verdict},
-    tui::{
-        action::Action,
-        app::Leaving,
-        keymap::Context,
-        scene::Scene,
-        text::Pen,
-        theme::Role,
-        units::counted,
-    },
+    tui::{action::Action, app::Leaving, keymap::Context, scene::Scene, text::Pen, theme::Role, units::counted},
 };
 
 /// Notices of the supervisor stand so long.
@@ -69,11 +61,8 @@ fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
                 ProcessState::Failed { reason } if row.info.role == ProcessRole::Test => Some(format!("{} {}", row.id(), reason.short())),
                 _ => None,
             });
-            let parked = if scene.app.fact == Some(0) && !scene.app.log.follows() {
-                " The view is parked at the first abnormal line."
-            } else {
-                ""
-            };
+            let parked =
+                if scene.app.fact == Some(0) && !scene.app.log.follows() { " The view is parked at the first abnormal line." } else { "" };
             let (word, what) = match test {
                 Some(test) => ("TEST FAILED", test),
                 None => ("FAILED", outcome.reason.clone()),
@@ -94,7 +83,9 @@ fn stopping(scene: &Scene<'_>) -> String {
     };
     match alive.len() {
         0 => "looking for anything that is left".into(),
-        n @ 1..=4 => format!("{} to end: {}.   {key} {then}", counted(n as u64, "process").replace("processs", "processes"), alive.join(", ")),
+        n @ 1..=4 => {
+            format!("{} to end: {}.   {key} {then}", counted(n as u64, "process").replace("processs", "processes"), alive.join(", "))
+        }
         n => format!("{n} processes to end.   {key} {then}"),
     }
 }

@@ -1,6 +1,9 @@
 //! The line being typed, in the last row.
 
-use ratatui::{buffer::Buffer, layout::{Position, Rect}};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
 
 use crate::tui::{
     app::overlay::{PromptKind, Typing},

@@ -155,7 +155,18 @@ fn counts(snapshot: &Snapshot, wide: bool) -> String {
         return if n == 1 { "1 proc".into() } else { format!("{n} procs") };
     }
     const ORDER: [&str; 12] = [
-        "failed", "gave-up", "unhealthy", "backoff", "pending", "starting", "stopping", "ready", "running", "completed", "stopped", "skipped",
+        "failed",
+        "gave-up",
+        "unhealthy",
+        "backoff",
+        "pending",
+        "starting",
+        "stopping",
+        "ready",
+        "running",
+        "completed",
+        "stopped",
+        "skipped",
     ];
     let list: Vec<_> = ORDER
         .iter()
