@@ -8,4 +8,5 @@ pub mod model;
 pub mod process;
 pub mod record;
 pub mod redact;
+pub mod scenario;
 pub mod supervisor;
