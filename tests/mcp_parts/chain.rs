@@ -62,7 +62,7 @@ async fn a_dead_upstream_is_502_and_the_client_says_so() {
 
 #[tokio::test]
 async fn a_silent_upstream_is_504() {
-    let upstream = upstream_with(Faults { response_delay: Duration::from_secs(60), ..Faults::default() }).await;
+    let upstream = upstream_with(Faults { response_delay: Duration::from_mins(1), ..Faults::default() }).await;
     let mode = ProxyMode::Forward { listen: anywhere(), target: Target::Url(upstream.url()) };
     let proxy = proxy(ProxyConfig { timeout: Duration::from_millis(100), ..ProxyConfig::new(mode) }).await;
     assert_eq!(fails(client(proxy.url())).await, "ERROR initialize: HTTP 504, wanted 200");

@@ -32,6 +32,13 @@ impl Peer {
     }
 }
 
+/// Whether a request will send progress ahead of its answer: that has no place in a JSON body. Clients name a
+/// progress token by habit, so it takes a tool that makes some.
+pub(super) fn makes_progress(method: &str, params: &Value) -> bool {
+    let tool = params.get("name").and_then(Value::as_str);
+    method == "tools/call" && tool == Some("count") && params.pointer("/_meta/progressToken").is_some()
+}
+
 /// The answer to `initialize`.
 pub(super) fn initialize(revision: Revision) -> Value {
     json!({

@@ -106,8 +106,7 @@ impl Server {
             Fate::Spoiled(frame) => Some(frame),
             Fate::Answered => None,
         };
-        // Progress has no place in a JSON body, so a request that wants it gets a stream.
-        let streamed = self.config.answers == AnswerForm::Sse || params.pointer("/_meta/progressToken").is_some();
+        let streamed = self.config.answers == AnswerForm::Sse || dispatch::makes_progress(&method, &params);
         let exchange = Exchange { server: self, session, id, method, params, started: Instant::now(), spoil };
         if streamed && takes_streams { exchange.streamed() } else { exchange.whole().await }
     }
