@@ -17,10 +17,11 @@ use e2e_tui::mcp::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use rmcp::{
-    ClientHandler, ErrorData, RoleClient, RoleServer, ServerHandler, ServiceExt,
+    ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, RoleClient, RoleServer, ServerHandler, ServiceExt,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, ListToolsResult,
-        LoggingMessageNotificationParam, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig, Tool,
+        LoggingMessageNotificationParam, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities,
+        ServerConfig, Tool,
     },
     service::{NotificationContext, RequestContext, RunningService},
     transport::{
@@ -124,7 +125,7 @@ async fn end_all(parts: Vec<Served>) -> Vec<Vec<String>> {
 
 #[tokio::test]
 async fn its_client_uses_the_upstream_through_both_proxies() {
-    for revision in Revision::ALL {
+    for revision in Revision::WITH_HANDSHAKE {
         for answers in [AnswerForm::Json, AnswerForm::Sse] {
             let upstream = upstream(UpstreamConfig { revision, answers, ..UpstreamConfig::default() }).await;
             let forward = forward(upstream.url()).await;
@@ -139,6 +140,25 @@ async fn its_client_uses_the_upstream_through_both_proxies() {
             assert_eq!(count(&logs[2], "ended by the client → 204"), 1, "{:#?}", logs[2]);
             assert!(logs.iter().flatten().all(|line| !line.starts_with("ERROR")), "{logs:#?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn its_client_needs_no_handshake_in_the_newest_revision() {
+    for answers in [AnswerForm::Json, AnswerForm::Sse] {
+        let upstream = upstream(UpstreamConfig { revision: Revision::V2026_07_28, answers, ..UpstreamConfig::default() }).await;
+        let forward = forward(upstream.url()).await;
+        let reverse = reverse(forward.url()).await;
+        let listener = Listener::default();
+        let config = StreamableHttpClientTransportConfig::with_uri(reverse.url());
+        let transport = StreamableHttpClientTransport::with_client(http(), config);
+        let lifecycle = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
+        let client = in_time(listener.clone().serve_with_lifecycle(transport, lifecycle)).await.expect("an answer");
+        use_it_all(&client, &listener).await;
+        in_time(client.cancel()).await.expect("a clean end");
+        let logs = end_all(vec![reverse, forward, upstream]).await;
+        assert_eq!(count(&logs[2], "session="), 0, "{:#?}", logs[2]);
+        assert_eq!(count(&logs[2], "tools/call echo"), 1, "{:#?}", logs[2]);
     }
 }
 

@@ -19,6 +19,10 @@ pub mod code {
     pub const INTERNAL: i64 = -32603;
     /// The first code left to servers; the parts use it for sessions, tokens and dead upstreams.
     pub const SERVER: i64 = -32000;
+    /// From 2026-07-28 on: headers and body differ.
+    pub const HEADER_MISMATCH: i64 = -32020;
+    /// From 2026-07-28 on: the request's revision is not spoken here.
+    pub const UNSUPPORTED_VERSION: i64 = -32022;
 }
 
 /// What ties an answer to its request. MCP allows no null here.

@@ -16,7 +16,7 @@ use super::{
         PartLog, ServeError, Stop,
         event_body::{event_answer, messages},
         log::clean,
-        protocol::{Message, RpcError, SESSION_HEADER, SseEvent, VERSION_HEADER, code},
+        protocol::{Message, Revision, RpcError, SESSION_HEADER, SseEvent, VERSION_HEADER, code},
         server::{self, Body, Handler, empty_answer, json_answer, text_answer},
     },
     UpstreamConfig, UpstreamTransport,
@@ -178,11 +178,11 @@ impl Server {
             line: format!("unknown session {id}"),
             ..Refusal::new(StatusCode::NOT_FOUND, code::SERVER, "no such session: initialize anew")
         })?;
-        // Without the header, a server is to assume 2025-03-26, which has none.
+        // Any revision spoken here will do: real clients name another than the negotiated one. Without the header,
+        // a server is to assume 2025-03-26.
         match header(headers, VERSION_HEADER) {
-            Some(version) if version != session.revision.as_str() => {
-                let why = format!("MCP-Protocol-Version is {}, negotiated was {}", clean(version), session.revision);
-                Err(Refusal::bad(code::INVALID_REQUEST, why))
+            Some(version) if !version.parse::<Revision>().is_ok_and(|revision| revision <= self.config.revision) => {
+                Err(Refusal::bad(code::INVALID_REQUEST, format!("MCP-Protocol-Version {} is not spoken here", clean(version))))
             }
             _ => Ok(session),
         }

@@ -7,6 +7,8 @@
 //!   stdin ──────▶ stdio ──▶ faults ──▶ dispatch ──▶ tools ──▶ stdout
 //! ```
 //!
+//! Told to speak 2026-07-28, it serves both eras: requests that say so in their `_meta` need no session.
+//!
 //! It is strict where the specification is: a missing session is 400, an unknown one 404, a notification 202
 //! without a body. A client that passes here has done its handshake right. And it can be wrong in the ways real
 //! servers are ([`Faults`]), at a moment that a test can count on.
@@ -21,6 +23,7 @@ mod faults;
 mod http;
 mod post;
 mod sessions;
+mod stateless;
 mod stdio;
 mod tools;
 
