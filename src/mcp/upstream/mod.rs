@@ -13,6 +13,8 @@
 //! without a body. A client that passes here has done its handshake right. And it can be wrong in the ways real
 //! servers are ([`Faults`]), at a moment that a test can count on.
 //!
+//! With the routes of mcp-validator's reference server ([`Routes::Validator`]) it stands in for that.
+//!
 //! Not here: streams that a client can resume with `Last-Event-ID`. The priming event of 2025-11-25 is sent,
 //! but what was missed is not kept.
 
@@ -27,6 +29,6 @@ mod stateless;
 mod stdio;
 mod tools;
 
-pub use config::{After, AnswerForm, Faults, InvalidAfter, UpstreamConfig, UpstreamTransport};
+pub use config::{After, AnswerForm, Faults, InvalidAfter, Routes, UpstreamConfig, UpstreamTransport};
 pub use http::Upstream;
 pub use stdio::serve_stdio;

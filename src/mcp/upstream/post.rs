@@ -52,11 +52,11 @@ impl Server {
             Ok(message) if self.is_stateless(&head.headers, &message) => Ok(self.stateless(&head.headers, message).await),
             Ok(Message::Request { id, method, params }) if method == "initialize" => self.initialize(id, &params).await,
             Ok(message) => {
-                let session = self.session(&head.headers)?;
+                let session = self.session(&head.headers, &head.uri)?;
                 Ok(self.message(session, message, accepts_stream(&head.headers)).await)
             }
             Err(ParseError::Batch) => {
-                let session = self.session(&head.headers)?;
+                let session = self.session(&head.headers, &head.uri)?;
                 if !session.revision.has_batches() {
                     return Err(refuse_parse(&ParseError::Batch));
                 }
