@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use e2e_tui::mcp::{
-    PartLog,
+    PartLog, client as mcp_client,
     protocol::Revision,
     proxy::{ProxyConfig, ProxyMode, Target},
+    stop_pair,
     upstream::{AnswerForm, Faults, Upstream, UpstreamConfig, UpstreamTransport},
 };
 
-use crate::support::{PING, anywhere, client, count, fails, forward, http, initialize, passes, post, proxy, test, upstream, upstream_with};
+use crate::support::{
+    PING, anywhere, client, count, fails, forward, http, in_time, initialize, passes, post, proxy, test, upstream, upstream_with,
+};
 
 #[tokio::test]
 async fn calls_go_through_the_proxy_and_back() {
@@ -170,19 +173,19 @@ async fn a_test_that_is_stopped_has_not_passed() {
     let mut config = client(upstream.url());
     (config.calls, config.rate) = (Some(100), Some(10.0));
     let log = PartLog::memory();
-    let (handle, stop) = e2e_tui::mcp::stop_pair();
+    let (handle, stop) = stop_pair();
     let running = tokio::spawn({
         let log = log.clone();
-        async move { e2e_tui::mcp::client::run(config, &log, stop).await }
+        async move { mcp_client::run(config, &log, stop).await }
     });
-    crate::support::in_time(async {
+    in_time(async {
         while count(&log.lines(), "→ 200") < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
     handle.stop();
-    assert!(!crate::support::in_time(running).await.expect("no panic"));
+    assert!(!in_time(running).await.expect("no panic"));
     let last = log.lines().pop().expect("a last line");
     assert!(last.ends_with(" of 100 calls: interrupted"), "{last}");
 }

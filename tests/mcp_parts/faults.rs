@@ -127,11 +127,18 @@ async fn a_token_is_wanted_and_what_has_none_is_refused() {
     assert!(passed, "{lines:#?}");
     assert_eq!(count(&lines, "→ 401, as it must be"), 2, "{lines:#?}");
     assert!(lines.iter().all(|line| !line.contains("demo-token")), "{lines:#?}");
+    let proxy = forward(upstream.url()).await;
+    let mut config = client_for(proxy.url(), Scenario::Auth);
+    config.token = Some(Token::new("demo-token"));
+    passes(config).await;
+    let proxied = proxy.end().await;
+    assert_eq!(count(&proxied, "upstream answered status=401"), 2, "a token passes through: {proxied:#?}");
+    assert!(proxied.iter().all(|line| !line.contains("demo-token")), "{proxied:#?}");
     let health = http().get(format!("http://{}/health", upstream.addr)).send().await.expect("an answer");
     assert_eq!(health.status(), 200, "health needs no token");
     let served = upstream.end().await;
-    assert_eq!(count(&served, "WARN no bearer token → 401"), 2, "{served:#?}");
-    assert_eq!(count(&served, "WARN wrong bearer token → 401"), 1, "{served:#?}");
+    assert_eq!(count(&served, "WARN no bearer token → 401"), 3, "{served:#?}");
+    assert_eq!(count(&served, "WARN wrong bearer token → 401"), 2, "{served:#?}");
     assert!(served.iter().all(|line| !line.contains("demo-token")), "{served:#?}");
 }
 
