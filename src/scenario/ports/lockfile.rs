@@ -1,6 +1,7 @@
 //! The file whose bytes are ports.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io,
     os::{
@@ -8,6 +9,7 @@ use std::{
         unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use nix::{
@@ -15,7 +17,7 @@ use nix::{
     libc,
 };
 
-use super::{Held, LeaseError, held};
+use super::LeaseError;
 
 /// From here on the file holds, for each port, the pid of its last holder, for messages only.
 const PIDS: u64 = 65_536;
@@ -25,7 +27,8 @@ const PIDS: u64 = 65_536;
 pub(super) struct LockFile {
     file: File,
     path: PathBuf,
-    held: Held,
+    /// The ports that this very file holds: its own locks do not stop it.
+    held: Mutex<BTreeSet<u16>>,
 }
 
 /// The lock file of this user.
@@ -65,13 +68,13 @@ impl LockFile {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
         let file = options.open(&path).map_err(|e| at(&path, e.to_string()))?;
-        Ok(Self { file, path, held: Held::default() })
+        Ok(Self { file, path, held: Mutex::default() })
     }
 
     /// Locks the byte of `port`; false if somebody else has it.
     pub(super) fn acquire(&self, port: u16) -> Result<bool, LeaseError> {
         // The kernel takes a second lock of the same open file for the first.
-        if !held(&self.held).insert(port) {
+        if !self.held().insert(port) {
             return Ok(false);
         }
         let result = self.lock(port, libc::F_WRLCK);
@@ -79,7 +82,7 @@ impl LockFile {
             // Only for messages; a full disk must not cost the lease.
             let _ = self.file.write_all_at(&std::process::id().to_le_bytes(), PIDS + u64::from(port) * 4);
         } else {
-            held(&self.held).remove(&port);
+            self.held().remove(&port);
         }
         result.map_err(|error| LeaseError::LockFile { path: self.path.clone(), why: error.to_string() })
     }
@@ -88,7 +91,7 @@ impl LockFile {
     pub(super) fn release(&self, port: u16) {
         // Unlocking what one holds cannot fail but for a closed file, and then nothing is locked.
         let _ = self.lock(port, libc::F_UNLCK);
-        held(&self.held).remove(&port);
+        self.held().remove(&port);
     }
 
     /// The process that leased `port`, if it lives.
@@ -96,6 +99,10 @@ impl LockFile {
         let mut pid = [0; 4];
         self.file.read_exact_at(&mut pid, PIDS + u64::from(port) * 4).ok()?;
         Some(u32::from_le_bytes(pid)).filter(|pid| *pid > 0 && Path::new(&format!("/proc/{pid}")).exists())
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeSet<u16>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self, port: u16, kind: libc::c_int) -> io::Result<bool> {
