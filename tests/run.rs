@@ -111,7 +111,7 @@ fn a_failing_test_ends_with_1_and_its_last_words() {
     let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo wanted 200 >&2; exit 7\"\n", &[]);
     run.assert_code(1);
     assert!(run.stderr.contains("x: FAILED (exit 1)"), "{}", run.stderr);
-    assert!(run.stderr.contains("exited with 7") && run.stderr.contains("wanted 200"), "{}", run.stderr);
+    assert!(run.stderr.contains("test exit 7") && run.stderr.contains("wanted 200"), "{}", run.stderr);
 }
 
 #[test]

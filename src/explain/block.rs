@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use crate::{
     logs::plain,
-    model::{ProcessState, Role, Snapshot, human_duration},
+    model::{Outcome, ProcessState, Role, Snapshot, human_duration},
 };
 
 use super::{Explanation, explanation_text};
@@ -82,7 +82,8 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
     let Some(outcome) = &end.outcome else { return block };
     let name = end.run.as_ref().map_or("run", |run| run.scenario.as_str());
     let lasted = verdict_time(end);
-    let _ = write!(block, "{name}: {} (exit {}) after {lasted}   {}", outcome.verdict.badge(), outcome.exit_code, outcome.reason);
+    let _ =
+        write!(block, "{name}: {} (exit {}) after {lasted}   {}", outcome.verdict.badge(), outcome.exit_code, in_short(closing, outcome));
     let tests = TestCounts::of(end);
     if tests.all > 0 {
         let _ = write!(block, "   {tests}   checks {}/{}", end.checks.0, end.checks.1);
@@ -94,6 +95,17 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
         let _ = writeln!(block, "Recorded: {recorded}");
     }
     block
+}
+
+/// `client-a exit 1`: the process that decided it, as the table showed it; else the reason.
+fn in_short(closing: &Closing<'_>, outcome: &Outcome) -> String {
+    let decided = closing.verdict.rows.iter().find_map(|row| match &row.state {
+        ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } if outcome.reason.starts_with(row.id().as_str()) => {
+            Some(format!("{} {}", row.id(), reason.short()))
+        }
+        _ => None,
+    });
+    decided.unwrap_or_else(|| outcome.reason.clone())
 }
 
 fn verdict_time(end: &Snapshot) -> String {

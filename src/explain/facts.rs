@@ -100,9 +100,9 @@ impl Gathering {
                     (_, Exit::Signal(signal)) => format!("killed by {signal}"),
                 };
                 let told = telling_line(logs, process, *generation, event.seq);
-                let seq = told.as_ref().and_then(|line| place(logs, process, line)).map_or(event.seq, |(seq, _)| seq);
+                let seq = told.as_ref().and_then(|told| place(logs, process, &told.line)).map_or(event.seq, |(seq, _)| seq);
                 self.absorb(process, *generation, event.at);
-                self.push(event, process, *generation, what, told.map(|line| present(line.text.as_bytes()).text()));
+                self.push(event, process, *generation, what, told.map(|told| told.quote));
                 if let Some(fact) = self.facts.last_mut() {
                     fact.seq = seq;
                 }

@@ -10,6 +10,9 @@ mod facts;
 mod first;
 mod text;
 
+#[cfg(test)]
+mod story_tests;
+
 pub use block::{Closing, TestCounts, closing_block};
 pub use facts::{Explanation, Fact, explain};
 pub use first::{FailureLine, FirstFailure, first_failure};

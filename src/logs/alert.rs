@@ -1,8 +1,9 @@
 //! Lines that matter, found as they arrive.
 //!
-//! One pass of a multi-literal search over a chunk finds candidates at memory speed; a look at the bytes around a
-//! candidate decides. Regular expressions of a scenario run only on lines with one of their literals. Those without
-//! literals are run over every chunk, and [`costly_alerts`] names them.
+//! A multi-literal search over a chunk finds candidates at memory speed; a look at the bytes around a candidate decides.
+//! Literals are four bytes or longer: at three the search is several times slower, so the two short signs (` 5\d\d `,
+//! glog's `E1123`) have searches of their own. Regular expressions of a scenario run only on lines with one of their
+//! literals. Those without literals are run over every chunk, and [`costly_alerts`] names them.
 
 use std::{ops::Range, sync::Arc, sync::LazyLock};
 
@@ -22,23 +23,21 @@ const HEAD: usize = 160;
 enum Sign {
     /// An alert, wherever it stands.
     Sure,
-    /// ` 5\d\d `.
-    Status,
     /// A level written in capitals: an alert if it is the line's level.
     Level,
     /// A word that is the level where a line begins with it, or with a type's name that ends in it.
     Opening,
     /// `level=error`, `"level": "error"`, pino's `"level":50`.
     Field,
-    /// glog's `E1123 `, behind a newline.
-    Glog,
+    /// `[E 2026-…`, with the newline before it.
+    Bracket,
     /// A line that speaks to the supervisor.
     Order,
     /// A pattern of the scenario.
     User(u16),
 }
 
-const SIGNS: [(Sign, &[&str]); 7] = [
+const SIGNS: [(Sign, &[&str]); 6] = [
     (
         Sign::Sure,
         &[
@@ -62,11 +61,10 @@ const SIGNS: [(Sign, &[&str]); 7] = [
             "[emerg]",
         ],
     ),
-    (Sign::Status, &[" 50", " 51", " 52", " 53", " 54", " 55", " 56", " 57", " 58", " 59"]),
     (Sign::Level, &["ERROR", "FATAL", "CRITICAL", "SEVERE", "EMERG", "PANIC", " ERR "]),
-    (Sign::Opening, &["rror: ", "ption: ", "error[", "npm ERR!", "npm error ", "Uncaught ", "panic: ", "fatal: ", "[E "]),
+    (Sign::Opening, &["rror: ", "ption: ", "error[", "npm ERR!", "npm error ", "Uncaught ", "panic: ", "fatal: "]),
     (Sign::Field, &["=error", "=fatal", "=critical", "=panic", "\"error\"", "\"fatal\"", "\"critical\"", "\"level\":50", "\"level\":60"]),
-    (Sign::Glog, &["\nE0", "\nE1"]),
+    (Sign::Bracket, &["\n[E "]),
     (Sign::Order, &["##e2e "]),
 ];
 
@@ -130,29 +128,24 @@ impl Alerts {
     /// The lines of `text` that matter, in order.
     pub(super) fn scan(&self, text: &[u8]) -> Vec<Found> {
         let mut found = self.candidates(text);
+        for pattern in &self.costly {
+            found.extend(pattern.regex.find_iter(text).map(|hit| Found { line: line_at(text, hit.start()), order: false }));
+        }
         if !self.costly.is_empty() {
-            for pattern in &self.costly {
-                let hits = pattern.regex.find_iter(text).map(|hit| Found { line: line_at(text, hit.start()), order: false });
-                found.extend(hits);
-            }
-            found.sort_by_key(|found| (found.line.start, !found.order));
-            found.dedup_by_key(|found| found.line.start);
+            in_order(&mut found);
         }
         found
     }
 
     fn candidates(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
-        let mut at = 0;
-        // The first line of a text has no newline before it that the search could see.
-        if is_glog_error(text) {
-            let line = line_at(text, 0);
-            at = line.end;
-            found.push(Found { line, order: false });
+        // The first line of a text has no newline before it that the searches could see.
+        if text.starts_with(b"[E ") || is_glog_error(text) {
+            found.push(Found { line: line_at(text, 0), order: false });
         }
+        let mut at = 0;
         while let Some((sign, hit)) = self.search.find(text, at) {
-            let place = if matches!(self.signs[sign], Sign::Glog) { hit.start + 1 } else { hit.start };
-            let line = line_at(text, place);
+            let line = line_at(text, hit.start + usize::from(text[hit.start] == b'\n'));
             match self.judge(self.signs[sign], text, &line, &hit) {
                 Some(order) => {
                     at = line.end.max(hit.start + 1);
@@ -162,6 +155,9 @@ impl Alerts {
                 None => at = hit.start + 1,
             }
         }
+        each_of(text, b" 5", &|after| matches!(after, [b'0'..=b'9', b'0'..=b'9', b' ', ..]), &mut found);
+        each_of(text, b"\nE", &|after| is_glog_tail(after), &mut found);
+        in_order(&mut found);
         found
     }
 
@@ -170,11 +166,10 @@ impl Alerts {
         let (before, after) = (&text[line.start..hit.start.max(line.start)], &text[hit.end..line.end.max(hit.end)]);
         let alert = match sign {
             Sign::Sure => true,
-            Sign::Status => matches!(after, [b'0'..=b'9', b' ', ..]),
             Sign::Level => is_level(before, &text[hit.clone()], after),
             Sign::Opening => is_opening(before),
             Sign::Field => is_level_field(before, &text[hit.clone()], after),
-            Sign::Glog => is_glog_error(&text[hit.start + 1..]),
+            Sign::Bracket => true,
             Sign::Order => return before.iter().all(u8::is_ascii_whitespace).then_some(true),
             Sign::User(pattern) => self.patterns[usize::from(pattern)].regex.is_match(&text[line.clone()]),
         };
@@ -195,6 +190,19 @@ impl Search {
             }
         }
     }
+}
+
+/// Adds the lines in which `needle` is followed by something that `fits`.
+fn each_of(text: &[u8], needle: &[u8], fits: &dyn Fn(&[u8]) -> bool, found: &mut Vec<Found>) {
+    for at in memchr::memmem::find_iter(text, needle).filter(|at| fits(&text[at + needle.len()..])) {
+        found.push(Found { line: line_at(text, at + usize::from(needle[0] == b'\n')), order: false });
+    }
+}
+
+/// In the order of the lines, each once.
+fn in_order(found: &mut Vec<Found>) {
+    found.sort_by_key(|found| (found.line.start, !found.order));
+    found.dedup_by_key(|found| found.line.start);
 }
 
 /// The line around `at`, without its newline.
@@ -235,8 +243,12 @@ fn is_level_field(before: &[u8], hit: &[u8], after: &[u8]) -> bool {
 
 /// `E1123 06:21:33`.
 fn is_glog_error(line: &[u8]) -> bool {
-    matches!(line, [b'E', m1, m2, d1, d2, b' ', hour, ..]
-        if [m1, m2, d1, d2, hour].into_iter().all(u8::is_ascii_digit))
+    line.strip_prefix(b"E").is_some_and(is_glog_tail)
+}
+
+/// The same behind its letter.
+fn is_glog_tail(after: &[u8]) -> bool {
+    matches!(after, [m1, m2, d1, d2, b' ', hour, ..] if [m1, m2, d1, d2, hour].into_iter().all(u8::is_ascii_digit))
 }
 
 /// Which of a scenario's alert patterns are run over every line, since no literal text is in all of their matches.

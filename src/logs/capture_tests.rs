@@ -94,9 +94,9 @@ fn readiness_is_matched_across_chunks_and_colours_and_told_masked() {
     let mut out = rig.pipe(0, Stream::Out, watch(r"token s3cret-value listening on 127\.0\.0\.1:(?<port>\d+)$"));
     let mut err = rig.pipe(0, Stream::Err, watch("listening"));
     for part in ["starting\ntoken s3cret-", "value \x1b[32mlisten", "ing\x1b[0m on 127.0.0.1:401", "23\r\n"] {
-        out.write_all(part.as_bytes()).expect("the pipe is read");
         let bytes = rig.store.bytes(&rig.all[0]);
-        rig.wait("the part is read", |store| store.bytes(&rig.all[0]) > bytes || part.contains("s3cret-"));
+        out.write_all(part.as_bytes()).expect("the pipe is read");
+        rig.wait("the part is read", |store| store.bytes(&rig.all[0]) > bytes);
     }
     let told = rig.until(|_| true);
     let CaptureEvent::Matched { port, line, generation, .. } = told else { panic!("{told:?}") };

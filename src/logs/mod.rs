@@ -23,6 +23,8 @@ mod capture;
 #[cfg(test)]
 mod capture_tests;
 mod fields;
+#[cfg(test)]
+mod floor_tests;
 mod line;
 mod open;
 mod order;
