@@ -99,7 +99,10 @@ fn vars(table: Option<&Table>, set: &[SetVar], out: &mut Collector) -> IndexMap<
             Value::Bool(yes) => yes.to_string(),
             Value::Float(x) => x.to_string(),
             _ => {
-                out.push(Diagnostic::error(format!("a variable is plain text, not {}", entry.node.what())).at(entry.node.span, "a text goes here"));
+                out.push(
+                    Diagnostic::error(format!("a variable is plain text, not {}", entry.node.what()))
+                        .at(entry.node.span, "a text goes here"),
+                );
                 String::new()
             }
         };
@@ -121,7 +124,11 @@ fn vars(table: Option<&Table>, set: &[SetVar], out: &mut Collector) -> IndexMap<
                     0 => "the scenario has no `[vars]`".into(),
                     _ => format!("there are {}", list_of(known).replace(" or ", " and ")),
                 });
-                out.push(Diagnostic::error(format!("`--set` names `{}`, which is no variable of this scenario", shown(name))).at(*at, "not in `[vars]`").help(help));
+                out.push(
+                    Diagnostic::error(format!("`--set` names `{}`, which is no variable of this scenario", shown(name)))
+                        .at(*at, "not in `[vars]`")
+                        .help(help),
+                );
             }
         }
     }
@@ -162,13 +169,16 @@ fn secrets(table: Option<&Table>, env: &Environment, out: &mut Collector) -> Ind
         if let Some(variable) = &variable
             && set.is_some_and(|v| v.to_str().is_none())
         {
-            out.push(Diagnostic::error(format!("the variable {} is not UTF-8", shown(variable))).at(entry.node.span, "cannot stand in a text"));
+            out.push(
+                Diagnostic::error(format!("the variable {} is not UTF-8", shown(variable))).at(entry.node.span, "cannot stand in a text"),
+            );
         }
         let set = set.and_then(|v| v.to_str()).filter(|v| !v.is_empty()).map(str::to_owned);
         let public = set.is_none() || set == default;
         let value = set.or_else(|| default.clone());
         if value.as_ref().is_some_and(|v| v.len() < SHORTEST_SECRET) {
-            let from = if public { "its `default`".into() } else { format!("the variable {}", shown(variable.as_deref().unwrap_or_default())) };
+            let from =
+                if public { "its `default`".into() } else { format!("the variable {}", shown(variable.as_deref().unwrap_or_default())) };
             out.push(
                 Diagnostic::error(format!("the secret `{name}` is shorter than {SHORTEST_SECRET} bytes"))
                     .at(entry.node.span, format!("its value comes from {from}"))
@@ -199,7 +209,8 @@ fn defaults<'t>(tree: &'t Table, out: &mut Collector) -> Option<&'t Table> {
             );
         } else if !keys::PROCESS.iter().any(|k| k.name == name) {
             let owners = keys::owners(name);
-            let mut diagnostic = Diagnostic::error(format!("`{}` is no key of every process", shown(name))).at(entry.key, "cannot be a default");
+            let mut diagnostic =
+                Diagnostic::error(format!("`{}` is no key of every process", shown(name))).at(entry.key, "cannot be a default");
             diagnostic = if owners.is_empty() {
                 diagnostic.maybe_help(did_you_mean(name, keys::PROCESS.iter().map(|k| k.name)))
             } else {
@@ -212,7 +223,13 @@ fn defaults<'t>(tree: &'t Table, out: &mut Collector) -> Option<&'t Table> {
 }
 
 /// How many of each process there are; none where `replicas` is not given.
-fn replicas(processes: Option<&Table>, defaults: Option<&Table>, sources: &Sources, names: &Names, out: &mut Collector) -> IndexMap<String, Option<u32>> {
+fn replicas(
+    processes: Option<&Table>,
+    defaults: Option<&Table>,
+    sources: &Sources,
+    names: &Names,
+    out: &mut Collector,
+) -> IndexMap<String, Option<u32>> {
     let mut walk = Walk::new(sources, names, Stage::Draft);
     std::mem::swap(&mut walk.out, out);
     let mut all = IndexMap::new();
@@ -228,12 +245,20 @@ fn replicas(processes: Option<&Table>, defaults: Option<&Table>, sources: &Sourc
 }
 
 /// Each process with its keys over the defaults, replicas counted out.
-fn instances(processes: Option<&Table>, defaults: Option<&Table>, counts: &IndexMap<String, Option<u32>>, out: &mut Collector) -> Vec<Instance> {
+fn instances(
+    processes: Option<&Table>,
+    defaults: Option<&Table>,
+    counts: &IndexMap<String, Option<u32>>,
+    out: &mut Collector,
+) -> Vec<Instance> {
     let mut all: Vec<Instance> = Vec::new();
     let mut taken: HashMap<String, Span> = HashMap::new();
     for (name, entry) in named("process", processes, out) {
         let Value::Table(own) = &entry.node.value else {
-            out.push(Diagnostic::error(format!("a process is a table, not {}", entry.node.what())).at(entry.node.span, format!("write [process.{name}]")));
+            out.push(
+                Diagnostic::error(format!("a process is a table, not {}", entry.node.what()))
+                    .at(entry.node.span, format!("write [process.{name}]")),
+            );
             continue;
         };
         let table = over_defaults(own, defaults);
@@ -366,7 +391,9 @@ impl Walk<'_> {
                 (_, Ok(number @ 1..)) => Some((PortWish::Fixed(number), None)),
                 _ => {
                     self.out.push(
-                        Diagnostic::error("a port is \"auto\", a number from 1 to 65535, or a range").at(node.span, "not this").help("a range is { from = 20000, to = 29999 }"),
+                        Diagnostic::error("a port is \"auto\", a number from 1 to 65535, or a range")
+                            .at(node.span, "not this")
+                            .help("a range is { from = 20000, to = 29999 }"),
                     );
                     None
                 }
@@ -390,7 +417,8 @@ impl Walk<'_> {
                 PortWish::Within(from..=to)
             }
             _ => {
-                self.out.push(Diagnostic::error("a range has both ends").at(node.span, "one is missing").help("{ from = 20000, to = 29999 }"));
+                self.out
+                    .push(Diagnostic::error("a range has both ends").at(node.span, "one is missing").help("{ from = 20000, to = 29999 }"));
                 return None;
             }
         };

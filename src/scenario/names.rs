@@ -1,12 +1,6 @@
 //! The names a scenario gives to things, which `${…}` may ask for.
 
-use std::{
-    collections::HashMap,
-    ffi::OsString,
-    ops::RangeInclusive,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashMap, ffi::OsString, ops::RangeInclusive, path::PathBuf, sync::Arc};
 
 use indexmap::IndexMap;
 

@@ -38,9 +38,7 @@ impl Diagnostics {
         match (self.errors(), self.warnings()) {
             (0, _) => None,
             (errors, 0) => Some(format!("cannot run {}: {}", file.name, count(errors, "error"))),
-            (errors, warnings) => {
-                Some(format!("cannot run {}: {} and {}", file.name, count(errors, "error"), count(warnings, "warning")))
-            }
+            (errors, warnings) => Some(format!("cannot run {}: {} and {}", file.name, count(errors, "error"), count(warnings, "warning"))),
         }
     }
 

@@ -46,9 +46,14 @@ pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
         body.pieces.push((" (cut here: the line is longer)".into(), look.style(Role::Dim)));
     }
     highlight(&mut body, line, log, look);
+    if row.hidden_probes() {
+        body.pieces.iter_mut().for_each(|(_, style)| *style = style.patch(look.style(Role::Dim)));
+    }
     let folded = row.folded.len() as u64;
     body.suffix = match folded {
         0 => String::new(),
+        n if row.hidden_probes() && width < 100 => format!("({n} hidden, H)"),
+        n if row.hidden_probes() => format!("({n} of these hidden, H shows them)"),
         n if width < 100 => format!("+{n} folded"),
         n => format!("+{} folded", counted(n, "line")),
     };
