@@ -28,8 +28,10 @@ use super::exec;
 
 /// How many trees a board has room for. What finds no room still has its death signal.
 const SLOTS: usize = 2048;
-/// How long the watcher goes on killing.
+/// How often the watcher looks at most.
 const ROUNDS: u32 = 1000;
+/// So many looks in a row must find nobody: one may miss a process that is just being born.
+const CALM: u32 = 5;
 
 /// Which trees live, in memory that a forked watcher shares.
 #[derive(Clone, Copy)]
@@ -87,8 +89,10 @@ pub(crate) fn watch(board: Board, marker: &str) -> Result<(u32, OwnedFd), Errno>
         // SAFETY-relevant for `fork_only`: no allocation, no lock, no panic from here on.
         _ = rustix::thread::set_name(c"e2e-tui-watcher");
         await_end(rustix::stdio::stdin());
+        let mut calm = 0;
         for _ in 0..ROUNDS {
-            if kill_all_on(board, marker.as_bytes()) == 0 {
+            calm = if kill_all_on(board, marker.as_bytes()) == 0 { calm + 1 } else { 0 };
+            if calm == CALM {
                 break;
             }
             _ = rustix::thread::nanosleep(&rustix::fs::Timespec { tv_sec: 0, tv_nsec: 2_000_000 });

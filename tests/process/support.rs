@@ -12,7 +12,7 @@ use std::{
 
 use e2e_tui::{
     model::{Exit, Limits, Signal},
-    process::{Guardian, Launch, LocalSpawner, Member, Order, Spawner, TreeEvent, TreeId, lookup},
+    process::{Guardian, Launch, LocalSpawner, Member, Order, Orphans, Spawner, TreeEvent, TreeId, lookup},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel};
 
@@ -63,7 +63,9 @@ impl Yard {
     pub(crate) fn marked(under: Under, mark: String) -> Self {
         let (sender, events) = unbounded_channel();
         let spawner: Box<dyn Spawner> = match under {
-            Under::Guardian => Box::new(Guardian::launch_from(binary(), sender).expect("the binary was built for this test")),
+            Under::Guardian => {
+                Box::new(Guardian::launch_from(binary(), Orphans::Leave, sender).expect("the binary was built for this test"))
+            }
             Under::Local => Box::new(LocalSpawner::start(sender).expect("a thread and a fork")),
         };
         Self { spawner, events, seen: Vec::new(), next: 1, mark }
@@ -200,6 +202,11 @@ impl Yard {
                 Err(TryRecvError::Disconnected) => panic!("the spawner is gone; waited until {what}; seen: {:?}", self.seen),
             }
         }
+    }
+
+    /// Whether a notice has come that nobody has asked for.
+    pub(crate) fn has_seen_notice(&self) -> bool {
+        self.seen.iter().any(|event| matches!(event, TreeEvent::Notice { .. }))
     }
 
     /// All events that have come and nobody has asked for.

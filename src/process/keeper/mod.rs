@@ -107,6 +107,8 @@ pub(crate) struct Keeper<P> {
     adopted: HashMap<u32, (Identity, Option<TreeId>)>,
     /// Processes looked at that belong to no tree.
     strangers: HashSet<Identity>,
+    /// Processes that carry a tree's tag and nothing else that proves them its own, since when.
+    unsure: HashMap<Identity, (TreeId, Instant)>,
     /// Samples asked for, one list an order.
     samples: Vec<Vec<TreeId>>,
     last_pass: Option<Instant>,
@@ -145,7 +147,6 @@ struct Kill {
     since: Instant,
     round_at: Instant,
     pause: Duration,
-    frozen: HashSet<Identity>,
     refused: HashSet<u32>,
     told_stuck: bool,
 }
@@ -211,6 +212,7 @@ impl<P: Post> Keeper<P> {
             known: HashMap::new(),
             adopted: HashMap::new(),
             strangers: HashSet::new(),
+            unsure: HashMap::new(),
             samples: Vec::new(),
             last_pass: None,
         })
@@ -335,7 +337,6 @@ impl Tree {
             since: now,
             round_at: now,
             pause: Duration::from_millis(1),
-            frozen: HashSet::new(),
             refused: HashSet::new(),
             told_stuck: false,
         });
