@@ -79,7 +79,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal")]
+#[command(
+    after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal"
+)]
 pub(crate) struct RunArgs {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

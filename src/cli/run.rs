@@ -20,7 +20,8 @@ pub(super) fn main(args: RunArgs) -> anyhow::Result<u8> {
         Err(error) => {
             if let Some(path) = &report_json {
                 let report = Report::error(&args.scenario, &error.to_string());
-                write_private(path, report.to_json().as_bytes()).with_context(|| format!("the report could not be written to {}", path.display()))?;
+                write_private(path, report.to_json().as_bytes())
+                    .with_context(|| format!("the report could not be written to {}", path.display()))?;
             }
             return Err(error);
         }

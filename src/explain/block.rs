@@ -82,7 +82,8 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
     let Some(outcome) = &end.outcome else { return block };
     let name = end.run.as_ref().map_or("run", |run| run.scenario.as_str());
     let lasted = verdict_time(end);
-    let _ = write!(block, "{name}: {} (exit {}) after {lasted}   {}", outcome.verdict.badge(), outcome.exit_code, in_short(closing, outcome));
+    let _ =
+        write!(block, "{name}: {} (exit {}) after {lasted}   {}", outcome.verdict.badge(), outcome.exit_code, in_short(closing, outcome));
     let tests = TestCounts::of(end);
     if tests.all > 0 {
         let _ = write!(block, "   {tests}   checks {}/{}", end.checks.0, end.checks.1);

@@ -107,11 +107,13 @@ impl Gathering {
                     fact.seq = seq;
                 }
             }
-            EventKind::Failed { process, generation, reason, .. } => self.push(event, process, *generation, "failed".into(), Some(reason.to_string())),
+            EventKind::Failed { process, generation, reason, .. } => {
+                self.push(event, process, *generation, "failed".into(), Some(reason.to_string()))
+            }
             EventKind::GaveUp { process, generation, reason, times, .. } => {
                 self.push(event, process, *generation, format!("gave up, {} ×{times}", reason.short()), None);
             }
-            EventKind::Spawned { process, generation, pid, cause: StartCause::Policy { attempt, of, .. } , .. } => {
+            EventKind::Spawned { process, generation, pid, cause: StartCause::Policy { attempt, of, .. }, .. } => {
                 let count = of.map_or_else(|| attempt.to_string(), |of| format!("{attempt} of {of}"));
                 self.push(event, process, *generation, format!("restarted by policy ({count}), generation {generation}, pid {pid}"), None);
             }

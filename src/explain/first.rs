@@ -82,7 +82,12 @@ pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Gen
     let (text, line) = panic.or_else(error).or(own.first())?;
     let stream = if line.source == Source::Err { "err" } else { "out" };
     // A panic's message stands on the line after its place; lines are newest first here.
-    let follows = own.iter().take_while(|(_, other)| other.row != line.row).last().filter(|_| text.trim_end().ends_with(':')).map(|(text, _)| text.trim());
+    let follows = own
+        .iter()
+        .take_while(|(_, other)| other.row != line.row)
+        .last()
+        .filter(|_| text.trim_end().ends_with(':'))
+        .map(|(text, _)| text.trim());
     let told = Telling {
         quote: match text.find(PANIC) {
             Some(at) => format!("{} {}", text[at..].trim_end(), follows.unwrap_or_default()).trim_end().to_owned(),

@@ -7,8 +7,8 @@ use super::{Closing, Explanation, closing_block, explain, explanation_text, firs
 use crate::{
     logs::{LogStore, Stream},
     model::{
-        At, Containment, Event, EventKind, Exit, Outcome, ProcessId, ProcessInfo, ProcessState, Role, RunClock, RunInfo, Snapshot, StartCause, Then, Verdict,
-        exit_code,
+        At, Containment, Event, EventKind, Exit, Outcome, ProcessId, ProcessInfo, ProcessState, Role, RunClock, RunInfo, Snapshot,
+        StartCause, Then, Verdict, exit_code,
     },
 };
 
@@ -85,7 +85,20 @@ impl Story {
             Then::Failed { .. } => ProcessState::Failed { reason: crate::model::Failure::Exited { exit, by: None } },
             _ => ProcessState::Running,
         };
-        self.event(ms, EventKind::Exited { process: process.clone(), generation, exit, asked: false, up, then, same_cause: false, tail: Vec::new(), progress: None });
+        self.event(
+            ms,
+            EventKind::Exited {
+                process: process.clone(),
+                generation,
+                exit,
+                asked: false,
+                up,
+                then,
+                same_cause: false,
+                tail: Vec::new(),
+                progress: None,
+            },
+        );
         self.event(ms, EventKind::StateChanged { process, generation, state });
     }
 
@@ -152,6 +165,12 @@ fn the_closing_block_tells_it_all_in_a_few_lines() {
     story.event(1800, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300) });
     let end = Snapshot::of(story.events.iter().map(AsRef::as_ref));
     let explanation = story.explanation();
-    let closing = Closing { end: &end, verdict: &verdict, explanation: Some(&explanation), recorded: Some("e2e-tui logs x".into()), last_lines: false };
+    let closing = Closing {
+        end: &end,
+        verdict: &verdict,
+        explanation: Some(&explanation),
+        recorded: Some("e2e-tui logs x".into()),
+        last_lines: false,
+    };
     insta::assert_snapshot!(closing_block(&closing), @"");
 }

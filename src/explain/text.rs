@@ -30,7 +30,8 @@ pub fn fact_text(fact: &Fact) -> String {
     if let Some(quote) = &fact.quote {
         let quote = plain(quote.as_bytes());
         let quote = quote.trim();
-        let short: String = if quote.chars().count() > QUOTE { quote.chars().take(QUOTE - 1).chain(['…']).collect() } else { quote.to_owned() };
+        let short: String =
+            if quote.chars().count() > QUOTE { quote.chars().take(QUOTE - 1).chain(['…']).collect() } else { quote.to_owned() };
         let _ = write!(text, "  \"{short}\"");
     }
     if fact.count > 1 {

@@ -60,5 +60,7 @@ pub async fn run(live: LiveRun, options: HeadlessOptions, block: &mut (dyn Write
 fn print(handle: &RunHandle, colour: Colour) -> io::Result<Printer> {
     let out = io::BufWriter::with_capacity(64 << 10, io::stdout());
     let closed = handle.clone();
-    Printer::start(handle.logs(), handle.journal(), out, colour, move || drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor)))
+    Printer::start(handle.logs(), handle.journal(), out, colour, move || {
+        drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor))
+    })
 }

@@ -98,7 +98,11 @@ fn same_tree(pid: u32, leader: u32) -> bool {
 }
 
 fn listening_inodes(port: u16) -> HashSet<u64> {
-    ["/proc/net/tcp", "/proc/net/tcp6"].iter().filter_map(|table| fs::read_to_string(table).ok()).flat_map(|text| inodes_in(&text, port)).collect()
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|text| inodes_in(&text, port))
+        .collect()
 }
 
 /// The inodes of a table's sockets that listen on `port`. See proc(5): `sl local_address rem_address st … inode`.

@@ -127,7 +127,11 @@ impl Runtime {
             TreeEvent::Exited { exit, .. } => Input::LeaderExited { process, generation, exit },
             TreeEvent::Empty { .. } => Input::TreeEmpty { process, generation },
             TreeEvent::Members { members, .. } => {
-                let leaks = members.into_iter().map(|m| Leak { pid: Some(m.pid), command: m.command.chars().take(LEAK_COMMAND).collect(), port: None });
+                let leaks = members.into_iter().map(|m| Leak {
+                    pid: Some(m.pid),
+                    command: m.command.chars().take(LEAK_COMMAND).collect(),
+                    port: None,
+                });
                 Input::Members { process, generation, leaks: leaks.collect() }
             }
             TreeEvent::Stuck { pids, .. } => Input::Stuck { process, generation, pids },

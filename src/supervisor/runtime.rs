@@ -105,11 +105,8 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         clock: parts.clock,
         observed: Arc::new(observed),
     };
-    let options = MachineOptions {
-        end_when_done: parts.end_when_done,
-        timeout: parts.timeout,
-        seed: parts.clock.wall().as_nanosecond() as u64,
-    };
+    let options =
+        MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
     let runtime = Runtime {
         machine: Machine::new(&parts.spec, options),
         parts,

@@ -120,7 +120,13 @@ mod tests {
 
     #[test]
     fn k3_extreme_durations_saturate() {
-        let policy = RestartPolicy { backoff: Duration::MAX, max_backoff: Duration::MAX, jitter: 1.0, max_attempts: u32::MAX, ..policy(RestartMode::OnFailure) };
+        let policy = RestartPolicy {
+            backoff: Duration::MAX,
+            max_backoff: Duration::MAX,
+            jitter: 1.0,
+            max_attempts: u32::MAX,
+            ..policy(RestartMode::OnFailure)
+        };
         let mut ledger = Ledger { in_a_row: 60, ..Ledger::default() };
         assert!(matches!(crash(&mut ledger, &policy, 0), Decision::Restart { .. }));
         let zero = RestartPolicy { backoff: Duration::ZERO, max_backoff: Duration::ZERO, ..policy };

@@ -29,7 +29,17 @@ impl Machine {
         let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
         let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
         let dice = options.seed | 1;
-        Self { procs, by_name, options, course: Course::default(), now: At::START, armed: BTreeMap::new(), next_timer: 0, dice, out: Vec::new() }
+        Self {
+            procs,
+            by_name,
+            options,
+            course: Course::default(),
+            now: At::START,
+            armed: BTreeMap::new(),
+            next_timer: 0,
+            dice,
+            out: Vec::new(),
+        }
     }
 
     /// What `spec` looks like as the first event of a run.
@@ -180,7 +190,8 @@ impl Machine {
         let proc = &mut self.procs[i];
         let down = !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none();
         let up = matches!(proc.life, Life::Up { .. });
-        let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut proc.tickets).into_iter().partition(|(_, goal)| down || up && *goal == Goal::Up);
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut proc.tickets).into_iter().partition(|(_, goal)| down || up && *goal == Goal::Up);
         proc.tickets = waiting;
         let started = up || proc.state == ProcessState::Completed;
         let trouble = format!("{} {}", proc.id(), proc.state.word());
@@ -226,8 +237,16 @@ impl Machine {
             let live_state = proc.state.is_alive();
             let live = matches!(proc.life, Life::Up { .. } | Life::Stopping(_));
             assert!(!live || live_state, "{id}: alive, but shown as {}", proc.state.word());
-            assert!(live || !live_state || matches!(proc.life, Life::Ending { .. }), "{id}: shown as {}, but nothing lives", proc.state.word());
-            assert!(!matches!(proc.life, Life::None) || proc.timers.keys().all(|k| matches!(k, TimerKind::Backoff | TimerKind::LeakCheck | TimerKind::KillDeadline)), "{id}: a timer outlived it");
+            assert!(
+                live || !live_state || matches!(proc.life, Life::Ending { .. }),
+                "{id}: shown as {}, but nothing lives",
+                proc.state.word()
+            );
+            assert!(
+                !matches!(proc.life, Life::None)
+                    || proc.timers.keys().all(|k| matches!(k, TimerKind::Backoff | TimerKind::LeakCheck | TimerKind::KillDeadline)),
+                "{id}: a timer outlived it"
+            );
             assert_eq!(
                 matches!(proc.state, ProcessState::Backoff { .. }) && matches!(proc.life, Life::None),
                 proc.timers.contains_key(&TimerKind::Backoff),

@@ -1,7 +1,7 @@
 //! Dependencies, starting, readiness.
 
 use super::core::Machine;
-use super::types::{Effect, Life, ReadyReport, StopOrder, After, TimerKind};
+use super::types::{After, Effect, Life, ReadyReport, StopOrder, TimerKind};
 use crate::model::{Actor, Condition, Dependency, EventKind, Failure, Health, ProcessState, Role, StartCause};
 
 /// How a dependency stands.
@@ -85,7 +85,9 @@ impl Machine {
             return Standing::Holds;
         }
         let over = match &on.state {
-            ProcessState::Failed { .. } | ProcessState::GaveUp { .. } | ProcessState::Skipped { .. } => on.wants_start.is_none() || matches!(on.state, ProcessState::Skipped { .. }),
+            ProcessState::Failed { .. } | ProcessState::GaveUp { .. } | ProcessState::Skipped { .. } => {
+                on.wants_start.is_none() || matches!(on.state, ProcessState::Skipped { .. })
+            }
             ProcessState::Completed => !matches!(dependency.condition, Condition::Started | Condition::Completed | Condition::Succeeded),
             _ => false,
         };

@@ -163,7 +163,17 @@ impl Machine {
             Life::Up { since, .. } => {
                 let started = *since;
                 let signal = if order.now { Signal::KILL } else { self.procs[i].spec.stop.signal };
-                let stopping = Stopping { order, since: now, started, signal, exit: None, empty: false, drained: None, killed: false, stuck: Vec::new() };
+                let stopping = Stopping {
+                    order,
+                    since: now,
+                    started,
+                    signal,
+                    exit: None,
+                    empty: false,
+                    drained: None,
+                    killed: false,
+                    stuck: Vec::new(),
+                };
                 self.procs[i].life = Life::Stopping(stopping);
                 self.send_stop(i);
             }
@@ -365,7 +375,10 @@ impl Machine {
     pub(super) fn stop_next_layer(&mut self) {
         let Some(by) = self.course.stopping_by() else { return };
         for i in 0..self.procs.len() {
-            let lives = matches!(self.procs[i].life, Life::Up { .. } | Life::Spawning { stop: None } | Life::Ending { stop: None, .. } | Life::Clearing { .. });
+            let lives = matches!(
+                self.procs[i].life,
+                Life::Up { .. } | Life::Spawning { stop: None } | Life::Ending { stop: None, .. } | Life::Clearing { .. }
+            );
             if lives && !self.is_needed(self.procs[i].id()) {
                 self.begin_stop(i, StopOrder { by: by.clone(), now: false, after: After::Stay });
             }

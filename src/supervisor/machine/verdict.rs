@@ -2,9 +2,7 @@
 
 use super::core::Machine;
 use super::types::{Effect, Life, Proc};
-use crate::model::{
-    Actor, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration,
-};
+use crate::model::{Actor, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration};
 
 /// How far the run itself is.
 #[derive(Debug, Clone, Default)]
@@ -89,8 +87,14 @@ impl Machine {
         if self.tests().any(|test| matches!(test.state, ProcessState::Skipped { .. })) {
             return true;
         }
-        let over = |proc: &Proc| !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none() || matches!(proc.state, ProcessState::Skipped { .. });
-        if self.tests().next().is_some() { self.tests().all(over) } else { self.procs.iter().all(|proc| over(proc) || !proc.spec.autostart && proc.generation == 0) }
+        let over = |proc: &Proc| {
+            !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none() || matches!(proc.state, ProcessState::Skipped { .. })
+        };
+        if self.tests().next().is_some() {
+            self.tests().all(over)
+        } else {
+            self.procs.iter().all(|proc| over(proc) || !proc.spec.autostart && proc.generation == 0)
+        }
     }
 
     /// Tests that have passed, of all; on record when it changes.
