@@ -1,6 +1,6 @@
 //! Reading lines back from chunks.
 
-use std::{io, os::unix::fs::FileExt, sync::Arc};
+use std::{io, os::unix::fs::FileExt};
 
 use super::{
     record::{CONTINUES, IN_MEMORY, LOST, Record},
@@ -49,41 +49,39 @@ pub struct LogLine {
     pub lost: bool,
 }
 
-/// A chunk's bytes, shared by the lines in it.
-pub(super) type ChunkBytes = Arc<[u8]>;
-
 impl LogStore {
-    /// The bytes of a chunk; none if they are lost. `inner` must not be held: this reads from disk.
-    pub(super) fn chunk(&self, stream: u16, index: u64, record: &Record) -> io::Result<Option<ChunkBytes>> {
-        self.chunk_part(stream, index, record, 0, record.len())
+    /// Reads a chunk into `into`; false if it is lost. The store's lock must not be held: this reads from disk.
+    pub(super) fn chunk(&self, stream: u16, index: u64, record: &Record, into: &mut Vec<u8>) -> io::Result<bool> {
+        self.chunk_part(stream, index, record, record.len(), into)
     }
 
-    /// Part of a chunk.
-    fn chunk_part(&self, stream: u16, index: u64, record: &Record, from: u64, len: u64) -> io::Result<Option<ChunkBytes>> {
+    /// Reads the first `len` bytes of a chunk.
+    fn chunk_part(&self, stream: u16, index: u64, record: &Record, len: u64, into: &mut Vec<u8>) -> io::Result<bool> {
         let mut record = *record;
+        into.clear();
         if record.is(IN_MEMORY) {
             let inner = self.read();
             if let Some(bytes) = inner.ring.get(stream, index) {
-                let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
-                let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len() - from);
-                return Ok(Some(bytes[from..from + len].into()));
+                into.extend_from_slice(&bytes[..usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len())]);
+                return Ok(true);
             }
             // It has reached the disk since, or is lost.
-            let Some(now) = self.records(&inner, stream, index, index + 1)?.first().copied() else { return Ok(None) };
+            let Some(now) = self.records(&inner, stream, index, index + 1)?.first().copied() else { return Ok(false) };
             record = now;
         }
         if record.is(LOST) {
-            return Ok(None);
+            return Ok(false);
         }
-        let Some(files) = self.segments[usize::from(stream)].files.get() else { return Ok(None) };
-        let mut bytes = vec![0; usize::try_from(len.min(record.len().saturating_sub(from))).map_err(io::Error::other)?];
-        files.data.read_exact_at(&mut bytes, record.offset.saturating_add(from))?;
-        Ok(Some(bytes.into()))
+        let Some(files) = self.segments[usize::from(stream)].files.get() else { return Ok(false) };
+        into.resize(usize::try_from(len.min(record.len())).map_err(io::Error::other)?, 0);
+        files.data.read_exact_at(into, record.offset)?;
+        Ok(true)
     }
 
     /// Adds to `line` what chunks behind `index` hold of it, up to `limit` bytes in all.
     pub(super) fn rest_of_line(&self, stream: u16, index: u64, line: &mut Vec<u8>, limit: usize) -> io::Result<Ended> {
         let mut next = index + 1;
+        let mut bytes = Vec::new();
         loop {
             let records = {
                 let inner = self.read();
@@ -99,9 +97,9 @@ impl LogStore {
                 if line.len() >= limit {
                     return Ok(Ended::Later);
                 }
-                let Some(bytes) = self.chunk_part(stream, next, &record, 0, (limit - line.len() + 1) as u64)? else {
+                if !self.chunk_part(stream, next, &record, (limit - line.len() + 1) as u64, &mut bytes)? {
                     return Ok(Ended::Here);
-                };
+                }
                 if let Some(end) = memchr::memchr(b'\n', &bytes) {
                     line.extend_from_slice(&bytes[..end]);
                     return Ok(Ended::cut_to(line, limit));
