@@ -5,6 +5,8 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    e2e_tui::process::guardian_main();
+    if let Some(code) = e2e_tui::process::guardian_main() {
+        return code;
+    }
     cli::main()
 }

@@ -99,20 +99,23 @@ impl fmt::Debug for Redactor {
 impl Patterns {
     /// Where secrets are, in order and without overlaps.
     fn cover(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let clean = self.quick.as_ref().map_or_else(|| !self.every.is_match(bytes), |quick| quick.find(bytes).is_none());
-        if clean {
-            return Vec::new();
+        let mut all: Vec<Range<usize>> = Vec::new();
+        for region in self.suspects(bytes) {
+            let found = self.every.find_overlapping_iter(&bytes[region.clone()]);
+            all.extend(found.map(|found| region.start + found.start()..region.start + found.end()));
         }
-        let mut all: Vec<_> = self.every.find_overlapping_iter(bytes).map(|found| found.range()).collect();
         all.sort_unstable_by_key(|range| range.start);
-        let mut covered: Vec<Range<usize>> = Vec::new();
-        for range in all {
-            match covered.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                _ => covered.push(range),
-            }
-        }
-        covered
+        joined(all)
+    }
+
+    /// Where secrets can be: around each hit of the quick search. It finds no hits that overlap another one, but those
+    /// lie within a secret's length of it.
+    fn suspects(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let Some(quick) = &self.quick else {
+            return self.every.is_match(bytes).then_some(0..bytes.len()).into_iter().collect();
+        };
+        let reach = self.longest - 1;
+        joined(quick.find_iter(bytes).map(|hit| hit.start().saturating_sub(reach)..(hit.end() + reach).min(bytes.len())))
     }
 
     /// The length of the longest end of `bytes` that a secret may go on from.
@@ -128,6 +131,18 @@ impl Patterns {
         };
         (from..bytes.len()).find(goes_on).map_or(0, |start| bytes.len() - start)
     }
+}
+
+/// Ranges in order of their starts, overlapping and touching ones made one.
+fn joined(ranges: impl IntoIterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match all.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => all.push(range),
+        }
+    }
+    all
 }
 
 /// Masks one stream, chunk by chunk.

@@ -53,7 +53,8 @@ fn sources() -> Vec<Source> {
                 let text = fs::read_to_string(&path).expect("sources are UTF-8");
                 let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
                 let below = path.strip_prefix(&root).expect("it is below src");
-                let room = below.components().next().expect("a file has a name").as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+                let room =
+                    below.components().next().expect("a file has a name").as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
                 found.push(Source { path, room, code });
             }
         }

@@ -62,7 +62,8 @@ shell = "echo testing; sleep 600"
 fn the_bundled_forward_scenario_passes() {
     let bench = Bench::new("forward");
     let report = bench.dir.path().join("report.json");
-    let output = bench.command().args(["run", "forward", "--report"]).arg(format!("json={}", report.display())).output().expect("the binary runs");
+    let output =
+        bench.command().args(["run", "forward", "--report"]).arg(format!("json={}", report.display())).output().expect("the binary runs");
     let run = Finished::of(output);
     run.assert_code(0);
     bench.assert_nothing_left(Duration::from_millis(500));
@@ -110,7 +111,7 @@ fn a_failing_test_ends_with_1_and_its_last_words() {
     let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo wanted 200 >&2; exit 7\"\n", &[]);
     run.assert_code(1);
     assert!(run.stderr.contains("x: FAILED (exit 1)"), "{}", run.stderr);
-    assert!(run.stderr.contains("exited with 7") && run.stderr.contains("wanted 200"), "{}", run.stderr);
+    assert!(run.stderr.contains("test exit 7") && run.stderr.contains("wanted 200"), "{}", run.stderr);
 }
 
 #[test]
@@ -150,7 +151,10 @@ fn s1_each_signal_stops_in_order_with_its_code() {
 #[test]
 fn s2_a_second_signal_kills_at_once() {
     let bench = Bench::new("twice");
-    let running = Running::start(&bench, "name = \"x\"\n[process.deaf]\nshell = \"trap '' TERM; echo up; while :; do sleep 0.05; done\"\nstop = { grace = \"60s\" }\n[process.test]\nrole = \"test\"\ncommand = [\"sleep\", \"600\"]\n");
+    let running = Running::start(
+        &bench,
+        "name = \"x\"\n[process.deaf]\nshell = \"trap '' TERM; echo up; while :; do sleep 0.05; done\"\nstop = { grace = \"60s\" }\n[process.test]\nrole = \"test\"\ncommand = [\"sleep\", \"600\"]\n",
+    );
     wait_for_output(&bench, "deaf", "up");
     running.signal(Signal::SIGINT);
     wait_for("the stop to begin", SOON, || {
@@ -167,7 +171,10 @@ fn s2_a_second_signal_kills_at_once() {
 #[test]
 fn s4_kill_9_of_the_supervisor_leaves_nothing_and_a_readable_recording() {
     let bench = Bench::new("kill9");
-    let mut running = Running::start(&bench, "name = \"x\"\n[process.a]\nshell = \"echo said before; trap '' TERM; sleep 600\"\n[process.daemon]\nshell = \"setsid sh -c 'echo daemon; exec sleep 600' & sleep 600\"\n");
+    let mut running = Running::start(
+        &bench,
+        "name = \"x\"\n[process.a]\nshell = \"echo said before; trap '' TERM; sleep 600\"\n[process.daemon]\nshell = \"setsid sh -c 'echo daemon; exec sleep 600' & sleep 600\"\n",
+    );
     wait_for_output(&bench, "a", "said before");
     wait_for_output(&bench, "daemon", "daemon");
     running.signal(Signal::SIGKILL);
@@ -185,7 +192,12 @@ fn s6_kill_9_of_the_guardian_ends_the_run_with_3_and_leaves_nothing() {
     let running = Running::start(&bench, TALKER);
     wait_for_output(&bench, "test", "testing");
     let supervisor = running.child.id();
-    let guardian = bench.alive().into_iter().map(|(pid, _)| pid).find(|pid| parent(*pid) == Some(supervisor)).expect("the supervisor's child is the guardian");
+    let guardian = bench
+        .alive()
+        .into_iter()
+        .map(|(pid, _)| pid)
+        .find(|pid| parent(*pid) == Some(supervisor))
+        .expect("the supervisor's child is the guardian");
     kill(Pid::from_raw(guardian as i32), Signal::SIGKILL).expect("it lives");
     let run = running.finish();
     run.assert_code(3);
@@ -231,7 +243,14 @@ fn c15_secrets_are_in_no_file_and_on_no_screen() {
     let report = bench.dir.path().join("r.json");
     let scenario = "name = \"x\"\n[secrets]\ntoken = { env = \"MY_TOKEN_FOR_TEST\" }\n[process.test]\nrole = \"test\"\nenv = { T = \"${secrets.token}\" }\nshell = \"echo header: $T; printf %s $T | base64; echo $T >&2; exit 1\"\n";
     let file = bench.write("scenario.toml", scenario);
-    let output = bench.command().env("MY_TOKEN_FOR_TEST", "hunter2-hunter2").arg("run").arg(&file).arg("--report").arg(format!("json={}", report.display())).output();
+    let output = bench
+        .command()
+        .env("MY_TOKEN_FOR_TEST", "hunter2-hunter2")
+        .arg("run")
+        .arg(&file)
+        .arg("--report")
+        .arg(format!("json={}", report.display()))
+        .output();
     let run = Finished::of(output.expect("the binary runs"));
     run.assert_code(1);
     assert!(run.stdout.contains("header: ***************"), "{}", run.stdout);
@@ -264,7 +283,8 @@ fn p8_a_crash_loop_gives_up_and_its_service_fails_the_run() {
 #[test]
 fn d3_a_folder_for_recordings_that_cannot_be_written_is_an_error() {
     let bench = Bench::new("d3");
-    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"touch\", \"started\"]\n", &["--recordings-dir", "/proc/nowhere"]);
+    let run = bench
+        .run("name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"touch\", \"started\"]\n", &["--recordings-dir", "/proc/nowhere"]);
     run.assert_code(2);
     assert!(run.stderr.contains("/proc/nowhere"), "{}", run.stderr);
     assert!(!bench.dir.path().join("started").exists());

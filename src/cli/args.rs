@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
 use super::part::PartCommand;
@@ -69,13 +69,19 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the log of a recording as plain text
     Logs(LogsArgs),
+    /// Say what happened before a failure
+    Explain(ExplainArgs),
+    /// Pack a recording into one file that replays anywhere
+    Export(ExportArgs),
     /// Be one of the MCP parts of the bundled scenarios
     #[command(subcommand, hide = true)]
     Part(PartCommand),
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal")]
+#[command(
+    after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal"
+)]
 pub(crate) struct RunArgs {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -103,8 +109,47 @@ pub(crate) struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct LogsArgs {
+pub(crate) struct ExplainArgs {
+    /// An archive, or a recording by its id or folder
+    #[arg(value_name = "RECORDING")]
+    pub(crate) recording: String,
+    /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) recordings_dir: Option<PathBuf>,
+    /// For people or for machines
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// For people or for machines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Lines to read
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
     /// The recording: its id or its folder
+    #[arg(value_name = "RECORDING")]
+    pub(crate) recording: String,
+    /// The archive to write [default: <id>.tar.zst]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) recordings_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// An archive, or a recording by its id or folder
     #[arg(value_name = "RECORDING")]
     pub(crate) recording: String,
     /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]

@@ -3,7 +3,10 @@
 mod args;
 mod check;
 mod dashboard;
+mod explain;
+mod export;
 mod logs;
+mod panic;
 mod part;
 mod run;
 mod scenario;
@@ -18,12 +21,15 @@ use args::Command;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    panic::install();
     let cli = Cli::parse();
     let result = match cli.command {
         None => dashboard::main(&cli.target()),
         Some(Command::Run(args)) => run::main(args),
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Logs(args)) => logs::main(&args),
+        Some(Command::Explain(args)) => explain::main(&args),
+        Some(Command::Export(args)) => export::main(&args),
         Some(Command::Part(part)) => return ExitCode::from(part.run()),
     };
     match result {

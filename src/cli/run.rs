@@ -20,7 +20,8 @@ pub(super) fn main(args: RunArgs) -> anyhow::Result<u8> {
         Err(error) => {
             if let Some(path) = &report_json {
                 let report = Report::error(&args.scenario, &error.to_string());
-                write_private(path, report.to_json().as_bytes()).with_context(|| format!("the report could not be written to {}", path.display()))?;
+                write_private(path, report.to_json().as_bytes())
+                    .with_context(|| format!("the report could not be written to {}", path.display()))?;
             }
             return Err(error);
         }
@@ -40,10 +41,13 @@ pub(super) fn main(args: RunArgs) -> anyhow::Result<u8> {
             Ok(live) => live,
             Err(error) => bail!(error),
         };
+        if let Some(dir) = live.dir() {
+            super::panic::remember_recording(dir.path.clone());
+        }
         let options = HeadlessOptions { colour, quiet: args.quiet, report_json };
         let outcome = headless::run(live, options, &mut io::stderr()).await;
-        // Held to the end: two runs never share a port.
-        drop(resolved.leases);
+        // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
+        drop((resolved.leases, resolved.run_dir));
         match outcome {
             Ok(outcome) => Ok(outcome.exit_code),
             Err(error) => {

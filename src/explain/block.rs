@@ -4,10 +4,10 @@ use std::{fmt::Write, time::Duration};
 
 use crate::{
     logs::plain,
-    model::{ProcessState, Role, Snapshot, human_duration},
+    model::{Outcome, ProcessState, Role, Snapshot, human_duration},
 };
 
-use super::FirstFailure;
+use super::{Explanation, explanation_text};
 
 /// How many of a failed process's last lines the block of `run` repeats.
 const LAST_LINES: usize = 5;
@@ -19,8 +19,8 @@ pub struct Closing<'a> {
     pub end: &'a Snapshot,
     /// The run at its verdict, before the take-down.
     pub verdict: &'a Snapshot,
-    /// What went wrong first.
-    pub first: Option<&'a FirstFailure>,
+    /// What happened from the first abnormal event to the failure.
+    pub explanation: Option<&'a Explanation>,
     /// How the recording is named to the user, if there is one.
     pub recorded: Option<String>,
     /// Whether failed processes' last lines are repeated (`run`), or were on screen (dashboard).
@@ -77,12 +77,13 @@ impl std::fmt::Display for TestCounts {
 
 /// The block, each line ended.
 pub fn closing_block(closing: &Closing<'_>) -> String {
-    let Closing { end, verdict, .. } = closing;
+    let end = closing.end;
     let mut block = String::new();
     let Some(outcome) = &end.outcome else { return block };
     let name = end.run.as_ref().map_or("run", |run| run.scenario.as_str());
     let lasted = verdict_time(end);
-    let _ = write!(block, "{name}: {} (exit {}) after {lasted}   {}", outcome.verdict.badge(), outcome.exit_code, outcome.reason);
+    let _ =
+        write!(block, "{name}: {} (exit {}) after {lasted}   {}", outcome.verdict.badge(), outcome.exit_code, in_short(closing, outcome));
     let tests = TestCounts::of(end);
     if tests.all > 0 {
         let _ = write!(block, "   {tests}   checks {}/{}", end.checks.0, end.checks.1);
@@ -93,8 +94,18 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
     if let Some(recorded) = &closing.recorded {
         let _ = writeln!(block, "Recorded: {recorded}");
     }
-    let _ = verdict;
     block
+}
+
+/// `client-a exit 1`: the process that decided it, as the table showed it; else the reason.
+fn in_short(closing: &Closing<'_>, outcome: &Outcome) -> String {
+    let decided = closing.verdict.rows.iter().find_map(|row| match &row.state {
+        ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } if outcome.reason.starts_with(row.id().as_str()) => {
+            Some(format!("{} {}", row.id(), reason.short()))
+        }
+        _ => None,
+    });
+    decided.unwrap_or_else(|| outcome.reason.clone())
 }
 
 fn verdict_time(end: &Snapshot) -> String {
@@ -102,27 +113,25 @@ fn verdict_time(end: &Snapshot) -> String {
     human_duration(Duration::from_micros(end.at.0).saturating_sub(took))
 }
 
-/// The first failure, then every failed process with how it ended.
+/// What happened, then every failed process that it does not name, with its last lines where they are wanted.
 fn failures(closing: &Closing<'_>, block: &mut String) {
-    let quoted = |text: &str| if text.is_empty() { String::new() } else { format!("  \"{}\"", clip(text, 100)) };
-    let width = closing.end.rows.iter().map(|row| row.id().as_str().len()).max().unwrap_or(0);
-    if let Some(first) = closing.first {
-        let line = first.line.as_ref().map_or("", |line| line.text.as_str());
-        let _ = writeln!(block, "{:>8}  {:width$}  {}{}", first.at.seconds(), first.process, first.what, quoted(line));
+    let facts = closing.explanation.map_or(&[][..], |explanation| &explanation.facts);
+    if let Some(explanation) = closing.explanation {
+        block.push_str(&explanation_text(explanation, ""));
     }
+    let width = closing.end.rows.iter().map(|row| row.id().as_str().len()).max().unwrap_or(0);
     for row in &closing.verdict.rows {
         let (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. }) = &row.state else { continue };
         let last = row.exits.last();
-        let told_already = closing.first.is_some_and(|first| first.process == *row.id() && first.generation == row.generation);
-        if !told_already {
+        if !facts.iter().any(|fact| fact.process == *row.id() && fact.generation == row.generation) {
             let at = last.map_or(closing.verdict.at, |exit| exit.at);
-            let words = last.and_then(|exit| exit.tail.last()).map_or("", String::as_str);
-            let _ = writeln!(block, "{:>8}  {:width$}  {}, {}{}", at.seconds(), row.id(), row.state.word(), reason.short(), quoted(words));
+            let words = last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(words, 100)));
+            let _ = writeln!(block, "{:>9}  {:width$}  {}, {}{words}", at.seconds(), row.id(), row.state.word(), reason.short());
         }
         if closing.last_lines {
             let tail = last.map_or(&[][..], |exit| &exit.tail);
             for line in &tail[tail.len().saturating_sub(LAST_LINES)..] {
-                let _ = writeln!(block, "{:>8}  {:width$} | {}", "", row.id(), clip(line, 160));
+                let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(line, 160));
             }
         }
     }

@@ -5,7 +5,11 @@
 //! signal from outside. What is left out is repetition (counted) and what another fact already says (a process's own
 //! alerts right before its end stand as that end's quotation).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -81,7 +85,7 @@ fn is_failure(event: &Event) -> bool {
 struct Gathering {
     facts: Vec<Fact>,
     /// Which of them is an alert: those may be absorbed.
-    alerts: HashMap<usize, ()>,
+    alerts: HashSet<usize>,
     /// Repetitions, by who says what.
     seen: HashMap<(ProcessId, String), usize>,
 }
@@ -96,18 +100,20 @@ impl Gathering {
                     (_, Exit::Signal(signal)) => format!("killed by {signal}"),
                 };
                 let told = telling_line(logs, process, *generation, event.seq);
-                let seq = told.as_ref().and_then(|line| place(logs, process, line)).map_or(event.seq, |(seq, _)| seq);
+                let seq = told.as_ref().and_then(|told| place(logs, process, &told.line)).map_or(event.seq, |(seq, _)| seq);
                 self.absorb(process, *generation, event.at);
-                self.push(event, process, *generation, what, told.map(|line| present(line.text.as_bytes()).text()));
+                self.push(event, process, *generation, what, told.map(|told| told.quote));
                 if let Some(fact) = self.facts.last_mut() {
                     fact.seq = seq;
                 }
             }
-            EventKind::Failed { process, generation, reason, .. } => self.push(event, process, *generation, "failed".into(), Some(reason.to_string())),
+            EventKind::Failed { process, generation, reason, .. } => {
+                self.push(event, process, *generation, "failed".into(), Some(reason.to_string()))
+            }
             EventKind::GaveUp { process, generation, reason, times, .. } => {
                 self.push(event, process, *generation, format!("gave up, {} ×{times}", reason.short()), None);
             }
-            EventKind::Spawned { process, generation, pid, cause: StartCause::Policy { attempt, of, .. } , .. } => {
+            EventKind::Spawned { process, generation, pid, cause: StartCause::Policy { attempt, of, .. }, .. } => {
                 let count = of.map_or_else(|| attempt.to_string(), |of| format!("{attempt} of {of}"));
                 self.push(event, process, *generation, format!("restarted by policy ({count}), generation {generation}, pid {pid}"), None);
             }
@@ -157,7 +163,7 @@ impl Gathering {
         }
         self.seen.insert(key, self.facts.len());
         if alert {
-            self.alerts.insert(self.facts.len(), ());
+            self.alerts.insert(self.facts.len());
         }
         self.push(event, process, generation, what.to_owned(), Some(quote.to_owned()));
     }
@@ -165,7 +171,7 @@ impl Gathering {
     /// What a process cried out right before its own end is told by that end.
     fn absorb(&mut self, process: &ProcessId, generation: Generation, end: At) {
         for (i, fact) in self.facts.iter_mut().enumerate() {
-            let own = fact.process == *process && fact.generation == generation && self.alerts.contains_key(&i);
+            let own = fact.process == *process && fact.generation == generation && self.alerts.contains(&i);
             if own && end.since(fact.at) <= LAST_WORDS {
                 fact.count = 0;
             }
@@ -179,7 +185,7 @@ impl Gathering {
             .into_iter()
             .enumerate()
             // The failing process's own complaints are what its failure says.
-            .filter(|(i, fact)| fact.count > 0 && (*i == last || !(fact.process == *failing && self.alerts.contains_key(i))))
+            .filter(|(i, fact)| fact.count > 0 && (*i == last || !(fact.process == *failing && self.alerts.contains(i))))
             .map(|(_, fact)| fact)
             .collect();
         facts.sort_by_key(|fact| fact.at);

@@ -12,6 +12,9 @@ use crate::{
 /// How far before a failure the line that tells it is looked for.
 const LOOK_BACK: u64 = 200;
 
+/// How a Rust program's panic begins.
+const PANIC: &str = "panicked at";
+
 /// The first thing that went wrong by itself: `first_failure` in reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FirstFailure {
@@ -49,7 +52,7 @@ pub fn first_failure(events: &[Arc<Event>], logs: &LogStore) -> Option<FirstFail
         EventKind::Exited { generation, .. } | EventKind::Failed { generation, .. } | EventKind::GaveUp { generation, .. } => *generation,
         _ => 0,
     };
-    let line = telling_line(logs, &process, generation, event.seq);
+    let line = telling_line(logs, &process, generation, event.seq).map(|told| told.line);
     Some(FirstFailure { process, generation, at_ms: event.at.millis(), what, line, at: event.at })
 }
 
@@ -66,7 +69,7 @@ fn failure_of(event: &Event) -> Option<String> {
 }
 
 /// Of what this generation said before `seq`: a panic's line, else its last error, else its last words.
-pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Generation, seq: u64) -> Option<FailureLine> {
+pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Generation, seq: u64) -> Option<Telling> {
     let mut view = LogView::new(Selection::Some(vec![process.clone()]));
     view.refresh(logs);
     let end = view.row_at_seq(logs, seq).ok()?.min(view.len());
@@ -74,9 +77,29 @@ pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Gen
     let lines = view.window(logs, from, usize::try_from(end - from).ok()?).ok()?;
     let own = lines.into_iter().rev().filter(|line| line.generation == generation && !matches!(line.source, Source::Lifecycle(_)));
     let own: Vec<_> = own.map(|line| (plain(&line.bytes), line)).filter(|(text, _)| !text.trim().is_empty()).collect();
-    let panic = own.iter().rfind(|(text, _)| text.contains("panicked at"));
+    let panic = own.iter().rfind(|(text, _)| text.contains(PANIC));
     let error = || own.iter().find(|(_, line)| present(&line.bytes).level == Some(Level::Error));
     let (text, line) = panic.or_else(error).or(own.first())?;
     let stream = if line.source == Source::Err { "err" } else { "out" };
-    Some(FailureLine { number: line.number, stream: stream.to_owned(), text: text.trim_end().to_owned() })
+    // A panic's message stands on the line after its place; lines are newest first here.
+    let follows = own
+        .iter()
+        .take_while(|(_, other)| other.row != line.row)
+        .last()
+        .filter(|_| text.trim_end().ends_with(':'))
+        .map(|(text, _)| text.trim());
+    let told = Telling {
+        quote: match text.find(PANIC) {
+            Some(at) => format!("{} {}", text[at..].trim_end(), follows.unwrap_or_default()).trim_end().to_owned(),
+            None => present(text.as_bytes()).text().trim().to_owned(),
+        },
+        line: FailureLine { number: line.number, stream: stream.to_owned(), text: text.trim_end().to_owned() },
+    };
+    Some(told)
+}
+
+/// The line that tells a failure best, and its essence to quote.
+pub(super) struct Telling {
+    pub(super) line: FailureLine,
+    pub(super) quote: String,
 }

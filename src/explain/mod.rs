@@ -8,7 +8,12 @@
 mod block;
 mod facts;
 mod first;
+mod text;
+
+#[cfg(test)]
+mod story_tests;
 
 pub use block::{Closing, TestCounts, closing_block};
 pub use facts::{Explanation, Fact, explain};
 pub use first::{FailureLine, FirstFailure, first_failure};
+pub use text::{distance, explanation_text, fact_text};

@@ -51,7 +51,8 @@ impl Printer {
         let told = done.clone();
         let thread = Builder::new().name("printer".into()).spawn(move || {
             let names = logs.processes().iter().map(|p| p.as_str().len()).max().unwrap_or(0);
-            let mut printing = Printing { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), names, colour, line: Vec::new(), out };
+            let mut printing =
+                Printing { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), names, colour, line: Vec::new(), out };
             let result = printing.follow(&logs, &journal, &told);
             if result.is_err() {
                 on_closed();

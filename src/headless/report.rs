@@ -74,7 +74,8 @@ impl Report {
     pub fn of(events: &[Arc<Event>], logs: &LogStore, recording: Option<String>) -> Self {
         let end = Snapshot::of(events.iter().map(AsRef::as_ref));
         let verdict = at_verdict(events);
-        let outcome = end.outcome.clone().unwrap_or_else(|| Outcome::new(Verdict::Error, crate::model::exit_code::PANIC, "the run has not ended"));
+        let outcome =
+            end.outcome.clone().unwrap_or_else(|| Outcome::new(Verdict::Error, crate::model::exit_code::PANIC, "the run has not ended"));
         let stops: BTreeMap<_, _> = end.rows.iter().filter_map(|row| row.stop.map(|stop| (row.id().clone(), stop))).collect();
         let processes = verdict.rows.iter().map(|row| {
             let mut report = process(row, logs);
@@ -86,7 +87,12 @@ impl Report {
             report
         });
         let leaks = end.rows.iter().flat_map(|row| {
-            row.leaks.iter().map(|leak| LeakReport { pid: leak.pid, process: row.id().to_string(), command: leak.command.clone(), port: leak.port })
+            row.leaks.iter().map(|leak| LeakReport {
+                pid: leak.pid,
+                process: row.id().to_string(),
+                command: leak.command.clone(),
+                port: leak.port,
+            })
         });
         Self {
             format: 1,

@@ -10,7 +10,7 @@ use super::{
     report::{Report, at_verdict},
 };
 use crate::{
-    explain::{Closing, closing_block, first_failure},
+    explain::{Closing, closing_block, explain},
     model::{Actor, Command, Outcome},
     record::{LiveRun, write_private},
     supervisor::{RunHandle, obey_signals},
@@ -45,9 +45,9 @@ pub async fn run(live: LiveRun, options: HeadlessOptions, block: &mut (dyn Write
     let (journal, logs) = (handle.journal(), handle.logs());
     let events = journal.from(0);
     let (end, verdict) = (handle.snapshot(), at_verdict(&events));
-    let first = first_failure(&events, &logs);
+    let explanation = explain(&events, &logs);
     let recorded = recording.as_ref().map(|(_, path)| path.display().to_string());
-    let text = closing_block(&Closing { end: &end, verdict: &verdict, first: first.as_ref(), recorded, last_lines: true });
+    let text = closing_block(&Closing { end: &end, verdict: &verdict, explanation: explanation.as_ref(), recorded, last_lines: true });
     let _ = block.write_all(text.as_bytes());
     if let Some(path) = options.report_json {
         let report = Report::of(&events, &logs, recording.map(|(id, _)| id));
@@ -60,5 +60,7 @@ pub async fn run(live: LiveRun, options: HeadlessOptions, block: &mut (dyn Write
 fn print(handle: &RunHandle, colour: Colour) -> io::Result<Printer> {
     let out = io::BufWriter::with_capacity(64 << 10, io::stdout());
     let closed = handle.clone();
-    Printer::start(handle.logs(), handle.journal(), out, colour, move || drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor)))
+    Printer::start(handle.logs(), handle.journal(), out, colour, move || {
+        drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor))
+    })
 }

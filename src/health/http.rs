@@ -122,7 +122,15 @@ mod tests {
     }
 
     async fn probe(url: String, timeout: Duration) -> Answer {
-        let question = HttpQuestion { url, method: "GET".into(), headers: Vec::new(), body: None, expect: vec![200], expect_body: None, degraded: vec![503] };
+        let question = HttpQuestion {
+            url,
+            method: "GET".into(),
+            headers: Vec::new(),
+            body: None,
+            expect: vec![200],
+            expect_body: None,
+            degraded: vec![503],
+        };
         ask(&Question::Http(question), timeout, None).await
     }
 

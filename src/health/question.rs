@@ -79,9 +79,9 @@ pub async fn ask(question: &Question, timeout: Duration, degraded_after: Option<
     });
     let took = asked.elapsed();
     let outcome = match (outcome, degraded_after) {
-        (ProbeOutcome::Ok, Some(limit)) if took > limit => {
-            ProbeOutcome::Degraded { why: format!("answered in {}, more than {}", crate::model::human_duration(took), crate::model::human_duration(limit)) }
-        }
+        (ProbeOutcome::Ok, Some(limit)) if took > limit => ProbeOutcome::Degraded {
+            why: format!("answered in {}, more than {}", crate::model::human_duration(took), crate::model::human_duration(limit)),
+        },
         (outcome, _) => outcome,
     };
     Answer { took, outcome }

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     record::{CONTINUES, IN_MEMORY, LOST, ROUGH, Record},
+    scan::Place,
     segment::Writer,
     store::{CHUNK, Inner, LogStore, Stream, is_rough},
 };
@@ -16,13 +17,10 @@ use crate::model::{At, Generation, ProcessId};
 /// The pause before a disk that refused is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Where a chunk went.
+/// What became of a chunk.
 #[derive(Debug)]
 pub(super) struct Appended {
-    /// How many lines of its stream began before it.
-    pub(super) lines_before: u64,
-    /// Its first byte continues a line.
-    pub(super) continues: bool,
+    pub(super) place: Place,
     /// Why the disk refused it, if it did so now; it is in memory then.
     pub(super) trouble: Option<io::Error>,
 }
@@ -46,11 +44,14 @@ impl LogStore {
             let done = self.append_piece(stream, &mut writer, generation, at, piece);
             match &mut first {
                 None => first = Some(done),
-                Some(first) => first.trouble = first.trouble.take().or(done.trouble),
+                Some(first) => {
+                    first.place.rough |= done.place.rough;
+                    first.trouble = first.trouble.take().or(done.trouble);
+                }
             }
         }
         self.touch();
-        first.unwrap_or(Appended { lines_before: 0, continues: false, trouble: None })
+        first.unwrap_or(Appended { place: Place { first_line: 0, continues: true, rough: false }, trouble: None })
     }
 
     fn append_piece(&self, stream: u16, writer: &mut Writer, generation: Generation, at: At, bytes: &[u8]) -> Appended {
@@ -63,10 +64,12 @@ impl LogStore {
                 None
             }
         };
-        let flags = if is_rough(bytes) { ROUGH } else { 0 } | if stored.is_none() { IN_MEMORY } else { 0 };
+        // Only this thread appends to the stream, so whether its last line goes on cannot change meanwhile.
+        let rough = is_rough(bytes, self.read().streams[usize::from(stream)].goes_on(generation));
+        let flags = if rough { ROUGH } else { 0 } | if stored.is_none() { IN_MEMORY } else { 0 };
         let newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
         let ends_line = bytes.last() == Some(&b'\n');
-        let (record, lines_before) = {
+        let record = {
             let mut inner = self.write();
             let offset = stored.unwrap_or(writer.data);
             let record = inner.begin(stream, offset, generation, at, bytes.len(), flags);
@@ -75,14 +78,20 @@ impl LogStore {
             if stored.is_none() {
                 inner.keep(stream, index, bytes);
             }
-            (record, record.lines_before())
+            record
         };
         if stored.is_some()
             && let Err(error) = segment.write_record(writer, &record)
         {
             trouble = fail(writer, error);
         }
-        Appended { lines_before, continues: record.is(CONTINUES), trouble }
+        Appended { place: Place { first_line: record.first_line, continues: record.is(CONTINUES), rough }, trouble }
+    }
+
+    /// Nothing more comes on a stream for now: its last line does not grow any more.
+    pub(super) fn close(&self, stream: u16) {
+        self.write().streams[usize::from(stream)].open = false;
+        self.touch();
     }
 
     /// Whether the stream's files take more: `Err` while they are to be left alone after a failure.
@@ -154,10 +163,10 @@ impl Inner {
         // Within the order time never runs backwards, so that it can be searched by time.
         self.last_at = self.last_at.max(at);
         let state = &mut self.streams[usize::from(stream)];
-        if state.generation != generation {
+        if !state.goes_on(generation) {
             state.at_line_start = true;
-            state.generation = generation;
         }
+        state.generation = generation;
         let continues = if state.at_line_start { 0 } else { CONTINUES };
         let first_line = state.lines - u64::from(!state.at_line_start);
         Record::new(seq, offset, first_line, self.last_at, len, flags | continues, generation)

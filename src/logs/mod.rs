@@ -9,6 +9,7 @@
 //!            (readiness, alerts, drained)  filter  ── rows that match
 //! ```
 //!
+//! - [`capture`] reads the pipes; [`crate::redact`] masks secrets before a byte goes anywhere.
 //! - [`LogStore`] keeps bytes on disk and a small index in memory; a disk that refuses is replaced by a ring in memory.
 //!   Chunks of output and lifecycle lines share one sequence of numbers, which is the order of everything.
 //! - [`LogView`] turns any selection of processes into rows; its cost is that of the window and of what is new.
@@ -16,23 +17,37 @@
 //!
 //! The folder of a recording's logs is a public format: see [`record`](self) for the index.
 
+mod alert;
 mod append;
+mod capture;
+#[cfg(test)]
+mod capture_tests;
 mod fields;
+#[cfg(test)]
+mod floor_tests;
 mod line;
 mod open;
 mod order;
+mod pattern;
 mod present;
+mod reader;
 mod record;
 mod ring;
+mod scan;
 mod segment;
+mod source;
 mod store;
 #[cfg(test)]
 mod store_tests;
 mod structure;
+mod tail;
 mod text;
 mod view;
 
+pub use alert::costly_alerts;
+pub use capture::{Capture, CaptureEvent, CaptureStream, Watch, pipe};
 pub use line::{LogLine, MAX_LINE, Source};
+pub use pattern::InvalidPattern;
 pub use present::{Color, Level, Presented, Span, TextStyle, present, styled};
 pub use store::{LogStore, Stream};
 pub use text::{plain, verbatim};

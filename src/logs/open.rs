@@ -206,7 +206,7 @@ impl StreamState {
     /// Takes in bytes that no record tells of.
     fn recover(&mut self, bytes: &[u8], seq: u64, at: At) {
         let continues = if self.at_line_start { 0 } else { CONTINUES };
-        let rough = if is_rough(bytes) { ROUGH } else { 0 };
+        let rough = if is_rough(bytes, continues != 0) { ROUGH } else { 0 };
         let first_line = self.lines.saturating_sub(u64::from(!self.at_line_start));
         self.records.push(Record::new(seq, self.bytes, first_line, at, bytes.len(), continues | rough, self.generation));
         self.count(bytes);
@@ -219,5 +219,5 @@ impl StreamState {
 fn follows(last: Option<&Record>, next: &Record) -> bool {
     let Some(last) = last else { return next.lines_before() == 0 };
     let lines = next.lines_before().checked_sub(last.lines_before());
-    next.seq > last.seq && next.at >= last.at && next.generation >= last.generation && lines.is_some_and(|lines| lines <= last.len())
+    next.seq > last.seq && next.at >= last.at && lines.is_some_and(|lines| lines <= last.len())
 }

@@ -136,6 +136,11 @@ impl Default for StreamState {
 }
 
 impl StreamState {
+    /// Whether the next byte, said by `generation`, continues a line.
+    pub(crate) fn goes_on(&self, generation: Generation) -> bool {
+        !self.at_line_start && self.generation == generation
+    }
+
     /// How many lines began before chunk `index`, which may be the one to come.
     pub(crate) fn lines_before(&self, records: &[Record], at: usize) -> u64 {
         records.get(at).map_or(self.lines, Record::lines_before)

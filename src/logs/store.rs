@@ -248,12 +248,21 @@ pub(super) fn segment_path(dir: &Path, process: &ProcessId, stream: Stream) -> P
 }
 
 /// Whether what is shown of `bytes` differs from them: control characters (but tab and newline), escape sequences, bytes
-/// that are no UTF-8.
-pub(super) fn is_rough(bytes: &[u8]) -> bool {
+/// that are no UTF-8. A character that is split between chunks does not count.
+pub(super) fn is_rough(bytes: &[u8], continues: bool) -> bool {
     // Folded over the whole chunk without an early exit, in bytes: that runs at memory speed.
     let odd = |b: u8| (u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t')) | u8::from(b == 0x7f);
     let (seen, high) = bytes.iter().fold((0, 0), |(seen, high), &b| (seen | odd(b), high | b));
-    seen != 0 || high >= 0x80 && str::from_utf8(bytes).map_or(true, |text| text.chars().any(super::text::is_disguised))
+    if seen != 0 || high < 0x80 {
+        return seen != 0;
+    }
+    let split = if continues { bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count() } else { 0 };
+    let text = match str::from_utf8(&bytes[split..]) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => str::from_utf8(&bytes[split..split + error.valid_up_to()]).unwrap_or_default(),
+        Err(_) => return true,
+    };
+    text.chars().any(super::text::is_disguised)
 }
 
 /// Lines that begin in each of `records`, where `after` lines began before the chunk behind the last of them.

@@ -1,7 +1,8 @@
 //! Log lines in the style of the `tracing` crate's default format, without colours.
 //!
 //! A supervisor reads them through a pipe, so each line leaves in a single `write(2)`: lines of several tasks
-//! never mix, and none waits in a buffer when the process is killed.
+//! never mix, and none waits in a buffer when the process is killed. A reader that falls behind slows the part
+//! down, as it does any program.
 
 use std::{
     fmt,
@@ -46,7 +47,7 @@ impl Level {
     }
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Output {
     Stdout,
     Stderr,
@@ -54,7 +55,7 @@ enum Output {
 }
 
 /// Where a part's log lines go. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct PartLog {
     output: Output,
     target: Option<&'static str>,

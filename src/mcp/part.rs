@@ -1,15 +1,18 @@
 //! Each part as a program: a runtime of one thread, signals, an exit code.
 
-use std::io;
+use std::{io, panic::AssertUnwindSafe};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    io::BufReader,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use super::{
     PartLog, ServeError, Stop, StopHandle,
     client::{self, ClientConfig},
-    proxy::{Proxy, ProxyConfig},
+    proxy::{Proxy, ProxyConfig, ProxyMode, forward_stdio},
     stop_pair,
-    upstream::{Upstream, UpstreamConfig},
+    upstream::{Upstream, UpstreamConfig, UpstreamTransport, serve_stdio},
 };
 
 /// Which part to be.
@@ -31,9 +34,12 @@ pub enum Part {
 pub fn run(part: Part) -> u8 {
     let log = match &part {
         Part::MockUpstream(_) => PartLog::stderr(Some("upstream")),
-        Part::Proxy(_) => PartLog::stderr(None),
+        Part::Proxy(config) => PartLog::stderr(None).at_least(config.log_level),
         Part::TestClient(_) => PartLog::stdout(None),
     };
+    if matches!(part, Part::MockUpstream(_)) {
+        panic_on_one_line();
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -41,10 +47,27 @@ pub fn run(part: Part) -> u8 {
             return 1;
         }
     };
-    let code = runtime.block_on(run_until_signalled(part, &log));
+    // A part that was told to crash does so by a real panic; its code must not depend on who called us.
+    let running = AssertUnwindSafe(|| runtime.block_on(run_until_signalled(part, &log)));
+    let code = std::panic::catch_unwind(running).unwrap_or(PANICKED);
     // Whatever still blocks on stdin or a name look-up must not keep an ended part alive.
     runtime.shutdown_background();
     code
+}
+
+/// What a Rust program exits with after a panic.
+const PANICKED: u8 = 101;
+
+/// The message on the line of its place, so that whoever lists the errors of a run has both.
+fn panic_on_one_line() {
+    std::panic::set_hook(Box::new(|info| {
+        let thread = std::thread::current();
+        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let message = info.payload_as_str().unwrap_or("no message");
+        let line =
+            format!("thread '{}' panicked{place}: {message}\nnote: this is the built-in mock upstream\n", thread.name().unwrap_or("?"));
+        PartLog::stderr(None).raw(line.trim_end());
+    }));
 }
 
 async fn run_until_signalled(part: Part, log: &PartLog) -> u8 {
@@ -65,14 +88,24 @@ async fn run_until_signalled(part: Part, log: &PartLog) -> u8 {
     exit_code(served, log)
 }
 
-async fn serve_upstream(config: UpstreamConfig, log: &PartLog, stop: Stop) -> Result<(), ServeError> {
-    Upstream::bind(config, log.clone()).await?.serve(stop).await;
+async fn serve_upstream(config: UpstreamConfig, log: &PartLog, mut stop: Stop) -> Result<(), ServeError> {
+    if config.transport == UpstreamTransport::Stdio {
+        serve_stdio(config, BufReader::new(tokio::io::stdin()), tokio::io::stdout(), stop, log.clone()).await;
+        return Ok(());
+    }
+    let upstream = tokio::select! {
+        bound = Upstream::bind(config, log.clone()) => bound?,
+        () = stop.requested() => return Ok(()),
+    };
+    upstream.serve(stop).await;
     Ok(())
 }
 
 async fn serve_proxy(config: ProxyConfig, log: &PartLog, stop: Stop) -> Result<(), ServeError> {
-    Proxy::bind(config, log.clone()).await?.serve(stop).await;
-    Ok(())
+    if let ProxyMode::Stdio { argv } = &config.mode {
+        return Ok(forward_stdio(argv, BufReader::new(tokio::io::stdin()), tokio::io::stdout(), stop, log.clone()).await?);
+    }
+    Proxy::bind(config, log.clone()).await?.serve(stop).await
 }
 
 fn exit_code(served: Result<(), ServeError>, log: &PartLog) -> u8 {

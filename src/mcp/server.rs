@@ -46,6 +46,9 @@ pub enum ServeError {
         /// What is wrong with it.
         why: String,
     },
+    /// A server on stdio does not run.
+    #[error(transparent)]
+    Child(#[from] super::ChildError),
     /// The HTTP client cannot be set up, or the system gives no more resources.
     #[error("{0}")]
     Setup(String),

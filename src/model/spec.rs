@@ -335,7 +335,7 @@ impl Default for RestartPolicy {
             backoff: Duration::from_secs(1),
             max_backoff: Duration::from_secs(30),
             jitter: 0.0,
-            reset_after: Duration::from_secs(60),
+            reset_after: Duration::from_mins(1),
             delay: Duration::from_secs(1),
         }
     }

@@ -4,15 +4,31 @@
 //! Everything goes through one seam, the [`Spawner`]: [`Order`]s in, [`TreeEvent`]s out.
 
 mod error;
+mod exec;
+mod guardian;
+mod guardian_main;
+mod keeper;
+mod limits;
+mod local;
 mod lookup;
 mod procfs;
+mod signal;
+mod socket;
 pub mod sockets;
 mod spawner;
+mod sweeper;
+mod tag;
 mod tree;
+mod watcher;
+mod wire;
 
 use std::time::Duration;
 
 pub use error::SpawnError;
+pub use guardian::{Guardian, GuardianError};
+pub use guardian_main::guardian_main;
+pub use limits::{clamped, raise_open_files};
+pub use local::LocalSpawner;
 pub use lookup::lookup;
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
 

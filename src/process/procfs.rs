@@ -72,8 +72,11 @@ pub(crate) fn children_of_this_thread() -> Option<Vec<u32>> {
 
 /// The soft limit on POSIX message queues, in bytes: where trees carry their tag. None if there is no such process, or no limit.
 pub(crate) fn message_queue_limit(pid: u32) -> Option<u64> {
-    let mut buffer = [0; 4096];
-    let limits = read(pid, "limits", &mut buffer).ok()?;
+    soft_message_queue_limit(read(pid, "limits", &mut [0; 4096]).ok()?)
+}
+
+/// The same, in the text of `/proc/PID/limits`.
+pub(crate) fn soft_message_queue_limit(limits: &[u8]) -> Option<u64> {
     let line = limits.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"Max msgqueue size"))?;
     std::str::from_utf8(line).ok()?.split_ascii_whitespace().next()?.parse().ok()
 }

@@ -22,6 +22,7 @@ pub(crate) struct Identity {
 pub(crate) struct Stat {
     pub(crate) id: Identity,
     pub(crate) ppid: u32,
+    pub(crate) group: u32,
     pub(crate) session: u32,
     /// `R`, `S`, `D`, `Z`, …
     pub(crate) state: u8,
@@ -43,7 +44,8 @@ impl Stat {
         let state = *fields.next()?.first()?;
         let mut field = { move |skip: usize| fields.nth(skip).and_then(number::<u64>) };
         let ppid = field(0)?; // 4
-        let session = field(1)?; // 6
+        let group = field(0)?; // 5
+        let session = field(0)?; // 6
         let cpu = [field(7)?, field(0)?, field(0)?, field(0)?]; // 14 to 17: utime, stime, cutime, cstime
         let threads = field(2)?; // 20
         let start = field(1)?; // 22
@@ -51,6 +53,7 @@ impl Stat {
         Some(Stat {
             id: Identity { pid, start },
             ppid: u32::try_from(ppid).ok()?,
+            group: u32::try_from(group).unwrap_or(0),
             session: u32::try_from(session).unwrap_or(0),
             state,
             threads: u32::try_from(threads).unwrap_or(1),
@@ -169,7 +172,7 @@ mod tests {
     use super::*;
 
     fn stat(pid: u32, ppid: u32, start: u64) -> Stat {
-        Stat { id: Identity { pid, start }, ppid, session: pid, state: b'S', threads: 1, cpu: 0, rss: 0 }
+        Stat { id: Identity { pid, start }, ppid, group: pid, session: pid, state: b'S', threads: 1, cpu: 0, rss: 0 }
     }
 
     const KEEPER: u32 = 10;
@@ -196,7 +199,10 @@ mod tests {
             b"4711 (a) R (1) S 17 4711 4700 34816 4711 4194304 500 600 0 0 7 8 9 10 20 0 3 0 123456 9000000 2500 18446744073709551615 1 1";
         let stat = Stat::parse(line).expect("a stat line");
         assert_eq!(stat.id, Identity { pid: 4711, start: 123_456 });
-        assert_eq!((stat.ppid, stat.session, stat.state, stat.threads, stat.cpu, stat.rss), (17, 4700, b'S', 3, 34, 2500));
+        assert_eq!(
+            (stat.ppid, stat.group, stat.session, stat.state, stat.threads, stat.cpu, stat.rss),
+            (17, 4711, 4700, b'S', 3, 34, 2500)
+        );
         assert_eq!(Stat::parse(b"4711 (cut short"), None);
         assert_eq!(Stat::parse(b""), None);
     }

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::manifest::{FORMAT, Manifest};
+use super::{
+    archive::{UnpackError, Unpacked, unpack},
+    manifest::{FORMAT, Manifest},
+};
 use crate::{
     logs::LogStore,
     model::{Event, Snapshot, narrate},
@@ -34,6 +37,9 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] UnpackError),
     /// It was written by a later version.
     #[error("{}: format {format} is newer than this version of e2e-tui reads ({FORMAT}): update e2e-tui", .path.display())]
     Newer {
@@ -57,6 +63,8 @@ pub struct Recording {
     pub logs: Arc<LogStore>,
     /// How it ended.
     pub snapshot: Arc<Snapshot>,
+    /// The folder that an archive was read into; it goes away with this value.
+    unpacked: Option<Unpacked>,
 }
 
 /// The folder of the recording `name`: a folder as it is, else an id in `base`.
@@ -67,6 +75,22 @@ pub fn find(name: &str, base: &Path) -> Result<PathBuf, OpenError> {
 }
 
 impl Recording {
+    /// Opens an archive by its path, or a recording by its folder or its id in `base`.
+    pub fn open_named(name: &str, base: &Path) -> Result<Self, OpenError> {
+        let path = Path::new(name);
+        if !path.is_file() {
+            return Self::open(&find(name, base)?);
+        }
+        let unpacked = unpack(path)?;
+        let recording = Self::open(unpacked.dir())?;
+        Ok(Self { unpacked: Some(unpacked), ..recording })
+    }
+
+    /// Why the archive broke off, if it did: what came before is here.
+    pub fn broken(&self) -> Option<&str> {
+        self.unpacked.as_ref()?.broken.as_deref()
+    }
+
     /// Opens the recording in `dir`.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let unreadable = |name: &str| {
@@ -79,11 +103,11 @@ impl Recording {
         }
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
-        let logs = LogStore::open(&dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
+        let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
         let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
         logs.place_notes(notes).map_err(unreadable("logs"))?;
         let snapshot = Arc::new(Snapshot::of(&events));
-        Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot })
+        Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot, unpacked: None })
     }
 }
 

@@ -35,7 +35,7 @@ fn write_all(mut file: File, journal: &Journal) -> Option<io::Error> {
     let mut trouble = None;
     let mut batch = Vec::new();
     loop {
-        let (events, closed) = journal.wait_from(written, Duration::from_secs(3600));
+        let (events, closed) = journal.wait_from(written, Duration::from_hours(1));
         batch.clear();
         for event in &events {
             if serde_json::to_writer(&mut batch, event.as_ref()).is_ok() {

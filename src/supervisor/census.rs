@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    machine::Input,
-    runtime::Runtime,
-};
+use super::{machine::Input, runtime::Runtime};
 use crate::{
     model::{EventKind, Leak, Sample},
     process::{Order, TreeSample, sockets},

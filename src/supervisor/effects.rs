@@ -29,7 +29,7 @@ impl Runtime {
             Effect::StopCommand { process, generation } => return self.run_stop_command(&process, generation),
             Effect::Drain { process, generation, linger } => {
                 self.inputs.remove(&process);
-                self.parts.capture.drain(process, generation, linger);
+                self.parts.capture.drain(&process, generation, linger);
             }
             Effect::WatchReadiness { process, generation } => self.watch_readiness(&process, generation),
             Effect::WatchHealth { process, generation } => self.watch_health(&process, generation),
@@ -127,7 +127,11 @@ impl Runtime {
             TreeEvent::Exited { exit, .. } => Input::LeaderExited { process, generation, exit },
             TreeEvent::Empty { .. } => Input::TreeEmpty { process, generation },
             TreeEvent::Members { members, .. } => {
-                let leaks = members.into_iter().map(|m| Leak { pid: Some(m.pid), command: m.command.chars().take(LEAK_COMMAND).collect(), port: None });
+                let leaks = members.into_iter().map(|m| Leak {
+                    pid: Some(m.pid),
+                    command: m.command.chars().take(LEAK_COMMAND).collect(),
+                    port: None,
+                });
                 Input::Members { process, generation, leaks: leaks.collect() }
             }
             TreeEvent::Stuck { pids, .. } => Input::Stuck { process, generation, pids },

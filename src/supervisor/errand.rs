@@ -49,7 +49,12 @@ struct Errand {
 impl Runtime {
     /// Runs `argv` in the environment and folder of `like`, and kills it after `budget`.
     pub(super) fn run_errand(&mut self, argv: &[String], like: &ProcessSpec, budget: Duration, purpose: Purpose) {
-        let spec = ProcessSpec { argv: argv.iter().cloned().map(Text::from).collect(), stdin: crate::model::StdinMode::Null, tty: false, ..like.clone() };
+        let spec = ProcessSpec {
+            argv: argv.iter().cloned().map(Text::from).collect(),
+            stdin: crate::model::StdinMode::Null,
+            tty: false,
+            ..like.clone()
+        };
         let ports = |id: &ProcessId| self.snapshot().row(id.as_str()).and_then(|row| row.captured_port);
         let command = argv.join(" ");
         match launch::prepare(&spec, &self.parts.info.run, ports) {
@@ -122,7 +127,12 @@ impl Runtime {
             self.errands.cleanup.extend(process.cleanup.iter().map(|argv| (argv.clone(), process.clone())));
         }
         if let Some(any) = spec.processes.values().next() {
-            let plain = Arc::new(ProcessSpec { env: indexmap::IndexMap::new(), env_clear: false, cwd: spec.dir.clone(), ..ProcessSpec::clone(any) });
+            let plain = Arc::new(ProcessSpec {
+                env: indexmap::IndexMap::new(),
+                env_clear: false,
+                cwd: spec.dir.clone(),
+                ..ProcessSpec::clone(any)
+            });
             self.errands.cleanup.extend(spec.cleanup.iter().map(|argv| (argv.clone(), plain.clone())));
         }
         self.next_cleanup();

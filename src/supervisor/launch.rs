@@ -34,8 +34,8 @@ pub(super) fn prepare(spec: &ProcessSpec, run: &str, port_of: impl Fn(&ProcessId
     }
     env.insert(RUN_VARIABLE.into(), run.into());
     let program = argv.first().cloned().unwrap_or_default();
-    let program = lookup(&program, env.get(&OsString::from("PATH")).map(OsString::as_os_str), &spec.cwd)
-        .map_err(|e| refused(e.short(), &e))?;
+    let program =
+        lookup(&program, env.get(&OsString::from("PATH")).map(OsString::as_os_str), &spec.cwd).map_err(|e| refused(e.short(), &e))?;
     let no_pipe = |e: std::io::Error| refused("no pipe", &format!("no pipe for its output: {e}"));
     let (out, stdout) = logs::pipe().map_err(no_pipe)?;
     let (err, stderr) = logs::pipe().map_err(no_pipe)?;

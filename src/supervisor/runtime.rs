@@ -105,11 +105,8 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         clock: parts.clock,
         observed: Arc::new(observed),
     };
-    let options = MachineOptions {
-        end_when_done: parts.end_when_done,
-        timeout: parts.timeout,
-        seed: parts.clock.wall().as_nanosecond() as u64,
-    };
+    let options =
+        MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
     let runtime = Runtime {
         machine: Machine::new(&parts.spec, options),
         parts,
@@ -274,10 +271,9 @@ impl Runtime {
                 self.emit(EventKind::Alerted { process, generation, count, line, stream: stream.word().to_owned(), text });
             }
             CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
-            other => {
-                if let Some(text) = other.trouble() {
-                    self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
-                }
+            CaptureEvent::DiskTrouble { error } => {
+                let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
             }
         }
     }

@@ -1,48 +1,60 @@
-//! The mock upstream over streamable HTTP.
+//! The mock upstream over streamable HTTP: its listener and its routes.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc};
 
+use futures_util::{StreamExt, stream};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::Incoming,
-    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, ORIGIN},
+    header::{ALLOW, HeaderValue, WWW_AUTHENTICATE},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{
     super::{
         PartLog, ServeError, Stop,
-        log::{clean, millis},
-        protocol::{Id, Message, Revision, RpcError, SESSION_HEADER, VERSION_HEADER, code},
-        server::{self, Body, BodyError, Handler, empty_answer, json_answer, read_body, text_answer},
+        event_body::{event_answer, messages},
+        log::clean,
+        protocol::{Message, Revision, RpcError, SESSION_HEADER, SseEvent, VERSION_HEADER, code},
+        server::{self, Body, Handler, empty_answer, json_answer, text_answer},
     },
-    UpstreamConfig, dispatch,
+    Routes, UpstreamConfig, UpstreamTransport,
+    checks::{Refusal, accepts_stream, check_origin, check_token, header},
+    faults::FaultState,
     sessions::{Session, Sessions},
 };
 
-/// No MCP message of a test is larger.
-const BODY_LIMIT: usize = 4 << 20;
-
-/// A mock upstream that has its address.
+/// A mock upstream over HTTP that has its address.
 pub struct Upstream {
     listener: TcpListener,
     addr: SocketAddr,
-    server: Arc<Server>,
-}
-
-struct Server {
     config: UpstreamConfig,
-    sessions: Sessions,
     log: PartLog,
 }
 
+/// The state that all requests share.
+pub(super) struct Server {
+    pub(super) config: UpstreamConfig,
+    pub(super) sessions: Sessions,
+    pub(super) faults: FaultState,
+    pub(super) log: PartLog,
+    stop: Stop,
+}
+
 impl Upstream {
-    /// Takes the address. Nothing is said of listening before that has worked.
+    /// Waits for its start delay and takes the address. Nothing is said of listening before that has worked.
     pub async fn bind(config: UpstreamConfig, log: PartLog) -> Result<Self, ServeError> {
-        let listener = server::bind(&config.host, config.port).await?;
+        let UpstreamTransport::Http { host, port } = &config.transport else {
+            return Err(ServeError::Setup("an upstream on stdio has no address".to_owned()));
+        };
+        if !config.faults.start_delay.is_zero() {
+            log.info(format_args!("starting, {:?} to go", config.faults.start_delay));
+            tokio::time::sleep(config.faults.start_delay).await;
+        }
+        let listener = server::bind(host, *port).await?;
         let addr = server::local_addr(&listener)?;
-        Ok(Self { listener, addr, server: Arc::new(Server { config, sessions: Sessions::default(), log }) })
+        Ok(Self { listener, addr, config, log })
     }
 
     /// The address it has.
@@ -50,12 +62,21 @@ impl Upstream {
         self.addr
     }
 
-    /// Serves until the end is wanted.
+    /// Serves until the end is wanted. Panics if it was told to crash.
     pub async fn serve(self, stop: Stop) {
-        let Self { listener, addr, server } = self;
-        let log = server.log.clone();
-        log.info(format_args!("MCP server listening on {addr}, revision {}", server.config.revision));
-        server::serve(listener, server, stop, &log).await;
+        let Self { listener, addr, config, log } = self;
+        log.info(format_args!("MCP server listening on {addr}, revision {}", config.revision));
+        let faults = FaultState::start(config.faults.clone());
+        let server = Arc::new(Server { config, sessions: Sessions::default(), faults, log: log.clone(), stop: stop.clone() });
+        let ends_streams = async {
+            stop.clone().requested().await;
+            server.sessions.end_all();
+        };
+        let serving = async { tokio::join!(server::serve(listener, Arc::clone(&server), stop.clone(), &log), ends_streams) };
+        tokio::select! {
+            _ = serving => {}
+            () = server.faults.crash_in_time() => {}
+        }
         log.info("shutdown complete");
     }
 }
@@ -64,169 +85,147 @@ impl Handler for Server {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         match (&method, path.as_str()) {
-            (&Method::GET, "/health") => self.health(),
             (_, "/mcp") => self.mcp(request).await,
+            (&Method::GET, path) if path == self.health_path() => self.health(path).await,
             _ => {
                 self.log.warn(format_args!("{method} {} → 404", clean(&path)));
-                text_answer(StatusCode::NOT_FOUND, "there is only /mcp and /health here\n")
+                text_answer(StatusCode::NOT_FOUND, format!("there is only /mcp and {} here\n", self.health_path()))
             }
         }
     }
 }
 
 impl Server {
-    fn health(&self) -> Response<Body> {
-        self.log.info("health probe GET /health → 200");
+    fn health_path(&self) -> &'static str {
+        match self.config.routes {
+            Routes::Own => "/health",
+            Routes::Validator => "/",
+        }
+    }
+
+    async fn health(&self, path: &str) -> Response<Body> {
+        if self.faults.hangs() {
+            return self.hang().await;
+        }
+        let (status, word) =
+            if self.faults.healthy() { (StatusCode::OK, "healthy") } else { (StatusCode::SERVICE_UNAVAILABLE, "unhealthy") };
+        self.log.info(format_args!("health probe GET {path} → {}", status.as_u16()));
         let body = json!({
-            "status": "healthy",
+            "status": word,
             "version": env!("CARGO_PKG_VERSION"),
             "protocol_version": self.config.revision.as_str(),
         });
-        json_answer(StatusCode::OK, &body)
+        json_answer(status, &body)
     }
 
-    async fn mcp(&self, request: Request<Incoming>) -> Response<Body> {
-        let answer = match check_origin(request.headers()) {
+    /// No answer, for as long as the program lives. Not a word in the log either: so it is in real life.
+    pub(super) async fn hang(&self) -> Response<Body> {
+        self.stop.clone().requested().await;
+        empty_answer(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    async fn mcp(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let checked = check_origin(request.headers()).and_then(|()| match self.config.routes {
+            Routes::Own => self.check_token(request.headers()),
+            // There, what is posted decides; see `post`.
+            Routes::Validator => Ok(()),
+        });
+        let answer = match checked {
             Err(refusal) => Err(refusal),
             Ok(()) => match *request.method() {
-                Method::POST => self.post(request).await,
-                Method::DELETE => self.delete(request.headers()),
+                Method::POST => Arc::clone(&self).post(request).await,
+                Method::GET => self.stream(request.headers(), request.uri()),
+                Method::DELETE => self.delete(request.headers(), request.uri()),
                 ref other => Ok(self.method_not_allowed(other)),
             },
         };
-        answer.unwrap_or_else(|Refusal { status, code, line, why }| {
-            self.log.warn(format_args!("{} → {}", clean(&line), status.as_u16()));
-            json_answer(status, &Message::error(None, RpcError::new(code, why)).to_json())
-        })
+        answer.unwrap_or_else(|refusal| self.refuse(refusal))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response<Body> {
+        let Refusal { status, code, line, why } = refusal;
+        self.log.warn(format_args!("{} → {}", clean(&line), status.as_u16()));
+        let mut response = json_answer(status, &Message::error(None, RpcError::new(code, why)).to_json());
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 
     fn method_not_allowed(&self, method: &Method) -> Response<Body> {
         self.log.info(format_args!("{method} /mcp → 405"));
-        let mut response = text_answer(StatusCode::METHOD_NOT_ALLOWED, "POST a message, or DELETE the session\n");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
+        let mut response = text_answer(StatusCode::METHOD_NOT_ALLOWED, "POST a message, GET a stream, or DELETE the session\n");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
         response
     }
 
-    fn delete(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
-        let session = self.session(headers)?;
+    /// Opens a stream on which the server may speak first.
+    fn stream(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response<Body>, Refusal> {
+        if !accepts_stream(headers) {
+            return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, "Accept must hold text/event-stream"));
+        }
+        let session = self.session(headers, uri)?;
+        self.log.info(format_args!("session={} stream opened → 200", session.id));
+        let closed = Closed { log: self.log.clone(), session: session.id.clone() };
+        let events = messages(session.streams.open()).inspect(move |_| {
+            // Only there to be dropped with the stream.
+            let _ = &closed;
+        });
+        Ok(event_answer(stream::iter(priming(&session, "stream")).chain(events)))
+    }
+
+    fn delete(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response<Body>, Refusal> {
+        let session = self.session(headers, uri)?;
         self.sessions.end(&session.id);
         self.log.info(format_args!("session={} ended by the client → 204", session.id));
         Ok(empty_answer(StatusCode::NO_CONTENT))
     }
 
-    async fn post(&self, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
-        let (head, body) = request.into_parts();
-        check_types(&head.headers)?;
-        let body = read_body(body, BODY_LIMIT).await.map_err(|error| match error {
-            BodyError::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::INVALID_REQUEST, "the body is over 4 MiB"),
-            BodyError::Gone => Refusal::new(StatusCode::BAD_REQUEST, code::PARSE, "the body ended early"),
-        })?;
-        let message = Message::parse(&body).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))?;
-        match message {
-            Message::Request { id, method, params } if method == "initialize" => self.initialize(id, &params),
-            message => Ok(self.message(&self.session(&head.headers)?, message).await),
-        }
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        check_token(headers, self.config.token.as_ref())
     }
 
     /// The session that a request belongs to.
-    fn session(&self, headers: &HeaderMap) -> Result<Session, Refusal> {
+    pub(super) fn session(&self, headers: &HeaderMap, uri: &Uri) -> Result<Session, Refusal> {
+        if self.config.routes == Routes::Validator {
+            self.check_token(headers)?;
+        }
+        let named = uri.query().filter(|_| self.config.routes == Routes::Validator).and_then(session_in);
         let id = header(headers, SESSION_HEADER)
-            .ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, code::SERVER, "Mcp-Session-Id is missing: initialize first"))?;
+            .or(named)
+            .ok_or_else(|| Refusal::bad(code::SERVER, "Mcp-Session-Id is missing: initialize first"))?;
         let session = self.sessions.find(id).ok_or_else(|| Refusal {
             line: format!("unknown session {id}"),
             ..Refusal::new(StatusCode::NOT_FOUND, code::SERVER, "no such session: initialize anew")
         })?;
-        // Without the header, a server is to assume 2025-03-26, which has none.
+        // Any revision spoken here will do: real clients name another than the negotiated one. Without the header,
+        // a server is to assume 2025-03-26.
         match header(headers, VERSION_HEADER) {
-            Some(version) if version != session.revision.as_str() => {
-                let why = format!("MCP-Protocol-Version is {}, negotiated was {}", clean(version), session.revision);
-                Err(Refusal::new(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, why))
+            Some(version) if !version.parse::<Revision>().is_ok_and(|revision| revision <= self.config.revision) => {
+                Err(Refusal::bad(code::INVALID_REQUEST, format!("MCP-Protocol-Version {} is not spoken here", clean(version))))
             }
             _ => Ok(session),
         }
     }
-
-    fn initialize(&self, id: Id, params: &Value) -> Result<Response<Body>, Refusal> {
-        let started = Instant::now();
-        let wanted = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
-        let revision = Revision::negotiate(self.config.revision, wanted);
-        let session = self.sessions.open(revision).map_err(|error| {
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, format!("cannot make a session id: {error}"))
-        })?;
-        let shown = clean(&id.to_string());
-        self.log.info(format_args!("session={} id={shown} initialize {revision}", session.id));
-        let answer = Message::Response { id: Some(id), outcome: Ok(dispatch::initialize(revision)) };
-        let mut response = json_answer(StatusCode::OK, &answer.to_json());
-        if let Ok(value) = HeaderValue::from_str(&session.id) {
-            response.headers_mut().insert(SESSION_HEADER, value);
-        }
-        self.log.info(format_args!("session={} id={shown} → 200 in {}", session.id, millis(started.elapsed())));
-        Ok(response)
-    }
-
-    async fn message(&self, session: &Session, message: Message) -> Response<Body> {
-        let label = clean(&message.label());
-        let Message::Request { id, method, params } = message else {
-            self.log.info(format_args!("session={} {label} → 202", session.id));
-            return empty_answer(StatusCode::ACCEPTED);
-        };
-        let started = Instant::now();
-        let shown = clean(&id.to_string());
-        self.log.info(format_args!("session={} id={shown} {label}", session.id));
-        let outcome = dispatch::answer(&method, &params).await;
-        let failed = outcome.as_ref().err().map(|error| format!(" error {}", error.code)).unwrap_or_default();
-        let response = json_answer(StatusCode::OK, &Message::Response { id: Some(id), outcome }.to_json());
-        self.log.info(format_args!("session={} id={shown} → 200{failed} in {}", session.id, millis(started.elapsed())));
-        response
-    }
 }
 
-/// Why a request gets no answer of its own.
-struct Refusal {
-    status: StatusCode,
-    code: i64,
-    /// What the log says.
-    line: String,
-    /// What the client is told.
-    why: String,
+fn session_in(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("session_id="))
 }
 
-impl Refusal {
-    fn new(status: StatusCode, code: i64, why: impl Into<String>) -> Self {
-        let why = why.into();
-        Self { status, code, line: why.clone(), why }
-    }
+/// The event that opens a stream, in revisions that have one.
+pub(super) fn priming(session: &Session, stream: &str) -> Option<SseEvent> {
+    session.revision.has_priming_events().then(|| SseEvent::priming(format!("{stream}/0")))
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+/// Says that a stream has ended, whoever ended it.
+struct Closed {
+    log: PartLog,
+    session: String,
 }
 
-/// A web page must not reach a server on the loopback interface by DNS rebinding, so only local origins pass.
-fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(origin) = header(headers, ORIGIN.as_str()) else { return Ok(()) };
-    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-    let name = if host.starts_with("[::1]") { "::1" } else { host.split(':').next().unwrap_or(host) };
-    if matches!(name, "localhost" | "127.0.0.1" | "::1") {
-        return Ok(());
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.log.info(format_args!("session={} stream closed", self.session));
     }
-    Err(Refusal {
-        line: format!("origin {origin}"),
-        ..Refusal::new(StatusCode::FORBIDDEN, code::INVALID_REQUEST, "this origin may not talk to a local server")
-    })
-}
-
-fn check_types(headers: &HeaderMap) -> Result<(), Refusal> {
-    let lower = |name: &str| header(headers, name).unwrap_or_default().to_ascii_lowercase();
-    if !lower(CONTENT_TYPE.as_str()).starts_with("application/json") {
-        let why = "Content-Type must be application/json";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::INVALID_REQUEST, why));
-    }
-    // A client that names no type at all is taken as curl in somebody's hand, and gets JSON.
-    let accept = lower(ACCEPT.as_str());
-    if accept.is_empty() || accept.contains("*/*") || accept.contains("application/json") {
-        return Ok(());
-    }
-    let why = "Accept must hold application/json and text/event-stream";
-    Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, why))
 }

@@ -2,12 +2,15 @@
 
 use std::{
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use indexmap::IndexMap;
 
-use super::super::protocol::{Revision, new_session_id};
+use super::super::{
+    protocol::{Revision, new_session_id},
+    streams::Streams,
+};
 
 /// More sessions than a test opens; the oldest goes when one more comes, so memory stays bounded.
 const MOST: usize = 4096;
@@ -19,6 +22,8 @@ pub(super) struct Session {
     pub(super) id: String,
     /// What was negotiated.
     pub(super) revision: Revision,
+    /// Where the server may speak first. They end with the session.
+    pub(super) streams: Arc<Streams>,
 }
 
 /// All sessions that have not ended.
@@ -28,8 +33,8 @@ pub(super) struct Sessions(Mutex<IndexMap<String, Session>>);
 impl Sessions {
     /// Opens one.
     pub(super) fn open(&self, revision: Revision) -> io::Result<Session> {
-        let session = Session { id: new_session_id()?, revision };
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = Session { id: new_session_id()?, revision, streams: Arc::default() };
+        let mut sessions = self.lock();
         if sessions.len() >= MOST {
             sessions.shift_remove_index(0);
         }
@@ -39,12 +44,21 @@ impl Sessions {
 
     /// The session of that id, unless it has ended or never was.
     pub(super) fn find(&self, id: &str) -> Option<Session> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.lock().get(id).cloned()
     }
 
     /// Ends one; false if there was none.
     pub(super) fn end(&self, id: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).shift_remove(id).is_some()
+        self.lock().shift_remove(id).is_some()
+    }
+
+    /// Ends all, and with them their streams.
+    pub(super) fn end_all(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, IndexMap<String, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn summary(recording: &Recording) -> String {
     let _ = writeln!(text, "# {}: {verdict}\n\n{reason}\n", manifest.scenario);
     let _ = writeln!(text, "- run: `{}`, started {}, lasted {} s", manifest.id, manifest.started, snapshot.at.seconds());
     let _ = writeln!(text, "- scenario: {} (in `scenario.toml`), recorded by e2e-tui {}", manifest.origin, manifest.version);
-    let _ = writeln!(text, "\n## Processes\n\n| process | role | state | exits | restarts | alerts |\n| --- | --- | --- | --- | --- | --- |");
+    let _ =
+        writeln!(text, "\n## Processes\n\n| process | role | state | exits | restarts | alerts |\n| --- | --- | --- | --- | --- | --- |");
     for row in &snapshot.rows {
         let _ = writeln!(text, "{}", process_row(row));
     }

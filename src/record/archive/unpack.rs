@@ -91,7 +91,9 @@ pub fn unpack(path: &Path) -> Result<Unpacked, UnpackError> {
         }
     }
     if !folder.path().join("manifest.json").is_file() {
-        return Err(broken.map_or_else(|| UnpackError::NoArchive(path.to_owned()), |why| io_error(io::Error::new(io::ErrorKind::InvalidData, why))));
+        return Err(
+            broken.map_or_else(|| UnpackError::NoArchive(path.to_owned()), |why| io_error(io::Error::new(io::ErrorKind::InvalidData, why)))
+        );
     }
     Ok(Unpacked { folder, broken })
 }
@@ -127,7 +129,17 @@ mod tests {
 
     #[test]
     fn r3_only_names_that_a_recording_has_are_kept() {
-        for evil in ["../manifest.json", "/etc/passwd", "logs/../../x.out", "logs/a/b.out", "logs/x.exe", "logs/.out", "summary.md", "logs/a\0.out", "MANIFEST.JSON"] {
+        for evil in [
+            "../manifest.json",
+            "/etc/passwd",
+            "logs/../../x.out",
+            "logs/a/b.out",
+            "logs/x.exe",
+            "logs/.out",
+            "summary.md",
+            "logs/a\0.out",
+            "MANIFEST.JSON",
+        ] {
             assert_eq!(own_name(evil), None, "{evil}");
         }
         assert_eq!(own_name("logs/client-a.err.idx"), Some("logs/client-a.err.idx".into()));

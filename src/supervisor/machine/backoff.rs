@@ -7,7 +7,7 @@ use crate::model::{At, Exit, RestartMode, RestartPolicy};
 /// `always` gives up after this many exits within [`ALWAYS_WINDOW`].
 const ALWAYS_EXITS: usize = 10;
 /// See [`ALWAYS_EXITS`].
-const ALWAYS_WINDOW: Duration = Duration::from_secs(60);
+const ALWAYS_WINDOW: Duration = Duration::from_mins(1);
 
 /// What the policy remembers of a process.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,7 @@ impl Ledger {
 fn delay(policy: &RestartPolicy, done: u32, draw: f64) -> Duration {
     let doubled = policy.backoff.checked_mul(1 << done.min(20)).unwrap_or(Duration::MAX).min(policy.max_backoff);
     let share = (policy.jitter * draw).clamp(0.0, 1.0);
-    doubled.saturating_add(doubled.min(Duration::from_secs(86_400)).mul_f64(share)).min(policy.max_backoff.max(policy.backoff))
+    doubled.saturating_add(doubled.min(Duration::from_hours(24)).mul_f64(share)).min(policy.max_backoff.max(policy.backoff))
 }
 
 #[cfg(test)]
@@ -120,7 +120,13 @@ mod tests {
 
     #[test]
     fn k3_extreme_durations_saturate() {
-        let policy = RestartPolicy { backoff: Duration::MAX, max_backoff: Duration::MAX, jitter: 1.0, max_attempts: u32::MAX, ..policy(RestartMode::OnFailure) };
+        let policy = RestartPolicy {
+            backoff: Duration::MAX,
+            max_backoff: Duration::MAX,
+            jitter: 1.0,
+            max_attempts: u32::MAX,
+            ..policy(RestartMode::OnFailure)
+        };
         let mut ledger = Ledger { in_a_row: 60, ..Ledger::default() };
         assert!(matches!(crash(&mut ledger, &policy, 0), Decision::Restart { .. }));
         let zero = RestartPolicy { backoff: Duration::ZERO, max_backoff: Duration::ZERO, ..policy };

@@ -29,7 +29,17 @@ impl Machine {
         let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
         let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
         let dice = options.seed | 1;
-        Self { procs, by_name, options, course: Course::default(), now: At::START, armed: BTreeMap::new(), next_timer: 0, dice, out: Vec::new() }
+        Self {
+            procs,
+            by_name,
+            options,
+            course: Course::default(),
+            now: At::START,
+            armed: BTreeMap::new(),
+            next_timer: 0,
+            dice,
+            out: Vec::new(),
+        }
     }
 
     /// What `spec` looks like as the first event of a run.
@@ -80,14 +90,14 @@ impl Machine {
             Input::Members { process, generation, leaks } => self.on(&process, generation, |m, i| m.members(i, leaks)),
             Input::Stuck { process, generation, pids } => self.on(&process, generation, |m, i| m.stuck(i, pids)),
             Input::Ready { process, generation, report } => self.on(&process, generation, |m, i| m.ready_report(i, report)),
-            Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, record)),
+            Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, &record)),
             Input::Progress { process, generation, text } => self.on(&process, generation, |m, i| {
                 m.procs[i].progress = Some(text.clone());
                 let process = m.procs[i].id().clone();
                 m.emit(EventKind::Progress { process, text });
             }),
             Input::Timer(token) => self.timer(token),
-            Input::SpawnerLost { why } => self.spawner_lost(why),
+            Input::SpawnerLost { why } => self.spawner_lost(&why),
             Input::FinalCensus { leaks } => self.final_census(leaks),
         }
     }
@@ -180,7 +190,8 @@ impl Machine {
         let proc = &mut self.procs[i];
         let down = !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none();
         let up = matches!(proc.life, Life::Up { .. });
-        let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut proc.tickets).into_iter().partition(|(_, goal)| down || up && *goal == Goal::Up);
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut proc.tickets).into_iter().partition(|(_, goal)| down || up && *goal == Goal::Up);
         proc.tickets = waiting;
         let started = up || proc.state == ProcessState::Completed;
         let trouble = format!("{} {}", proc.id(), proc.state.word());
@@ -200,7 +211,7 @@ impl Machine {
     }
 
     /// The guardian died: so has everything it held.
-    fn spawner_lost(&mut self, why: String) {
+    fn spawner_lost(&mut self, why: &str) {
         for i in 0..self.procs.len() {
             self.cancel_all(i);
             self.procs[i].tree_empty = true;
@@ -226,8 +237,16 @@ impl Machine {
             let live_state = proc.state.is_alive();
             let live = matches!(proc.life, Life::Up { .. } | Life::Stopping(_));
             assert!(!live || live_state, "{id}: alive, but shown as {}", proc.state.word());
-            assert!(live || !live_state || matches!(proc.life, Life::Ending { .. }), "{id}: shown as {}, but nothing lives", proc.state.word());
-            assert!(!matches!(proc.life, Life::None) || proc.timers.keys().all(|k| matches!(k, TimerKind::Backoff | TimerKind::LeakCheck | TimerKind::KillDeadline)), "{id}: a timer outlived it");
+            assert!(
+                live || !live_state || matches!(proc.life, Life::Ending { .. }),
+                "{id}: shown as {}, but nothing lives",
+                proc.state.word()
+            );
+            assert!(
+                !matches!(proc.life, Life::None)
+                    || proc.timers.keys().all(|k| matches!(k, TimerKind::Backoff | TimerKind::LeakCheck | TimerKind::KillDeadline)),
+                "{id}: a timer outlived it"
+            );
             assert_eq!(
                 matches!(proc.state, ProcessState::Backoff { .. }) && matches!(proc.life, Life::None),
                 proc.timers.contains_key(&TimerKind::Backoff),

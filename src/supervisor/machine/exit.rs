@@ -86,7 +86,9 @@ impl Machine {
     /// Puts an end on record, comparing its last words with those of the end before.
     pub(super) fn tell_exit(&mut self, i: usize, exit: Exit, asked: bool, up: Duration, then: Then, tail: Vec<String>) {
         let proc = &mut self.procs[i];
-        let words: Option<String> = (!asked).then(|| format!("{exit} {}", tail.last().map(String::as_str).unwrap_or_default()).chars().filter(|c| !c.is_ascii_digit()).collect());
+        let words: Option<String> = (!asked).then(|| {
+            format!("{exit} {}", tail.last().map(String::as_str).unwrap_or_default()).chars().filter(|c| !c.is_ascii_digit()).collect()
+        });
         let same_cause = words.is_some() && proc.last_words == words;
         if words.is_some() {
             proc.same_cause_each_time &= same_cause || proc.last_words.is_none();

@@ -5,7 +5,7 @@ use super::types::{After, Life, StopOrder};
 use crate::model::{Actor, EventKind, Failure, Health, OnUnhealthy, ProbeOutcome, ProbeRecord, ProcessState, RestartMode};
 
 impl Machine {
-    pub(super) fn probed(&mut self, i: usize, record: ProbeRecord) {
+    pub(super) fn probed(&mut self, i: usize, record: &ProbeRecord) {
         let Life::Up { since, .. } = self.procs[i].life else { return };
         let Some(spec) = self.procs[i].spec.health.clone() else { return };
         let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);

@@ -8,13 +8,9 @@
 //! input names the generation it is about, and one about a generation that is not the newest is ignored, as is a
 //! timer that was cancelled. Debug builds check the invariants after each step.
 //!
-//! - [`types`]: inputs, effects and the inside of a process
-//! - [`start`]: dependencies, starting, readiness
-//! - [`exit`]: what an exit nobody asked for leads to
-//! - [`stop`]: stops, restarts on request, the take-down of the run
-//! - [`health`]: thresholds
-//! - [`verdict`]: when the run is over and how it ended
-//! - [`backoff`]: the restart policy's arithmetic
+//! Files: [`types`] has inputs, effects and the inside of a process; [`start`] dependencies, starting, readiness; [`exit`]
+//! what an exit nobody asked for leads to; [`stop`] stops, restarts on request, the take-down of the run; [`health`]
+//! thresholds; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
 
 mod backoff;
 mod core;

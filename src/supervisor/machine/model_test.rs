@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 
+use super::Machine;
 use super::tests::{id, run_of, spec};
 use super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
-use super::Machine;
 use crate::model::{
     Actor, At, Command, Condition, Dependency, EventKind, Exit, Failure, Generation, ProcessId, Request, RestartMode, RestartPolicy, Role,
     Signal,
@@ -108,7 +108,9 @@ impl World {
                 assert!(self.alive.insert(process.clone(), generation).is_none(), "{process}: a second generation beside a live one");
                 self.pending.push_back(Input::Spawned { process, generation, pid: 100 });
             }
-            Effect::Signal { process, generation, .. } | Effect::Kill { process, generation } => self.die(&process, generation, Exit::Signal(Signal::TERM)),
+            Effect::Signal { process, generation, .. } | Effect::Kill { process, generation } => {
+                self.die(&process, generation, Exit::Signal(Signal::TERM))
+            }
             Effect::AwaitEmpty { process, generation } if self.alive.get(&process) != Some(&generation) => {
                 self.pending.push_back(Input::TreeEmpty { process, generation });
             }
@@ -193,7 +195,10 @@ impl World {
 
 fn owner(input: &Input) -> Option<&ProcessId> {
     match input {
-        Input::Spawned { process, .. } | Input::LeaderExited { process, .. } | Input::TreeEmpty { process, .. } | Input::Drained { process, .. } => Some(process),
+        Input::Spawned { process, .. }
+        | Input::LeaderExited { process, .. }
+        | Input::TreeEmpty { process, .. }
+        | Input::Drained { process, .. } => Some(process),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Dependencies, starting, readiness.
 
 use super::core::Machine;
-use super::types::{Effect, Life, ReadyReport, StopOrder, After, TimerKind};
+use super::types::{After, Effect, Life, ReadyReport, StopOrder, TimerKind};
 use crate::model::{Actor, Condition, Dependency, EventKind, Failure, Health, ProcessState, Role, StartCause};
 
 /// How a dependency stands.
@@ -76,7 +76,7 @@ impl Machine {
         let plain = on.spec.role != Role::Service && on.spec.ready.probe.is_none();
         let holds = match dependency.condition {
             Condition::Started => alive || on.generation > 0 && (completed || ended),
-            Condition::Ready => alive && (on.was_ready || plain) || completed && (on.was_ready || plain),
+            Condition::Ready => (alive || completed) && (on.was_ready || plain),
             Condition::Healthy => alive && on.health == Health::Healthy,
             Condition::Completed => ended && !matches!(on.state, ProcessState::Skipped { .. }),
             Condition::Succeeded => completed,
@@ -85,7 +85,9 @@ impl Machine {
             return Standing::Holds;
         }
         let over = match &on.state {
-            ProcessState::Failed { .. } | ProcessState::GaveUp { .. } | ProcessState::Skipped { .. } => on.wants_start.is_none() || matches!(on.state, ProcessState::Skipped { .. }),
+            ProcessState::Failed { .. } | ProcessState::GaveUp { .. } | ProcessState::Skipped { .. } => {
+                on.wants_start.is_none() || matches!(on.state, ProcessState::Skipped { .. })
+            }
             ProcessState::Completed => !matches!(dependency.condition, Condition::Started | Condition::Completed | Condition::Succeeded),
             _ => false,
         };

@@ -28,7 +28,7 @@ impl Machine {
                 Ok(())
             }
             Command::Shutdown { now } => {
-                self.shut_down(by, now, Some(ticket));
+                self.shut_down(&by, now, Some(ticket));
                 Ok(())
             }
         };
@@ -140,13 +140,14 @@ impl Machine {
         let now = self.now;
         match &mut self.procs[i].life {
             Life::None => self.stop_nothing(i, order),
-            Life::Clearing { next } => match order.after {
-                After::Start(cause) => *next = cause,
-                _ => {
+            Life::Clearing { next } => {
+                if let After::Start(cause) = order.after {
+                    *next = cause;
+                } else {
                     self.procs[i].life = Life::None;
                     self.stop_nothing(i, order);
                 }
-            },
+            }
             Life::Spawning { stop } | Life::Ending { stop, .. } => *stop = Some(order),
             Life::Stopping(stopping) => {
                 let kill = order.now && !stopping.killed;
@@ -162,7 +163,17 @@ impl Machine {
             Life::Up { since, .. } => {
                 let started = *since;
                 let signal = if order.now { Signal::KILL } else { self.procs[i].spec.stop.signal };
-                let stopping = Stopping { order, since: now, started, signal, exit: None, empty: false, drained: None, killed: false, stuck: Vec::new() };
+                let stopping = Stopping {
+                    order,
+                    since: now,
+                    started,
+                    signal,
+                    exit: None,
+                    empty: false,
+                    drained: None,
+                    killed: false,
+                    stuck: Vec::new(),
+                };
                 self.procs[i].life = Life::Stopping(stopping);
                 self.send_stop(i);
             }
@@ -343,13 +354,13 @@ impl Machine {
     }
 
     /// Takes the run down. A second call with `now` kills what the first one asks politely.
-    pub(super) fn shut_down(&mut self, by: Actor, now: bool, ticket: Option<u64>) {
+    pub(super) fn shut_down(&mut self, by: &Actor, now: bool, ticket: Option<u64>) {
         self.course.tickets.extend(ticket);
         let by_signal = matches!(by, Actor::Signal(_)) && !self.course.is_stopping();
         if by_signal {
             self.course.reopen();
         }
-        if self.course.begin_stopping(&by, now) {
+        if self.course.begin_stopping(by, now) {
             self.emit(EventKind::StoppingRun { by: by.clone(), now });
         }
         for i in 0..self.procs.len() {
@@ -364,7 +375,10 @@ impl Machine {
     pub(super) fn stop_next_layer(&mut self) {
         let Some(by) = self.course.stopping_by() else { return };
         for i in 0..self.procs.len() {
-            let lives = matches!(self.procs[i].life, Life::Up { .. } | Life::Spawning { stop: None } | Life::Ending { stop: None, .. } | Life::Clearing { .. });
+            let lives = matches!(
+                self.procs[i].life,
+                Life::Up { .. } | Life::Spawning { stop: None } | Life::Ending { stop: None, .. } | Life::Clearing { .. }
+            );
             if lives && !self.is_needed(self.procs[i].id()) {
                 self.begin_stop(i, StopOrder { by: by.clone(), now: false, after: After::Stay });
             }

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
-use super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
 use super::Machine;
+use super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
 use crate::model::{
-    Actor, At, Command, Condition, Containment, Dependency, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, LogSpec, Outcome, Probe, ProbeOutcome,
-    ProbeRecord, ProcessId, ProcessSpec, ProcessState, ReadySpec, Request, RestartMode, RestartPolicy, Role, RunSpec, Signal, StopSpec, Verdict,
+    Actor, At, Command, Condition, Containment, Dependency, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, LogSpec, Outcome,
+    Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, ReadySpec, Request, RestartMode, RestartPolicy, Role, RunSpec,
+    Signal, StopSpec, Verdict,
 };
 
 /// A process that needs nothing, as a test starts from.
@@ -87,7 +88,13 @@ impl Bench {
 
     fn with(processes: Vec<ProcessSpec>, end_when_done: bool, timeout: Option<Duration>) -> Self {
         let options = MachineOptions { end_when_done, timeout, seed: 1 };
-        let mut bench = Self { machine: Machine::new(&run_of(processes), options), now: At::START, effects: Vec::new(), timers: Vec::new(), tickets: 0 };
+        let mut bench = Self {
+            machine: Machine::new(&run_of(processes), options),
+            now: At::START,
+            effects: Vec::new(),
+            timers: Vec::new(),
+            tickets: 0,
+        };
         bench.give(Input::Begin);
         bench
     }
@@ -174,7 +181,15 @@ impl Bench {
     }
 
     fn resolved(&self, ticket: u64) -> Option<Result<(), String>> {
-        self.effects.iter().find_map(|e| if let Effect::Resolve { ticket: t, result } = e && *t == ticket { Some(result.clone()) } else { None })
+        self.effects.iter().find_map(|e| {
+            if let Effect::Resolve { ticket: t, result } = e
+                && *t == ticket
+            {
+                Some(result.clone())
+            } else {
+                None
+            }
+        })
     }
 
     /// Everything that is up ends when it is asked to.
@@ -245,7 +260,8 @@ fn a_run_passes_when_its_tests_do_and_services_are_taken_down_in_reverse() {
     assert_eq!(b.state("t"), &ProcessState::Running);
     b.ends("t", Exit::Code(0));
     b.obey();
-    let stops: Vec<_> = b.effects.iter().filter_map(|e| if let Effect::Signal { process, .. } = e { Some(process.to_string()) } else { None }).collect();
+    let stops: Vec<_> =
+        b.effects.iter().filter_map(|e| if let Effect::Signal { process, .. } = e { Some(process.to_string()) } else { None }).collect();
     assert_eq!(stops, ["proxy", "up"]);
     assert_eq!(b.verdict(), Some(Outcome::new(Verdict::Passed, 0, "1 test passed")));
     assert!(b.has(|e| matches!(e, Effect::Emit(EventKind::RunEnded { stopped: 2, killed: 0, .. }))));
@@ -409,7 +425,11 @@ fn a_rerun_makes_the_verdict_open_again() {
 
 #[test]
 fn quitting_with_nothing_failed_is_a_stop_and_a_signal_has_its_own_code() {
-    for (by, verdict, code) in [(Actor::You, Verdict::Stopped, 0), (Actor::Signal(Signal::INT), Verdict::Stopped, 130), (Actor::Signal(Signal::TERM), Verdict::Stopped, 143)] {
+    for (by, verdict, code) in [
+        (Actor::You, Verdict::Stopped, 0),
+        (Actor::Signal(Signal::INT), Verdict::Stopped, 130),
+        (Actor::Signal(Signal::TERM), Verdict::Stopped, 143),
+    ] {
         let mut b = Bench::new(vec![spec("up", Role::Service), spec("t", Role::Test)]);
         b.up("up");
         b.up("t");
@@ -456,12 +476,20 @@ fn s6_a_lost_guardian_ends_the_run_with_3() {
 
 #[test]
 fn never_ready_names_what_the_last_attempt_met() {
-    let mut b = Bench::headless(vec![ProcessSpec { listens: vec![ListenPort { name: "p".into(), port: 20_001 }], ..spec("up", Role::Service) }]);
+    let mut b =
+        Bench::headless(vec![ProcessSpec { listens: vec![ListenPort { name: "p".into(), port: 20_001 }], ..spec("up", Role::Service) }]);
     b.up("up");
-    b.give(Input::Ready { process: id("up"), generation: 1, report: ReadyReport::NotYet { why: "connect 127.0.0.1:20001: refused".into() } });
+    b.give(Input::Ready {
+        process: id("up"),
+        generation: 1,
+        report: ReadyReport::NotYet { why: "connect 127.0.0.1:20001: refused".into() },
+    });
     b.pass(30_000);
     b.obey();
-    assert_eq!(b.state("up"), &ProcessState::Failed { reason: Failure::NeverReady { last: "connect 127.0.0.1:20001: refused".into(), after_ms: 30_000 } });
+    assert_eq!(
+        b.state("up"),
+        &ProcessState::Failed { reason: Failure::NeverReady { last: "connect 127.0.0.1:20001: refused".into(), after_ms: 30_000 } }
+    );
     assert_eq!(b.verdict().map(|o| o.exit_code), Some(3));
 }
 

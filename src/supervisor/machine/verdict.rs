@@ -2,9 +2,7 @@
 
 use super::core::Machine;
 use super::types::{Effect, Life, Proc};
-use crate::model::{
-    Actor, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration,
-};
+use crate::model::{Actor, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration};
 
 /// How far the run itself is.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +72,7 @@ impl Machine {
             self.course.stopping_since.get_or_insert(self.now);
             self.ask_census_when_down();
         } else if self.options.end_when_done && self.course.outcome.is_some() && self.is_over() {
-            self.shut_down(Actor::Supervisor, false, None);
+            self.shut_down(&Actor::Supervisor, false, None);
             self.settle();
         }
     }
@@ -89,8 +87,14 @@ impl Machine {
         if self.tests().any(|test| matches!(test.state, ProcessState::Skipped { .. })) {
             return true;
         }
-        let over = |proc: &Proc| !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none() || matches!(proc.state, ProcessState::Skipped { .. });
-        if self.tests().next().is_some() { self.tests().all(over) } else { self.procs.iter().all(|proc| over(proc) || !proc.spec.autostart && proc.generation == 0) }
+        let over = |proc: &Proc| {
+            !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none() || matches!(proc.state, ProcessState::Skipped { .. })
+        };
+        if self.tests().next().is_some() {
+            self.tests().all(over)
+        } else {
+            self.procs.iter().all(|proc| over(proc) || !proc.spec.autostart && proc.generation == 0)
+        }
     }
 
     /// Tests that have passed, of all; on record when it changes.
@@ -184,7 +188,7 @@ impl Machine {
         if self.options.end_when_done {
             if !self.course.decided {
                 self.course.timed_out = true;
-                self.shut_down(Actor::Supervisor, false, None);
+                self.shut_down(&Actor::Supervisor, false, None);
             }
         } else {
             let text = format!("the run has taken longer than its timeout of {limit}; it goes on");
@@ -195,7 +199,7 @@ impl Machine {
     pub(super) fn guardian_lost(&mut self) {
         self.course.guardian_lost = true;
         self.course.decided = false;
-        self.shut_down(Actor::Supervisor, true, None);
+        self.shut_down(&Actor::Supervisor, true, None);
     }
 
     fn ask_census_when_down(&mut self) {

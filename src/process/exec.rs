@@ -1,0 +1,312 @@
+//! What the operating system wants done by hand: between `fork` and `exec`, at the reaping, and with raw signal numbers.
+//!
+//! This is the one file of the crate that may use `unsafe`. After a `fork` in a program with threads only
+//! async-signal-safe calls are allowed: no allocation, no lock, no panic. So everything is prepared in the parent
+//! ([`Program`]), and [`child`] is a straight line of system calls.
+#![expect(unsafe_code, reason = "fork, exec, wait4 and signal dispositions have no safe form")]
+
+use std::{
+    convert::Infallible,
+    ffi::{CString, c_char, c_int, c_void},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    ptr,
+    sync::atomic::AtomicU64,
+    time::Duration,
+};
+
+use nix::{errno::Errno, fcntl::OFlag, libc, unistd::pipe2};
+
+use crate::model::{Exit, Signal};
+
+use super::Usage;
+
+/// A program made ready: nothing is allocated between `fork` and `exec`.
+pub(crate) struct Program {
+    pub(crate) path: CString,
+    pub(crate) argv: Vec<CString>,
+    pub(crate) env: Vec<CString>,
+    pub(crate) cwd: CString,
+    /// Resource, soft, hard.
+    pub(crate) limits: Vec<(u32, u64, u64)>,
+    /// Whether the standard output becomes the controlling terminal.
+    pub(crate) tty: bool,
+}
+
+/// How far a child came that could not become its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Session,
+    Descriptors,
+    Terminal,
+    Cwd,
+    Limits,
+    Exec,
+}
+
+impl Step {
+    const ALL: [Step; 6] = [Step::Session, Step::Descriptors, Step::Terminal, Step::Cwd, Step::Limits, Step::Exec];
+
+    /// The system call it stands for.
+    pub(crate) fn call(self) -> &'static str {
+        match self {
+            Step::Session => "setsid",
+            Step::Limits => "setrlimit",
+            Step::Descriptors => "dup2",
+            Step::Terminal => "ioctl TIOCSCTTY",
+            Step::Cwd => "chdir",
+            Step::Exec => "execve",
+        }
+    }
+}
+
+/// The last word of a child that could not become its program, as it goes through the pipe.
+type Verdict = [u8; 5];
+
+/// Reads what came through the verdict pipe until its end: nothing means that `exec` has closed it.
+pub(crate) fn verdict(said: &[u8]) -> Result<(), (Step, i32)> {
+    let Ok([step, errno @ ..]) = Verdict::try_from(said) else { return Ok(()) };
+    let step = Step::ALL.into_iter().find(|s| *s as u8 == step).unwrap_or(Step::Exec);
+    Err((step, i32::from_le_bytes(errno)))
+}
+
+/// Forks a child that becomes `program`, leads a session of its own, and dies with the calling thread. The pipe tells
+/// how it went, see [`verdict`]. All signals must be blocked in the calling thread, so that none is handled in the child
+/// before its dispositions are the default ones.
+pub(crate) fn start(program: &Program, stdio: [BorrowedFd<'_>; 3]) -> Result<(u32, OwnedFd), Errno> {
+    let pointers = |all: &[CString]| -> Vec<*const c_char> { all.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect() };
+    let (argv, env) = (pointers(&program.argv), pointers(&program.env));
+    // What `dup2` reads from must lie above what it writes to: 0 to 2, and 3 for the verdict.
+    let mut lifted = Vec::new();
+    let mut sources = [0; 3];
+    for (source, fd) in sources.iter_mut().zip(stdio) {
+        *source = fd.as_raw_fd();
+        if *source < 4 {
+            let copy = lift(fd)?;
+            *source = copy.as_raw_fd();
+            lifted.push(copy);
+        }
+    }
+    let (reader, mut writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    if writer.as_raw_fd() < 3 {
+        writer = lift(writer.as_fd())?;
+    }
+    let parent = std::process::id();
+    // SAFETY: the child runs nothing but `child`, which keeps to async-signal-safe calls and never returns.
+    match unsafe { libc::fork() } {
+        -1 => Err(Errno::last()),
+        0 => {
+            let Err((step, errno)) = unsafe { child(program, &argv, &env, sources, writer.as_raw_fd(), parent) };
+            let mut said: Verdict = [step as u8, 0, 0, 0, 0];
+            said[1..].copy_from_slice(&(errno as i32).to_le_bytes());
+            // SAFETY: plain system calls on memory of this stack frame. The pipe was moved to 3 before anything after
+            // `dup2` could fail, and is still where it was before that.
+            unsafe {
+                let to = if matches!(step, Step::Session | Step::Descriptors) { writer.as_raw_fd() } else { 3 };
+                libc::write(to, said.as_ptr().cast(), said.len());
+                libc::_exit(127);
+            }
+        }
+        pid => Ok((pid.cast_unsigned(), reader)),
+    }
+}
+
+/// A copy of a descriptor, out of the way of the standard ones.
+fn lift(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let copy = nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(4))?;
+    // SAFETY: F_DUPFD_CLOEXEC has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// The child's way from `fork` to `exec`.
+///
+/// # Safety
+/// To be called in a forked child only. `argv` and `env` are null-terminated and point to C strings.
+unsafe fn child(
+    program: &Program,
+    argv: &[*const c_char],
+    env: &[*const c_char],
+    stdio: [RawFd; 3],
+    verdict: RawFd,
+    parent: u32,
+) -> Result<Infallible, (Step, Errno)> {
+    let check = |step: Step, result: c_int| if result < 0 { Err((step, Errno::last())) } else { Ok(()) };
+    // SAFETY: system calls without any precondition but valid pointers, all of them to memory prepared before the fork.
+    unsafe {
+        check(Step::Session, libc::setsid())?;
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        if libc::getppid().cast_unsigned() != parent {
+            // It died before the line above; its death signal will not come any more.
+            libc::_exit(127);
+        }
+        default_dispositions();
+        for (target, source) in (0..).zip(stdio) {
+            check(Step::Descriptors, libc::dup2(source, target))?;
+        }
+        if verdict != 3 {
+            check(Step::Descriptors, libc::dup3(verdict, 3, libc::O_CLOEXEC))?;
+        }
+        close_from(4);
+        if program.tty {
+            check(Step::Terminal, libc::ioctl(1, libc::TIOCSCTTY, 0))?;
+        }
+        check(Step::Cwd, libc::chdir(program.cwd.as_ptr()))?;
+        for (resource, soft, hard) in &program.limits {
+            let limit = libc::rlimit { rlim_cur: *soft, rlim_max: *hard };
+            check(Step::Limits, libc::setrlimit(*resource as _, &raw const limit))?;
+        }
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        libc::execve(program.path.as_ptr(), argv.as_ptr(), env.as_ptr());
+        Err((Step::Exec, Errno::last()))
+    }
+}
+
+/// Gives every signal its default disposition: an ignored one would stay ignored in every program started from here.
+/// Not through the C library, which leaves out the two it keeps for itself even where somebody had them ignored.
+pub(crate) fn default_dispositions() {
+    // The kernel's own structure: handler, flags, restorer, mask. All zero is the default.
+    let default = [0_u64; 4];
+    for signal in 1..=64 {
+        // SAFETY: installs no handler; KILL and STOP are refused.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null::<c_void>(), 8) };
+    }
+}
+
+/// Closes all descriptors from `first` on. Async-signal-safe.
+///
+/// Callers own every one of them: this is for a fresh child, and for a fresh program that holds none yet.
+pub(crate) fn close_from(first: RawFd) {
+    // SAFETY: plain system calls; see above for whose the descriptors are.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) == 0 {
+            return;
+        }
+        // Before Linux 5.9.
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        for fd in first..limit.rlim_max.min(1 << 20) as RawFd {
+            libc::close(fd);
+        }
+    }
+}
+
+/// What `wait4` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reaped {
+    /// This child has ended, so, having used that much; it is gone now.
+    Ended(u32, Exit, Usage),
+    /// It runs, or no child has ended.
+    Nothing,
+    /// It is no child of ours (any more): somebody else has collected it.
+    NoChild,
+}
+
+/// Reaps one child, if it has ended, without waiting.
+pub(crate) fn reap(pid: u32) -> Reaped {
+    match libc::pid_t::try_from(pid) {
+        Ok(pid) if pid > 0 => wait4(pid),
+        _ => Reaped::NoChild,
+    }
+}
+
+/// Reaps whichever child has ended. Only for a process all of whose children are its own to reap.
+pub(crate) fn reap_any() -> Reaped {
+    wait4(-1)
+}
+
+fn wait4(pid: libc::pid_t) -> Reaped {
+    let mut status = 0;
+    // SAFETY: both structures are plain numbers, written by the kernel.
+    let (pid, used) = unsafe {
+        let mut used: libc::rusage = std::mem::zeroed();
+        (libc::wait4(pid, &raw mut status, libc::WNOHANG | libc::__WALL, &raw mut used), used)
+    };
+    match pid {
+        0 => Reaped::Nothing,
+        ..0 if Errno::last() == Errno::EINTR => Reaped::Nothing,
+        ..0 => Reaped::NoChild,
+        _ => {
+            let exit = if libc::WIFSIGNALED(status) {
+                Exit::Signal(Signal(libc::WTERMSIG(status)))
+            } else {
+                Exit::Code(libc::WEXITSTATUS(status))
+            };
+            let time = |t: libc::timeval| Duration::from_secs(t.tv_sec.cast_unsigned()) + Duration::from_micros(t.tv_usec.cast_unsigned());
+            let max_rss = used.ru_maxrss.cast_unsigned() * 1024;
+            Reaped::Ended(pid.cast_unsigned(), exit, Usage { user: time(used.ru_utime), system: time(used.ru_stime), max_rss })
+        }
+    }
+}
+
+/// Sends a signal to the process that `pidfd` stands for, real-time signals included.
+pub(crate) fn signal_pidfd(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
+    // SAFETY: numbers and a null pointer.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal.0, ptr::null::<c_void>(), 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Sends a signal to a process, or with `group` to a whole process group. Refuses numbers that mean "everybody" or "my own group".
+pub(crate) fn signal_pid(pid: u32, group: bool, signal: Signal) -> Result<(), Errno> {
+    match libc::pid_t::try_from(pid) {
+        // SAFETY: numbers.
+        Ok(pid) if pid > 1 => Errno::result(unsafe { libc::kill(if group { -pid } else { pid }, signal.0) }).map(drop),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// Numbers in memory that this process shares with the children it forks. Zeroed; lives as long as the process.
+pub(crate) fn shared_numbers(count: usize) -> Result<&'static [AtomicU64], Errno> {
+    let length = count * size_of::<AtomicU64>();
+    // SAFETY: a fresh anonymous mapping, never unmapped; zeroes are valid atomics, and pages are aligned for them.
+    unsafe {
+        let at = libc::mmap(ptr::null_mut(), length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0);
+        if at == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(std::slice::from_raw_parts(at.cast(), count)) }
+    }
+}
+
+/// Forks a child that runs `main` and nothing else, in a session of its own, with `keep` as its only descriptor (number 0).
+///
+/// `main` runs after a fork in what may be a program with threads: it must not allocate, lock or panic.
+pub(crate) fn fork_only(keep: BorrowedFd<'_>, main: impl FnOnce()) -> Result<u32, Errno> {
+    // SAFETY: the child calls what `main` promises to be, and never returns.
+    unsafe {
+        match libc::fork() {
+            -1 => Err(Errno::last()),
+            0 => {
+                libc::setsid();
+                default_dispositions();
+                if keep.as_raw_fd() != 0 {
+                    libc::dup2(keep.as_raw_fd(), 0);
+                }
+                close_from(1);
+                main();
+                libc::_exit(0);
+            }
+            pid => Ok(pid.cast_unsigned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_mean_everybody_are_refused() {
+        for pid in [0, 1, u32::MAX, u32::MAX - 1, 1 << 31] {
+            assert_eq!(signal_pid(pid, false, Signal(0)), Err(Errno::EINVAL));
+            assert_eq!(signal_pid(pid, true, Signal(0)), Err(Errno::EINVAL));
+            assert!(pid == 1 || reap(pid) == Reaped::NoChild);
+        }
+    }
+
+    #[test]
+    fn verdicts_are_read_back() {
+        assert_eq!(verdict(b""), Ok(()));
+        for step in Step::ALL {
+            let said = [&[step as u8][..], &(Errno::ENOENT as i32).to_le_bytes()].concat();
+            assert_eq!(verdict(&said), Err((step, Errno::ENOENT as i32)));
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The supervisor's side of the guardian: launching it, talking to it, and cleaning up after it should it die.
+
+use std::{
+    collections::VecDeque,
+    io,
+    ops::Range,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::{CommandExt, ExitStatusExt},
+    },
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair},
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::model::{Containment, Signal};
+
+use super::{
+    KILL_BOUND, Order, Spawner, SpawnerLost, TreeEvent, exec,
+    guardian_main::{NAME, VERSION, WORD, branches_off},
+    limits, procfs,
+    socket::{self, Filled, Inbox},
+    sweeper,
+    tag::{self, TagRange},
+    tree::{Identity, Stat},
+    wire::{self, Greeting, Said},
+};
+
+/// How long a new guardian may take to answer.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long one whose socket has ended may take to be gone.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
+/// The guardian could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardianError {
+    /// Re-executing this program would start the program itself, not a guardian.
+    #[error("this program cannot be its own guardian: its main does not begin with `e2e_tui::process::guardian_main()`")]
+    NoBranch,
+    /// The system refused.
+    #[error("the guardian process could not be started from {path}: {source}")]
+    Start {
+        /// The binary.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It did not answer as a guardian does.
+    #[error("{path} did not answer as a guardian: {what}")]
+    NoAnswer {
+        /// The binary.
+        path: String,
+        /// What it did instead.
+        what: String,
+    },
+    /// It is another version.
+    #[error("{path} is version {theirs}, but this is version {VERSION}: both must be the same")]
+    OtherVersion {
+        /// The binary.
+        path: String,
+        /// Its version.
+        theirs: String,
+    },
+}
+
+/// A [`Spawner`] whose children belong to a process of their own, which outlives this one just long enough to kill them.
+///
+/// Either of the two may die at any instant, by any means: the other one sees the end of their socket and kills whatever is
+/// left. Both are subreapers, so that nobody's children go anywhere else.
+pub struct Guardian {
+    orders: Mutex<Option<mpsc::Sender<Order>>>,
+    shared: Arc<Shared>,
+    reader: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+/// What the handle and its two threads have in common.
+struct Shared {
+    socket: OwnedFd,
+    pid: u32,
+    /// The guardian, so that a KILL meant for it cannot reach another; none before Linux 5.3.
+    pidfd: Option<OwnedFd>,
+    tags: TagRange,
+    marker: String,
+    /// The end was asked for: nothing is lost then.
+    ending: AtomicBool,
+    /// It takes no orders any more.
+    gone: AtomicBool,
+    /// Once the guardian is gone: who could not be killed.
+    over: Mutex<Option<Vec<u32>>>,
+    told: Condvar,
+}
+
+impl Guardian {
+    /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main).
+    pub fn launch(events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
+        if branches_off() { Self::launch_from(Path::new("/proc/self/exe"), events) } else { Err(GuardianError::NoBranch) }
+    }
+
+    /// Starts the guardian from `program`: an `e2e-tui` of exactly this version.
+    pub fn launch_from(program: &Path, events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
+        let path = || program.display().to_string();
+        let start = |source| GuardianError::Start { path: path(), source };
+        nix::sys::prctl::set_child_subreaper(true).map_err(|e| start(e.into()))?;
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(|e| start(e.into()))?;
+        let mut child =
+            Command::new(program).arg0(NAME).arg(WORD).stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(start)?;
+        let mut inbox = Inbox::default();
+        let tags = TagRange::reserve();
+        if let Err(error) = shake_hands(&ours, &mut inbox, tags.values(), &path()) {
+            _ = child.kill();
+            _ = child.wait();
+            return Err(error);
+        }
+        let raw_pid = rustix::process::Pid::from_raw(child.id().cast_signed());
+        let shared = Arc::new(Shared {
+            pid: child.id(),
+            pidfd: raw_pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()),
+            marker: tag::marker(Identity { pid: child.id(), start: procfs::stat(child.id()).map_or(0, |stat| stat.id.start) }, 0),
+            socket: ours,
+            tags,
+            ending: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            over: Mutex::new(None),
+            told: Condvar::new(),
+        });
+        let (orders, queue) = mpsc::channel();
+        let writer = {
+            let shared = shared.clone();
+            move || write_orders(&shared, &queue)
+        };
+        let reader = {
+            let shared = shared.clone();
+            move || read_events(&shared, inbox, child, &events)
+        };
+        let named = |name: &str| thread::Builder::new().name(name.to_owned());
+        named("guardian-orders").spawn(writer).map_err(start)?;
+        let reader = named("guardian-events").spawn(reader).map_err(start)?;
+        Ok(Self { orders: Mutex::new(Some(orders)), shared, reader: Mutex::new(Some(reader)) })
+    }
+
+    /// The guardian's pid.
+    pub fn pid(&self) -> u32 {
+        self.shared.pid
+    }
+}
+
+impl Spawner for Guardian {
+    fn send(&self, order: Order) -> Result<(), SpawnerLost> {
+        if self.shared.gone.load(Ordering::SeqCst) {
+            return Err(SpawnerLost);
+        }
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.as_ref().ok_or(SpawnerLost)?.send(order).map_err(|_| SpawnerLost)
+    }
+
+    fn kill_all(&self, within: Duration) -> usize {
+        self.shared.ending.store(true, Ordering::SeqCst);
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The guardian sees the end of its orders, whatever is still in the queue here, and does the rest.
+        _ = shutdown(std::os::fd::AsRawFd::as_raw_fd(&self.shared.socket), Shutdown::Write);
+        if let Some(left) = self.shared.wait_until_over(within) {
+            return left;
+        }
+        // It is frozen, or swamped. Its death leaves everything to this process, which the reader sees to.
+        self.shared.kill_guardian();
+        self.shared.wait_until_over(LAST_MOMENT).unwrap_or_else(|| sweeper::kill_below(Duration::ZERO, |stat| self.shared.owns(stat)).len())
+    }
+
+    fn containment(&self) -> Containment {
+        Containment::Subreaper
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        self.kill_all(KILL_BOUND + LAST_MOMENT);
+        if let Some(reader) = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && self.shared.wait_until_over(Duration::ZERO).is_some()
+        {
+            _ = reader.join();
+        }
+    }
+}
+
+impl Shared {
+    fn wait_until_over(&self, within: Duration) -> Option<usize> {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let (over, _) = self.told.wait_timeout_while(over, within, |over| over.is_none()).unwrap_or_else(PoisonError::into_inner);
+        over.as_ref().map(Vec::len)
+    }
+
+    fn kill_guardian(&self) {
+        if let Some(pidfd) = &self.pidfd {
+            _ = exec::signal_pidfd(pidfd.as_fd(), Signal::KILL);
+        }
+    }
+
+    /// Whether a process was the guardian's and has become a child of this one.
+    fn owns(&self, stat: &Stat) -> bool {
+        stat.ppid == std::process::id()
+            && stat.id.pid != self.pid
+            && (procfs::message_queue_limit(stat.id.pid).is_some_and(|tag| self.tags.values().contains(&tag))
+                || procfs::environment_contains(stat.id.pid, self.marker.as_bytes()))
+    }
+}
+
+fn shake_hands(socket: &OwnedFd, inbox: &mut Inbox, tags: Range<u64>, path: &str) -> Result<(), GuardianError> {
+    let no_answer = |what: &str| GuardianError::NoAnswer { path: path.to_owned(), what: what.to_owned() };
+    let welcome = Greeting::Welcome { version: VERSION.to_owned(), open_files: limits::open_files_for_children(), tags };
+    socket::send(socket.as_fd(), &wire::greeting_frame(&welcome), &[]).map_err(|_| no_answer("it closed the connection"))?;
+    let deadline = Instant::now() + HANDSHAKE;
+    loop {
+        match inbox.frame() {
+            Ok(Some(frame)) => {
+                return match wire::read_greeting(frame) {
+                    Ok(Greeting::Hello { version }) if version == VERSION => Ok(()),
+                    Ok(Greeting::Hello { version }) => Err(GuardianError::OtherVersion { path: path.to_owned(), theirs: version }),
+                    _ => Err(no_answer("it said something else")),
+                };
+            }
+            Ok(None) => {}
+            Err(_) => return Err(no_answer("it said something else")),
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) => return Err(no_answer("it said nothing for 5 s")),
+            _ if inbox.fill(socket, false) == Filled::End => return Err(no_answer("it ended at once")),
+            _ => {}
+        }
+    }
+}
+
+/// The thread that writes: a guardian that is busy for a moment holds nobody up but this.
+fn write_orders(shared: &Shared, queue: &mpsc::Receiver<Order>) {
+    for order in queue {
+        if shared.ending.load(Ordering::SeqCst) {
+            break;
+        }
+        let (frame, fds) = wire::order_frame(&order);
+        if socket::send(shared.socket.as_fd(), &frame, &fds).is_err() {
+            break;
+        }
+    }
+    _ = shutdown(std::os::fd::AsRawFd::as_raw_fd(&shared.socket), Shutdown::Write);
+}
+
+/// The thread that reads; and at the end, whoever caused it, makes sure that nothing is left.
+fn read_events(shared: &Shared, mut inbox: Inbox, mut child: Child, events: &UnboundedSender<TreeEvent>) {
+    let mut last_words = None;
+    let mut ended = false;
+    while !ended {
+        let mut said = VecDeque::new();
+        loop {
+            match inbox.frame().and_then(|frame| frame.map(wire::read_said).transpose()) {
+                Ok(Some(frame)) => said.push_back(frame),
+                Ok(None) => break,
+                Err(garbled) => {
+                    last_words = Some(garbled.to_string());
+                    ended = true;
+                    break;
+                }
+            }
+        }
+        for said in said {
+            match said {
+                Said::Event(event) => _ = events.send(event),
+                Said::LastWords(words) => last_words = Some(words),
+            }
+        }
+        ended = ended || inbox.fill(&shared.socket, true) == Filled::End;
+    }
+    shared.gone.store(true, Ordering::SeqCst);
+    let status = await_end(shared, &mut child);
+    let left = sweeper::kill_below(KILL_BOUND, |stat| shared.owns(stat));
+    if !shared.ending.load(Ordering::SeqCst) {
+        let why = obituary(shared.pid, status, last_words, &left);
+        _ = events.send(TreeEvent::Lost { why, left: left.clone() });
+    }
+    *shared.over.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);
+    shared.told.notify_all();
+}
+
+/// Waits for the guardian's end, which its socket has announced, and helps where that takes too long.
+fn await_end(shared: &Shared, child: &mut Child) -> Option<ExitStatus> {
+    if let Some(pidfd) = &shared.pidfd {
+        let timeout = PollTimeout::try_from(LAST_MOMENT).unwrap_or(PollTimeout::ZERO);
+        while poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], timeout) == Err(nix::errno::Errno::EINTR) {}
+    }
+    match child.try_wait() {
+        Ok(Some(status)) => Some(status),
+        _ => {
+            _ = child.kill();
+            child.wait().ok()
+        }
+    }
+}
+
+fn obituary(pid: u32, status: Option<ExitStatus>, last_words: Option<String>, left: &[u32]) -> String {
+    let how = match status {
+        Some(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("exited with {code}"),
+            (_, Some(signal)) => format!("was killed by {}", Signal(signal)),
+            _ => "ended".to_owned(),
+        },
+        None => "ended".to_owned(),
+    };
+    let words = last_words.map_or(String::new(), |words| format!(": {words}"));
+    let rest = if left.is_empty() { "everything it had started was killed".to_owned() } else { format!("could not be killed: {left:?}") };
+    format!("the guardian process (pid {pid}) {how}{words}; {rest}")
+}

@@ -1,0 +1,181 @@
+//! Ends: reaping, and when a tree is empty.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use super::{Household, Keeper, Kill, Post, Stage, Tree};
+use crate::{
+    model::{Exit, Signal},
+    process::{
+        KILL_BOUND, TreeEvent, TreeId, Usage,
+        exec::{self, Reaped},
+        procfs, signal,
+    },
+};
+
+/// The longest pause between two looks at whether a tree is empty, where nobody tells.
+const SLOWEST_LOOK: Duration = Duration::from_millis(200);
+
+impl<P: Post> Keeper<P> {
+    /// In a household of its own: reaps everybody who has ended, adopted orphans included.
+    pub(super) fn reap_all(&mut self) {
+        while let Some(Ok(Some(_))) = self.child_signals.as_ref().map(nix::sys::signalfd::SignalFd::read_signal) {}
+        while let Reaped::Ended(pid, exit, usage) = exec::reap_any() {
+            self.ended(pid, exit, usage);
+        }
+    }
+
+    /// In a guest's household: reaps one leader whose end was told.
+    pub(super) fn reap_leader(&mut self, pid: u32) {
+        match exec::reap(pid) {
+            Reaped::Ended(pid, exit, usage) => self.ended(pid, exit, usage),
+            Reaped::Nothing => {}
+            Reaped::NoChild => {
+                let tree = self.leaders.get(&pid).copied();
+                self.post.send(TreeEvent::Notice {
+                    tree,
+                    text: format!(
+                        "how pid {pid} ended is not known: this program ignores SIGCHLD or reaps children it did not start; \
+                         it is taken as failed"
+                    ),
+                });
+                self.ended(pid, Exit::Code(-1), Usage::default());
+            }
+        }
+    }
+
+    /// Asks for the end of leaders that no descriptor tells of.
+    pub(super) fn ask_the_silent(&mut self) {
+        if matches!(self.household, Household::Own) {
+            return;
+        }
+        let silent = |tree: &&Tree| matches!(tree.stage, Stage::Running { pidfd: None });
+        let pids: Vec<u32> = self.trees.values().filter(silent).filter_map(|tree| Some(tree.leader?.pid)).collect();
+        for pid in pids {
+            self.reap_leader(pid);
+        }
+    }
+
+    fn ended(&mut self, pid: u32, exit: Exit, usage: Usage) {
+        self.adopted.remove(&pid);
+        let Some(id) = self.leaders.get(&pid).copied() else { return };
+        if self.trees.get(&id).is_some_and(|tree| matches!(tree.stage, Stage::Starting { .. })) {
+            // It has ended, so its end of the pipe is closed: all of the verdict is there.
+            self.has_spoken(id);
+            if !self.judge(id, pid, true) {
+                return;
+            }
+        }
+        self.drop_leader(id, pid);
+        if let Some(tree) = self.trees.get_mut(&id) {
+            tree.stage = Stage::Ended;
+            tree.look = (Instant::now(), Duration::from_millis(1));
+            if !tree.forgotten {
+                self.post.send(TreeEvent::Exited { tree: id, exit, usage });
+            }
+        }
+    }
+
+    /// Its pid may be used again from now on.
+    pub(super) fn drop_leader(&mut self, id: TreeId, pid: u32) {
+        self.leaders.remove(&pid);
+        if let Some(leader) = self.trees.get(&id).and_then(|tree| tree.leader) {
+            self.known.remove(&leader);
+        }
+    }
+
+    /// Tells of trees that have become empty, and forgets them.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let waiting = |tree: &Tree| matches!(tree.stage, Stage::Ended) && tree.wants_end();
+        let own = matches!(self.household, Household::Own);
+        let mut candidates: HashSet<TreeId> =
+            self.trees.iter().filter(|(_, tree)| waiting(tree) && (own || tree.look.0 <= now)).map(|(id, _)| *id).collect();
+        if candidates.is_empty() {
+            return;
+        }
+        for id in self.inhabited(&candidates) {
+            candidates.remove(&id);
+            if let Some(tree) = self.trees.get_mut(&id) {
+                tree.look = (now + tree.look.1, (tree.look.1 * 2).min(SLOWEST_LOOK));
+            }
+        }
+        for id in candidates {
+            if let Some(tree) = self.remove(id)
+                && (tree.awaited || tree.kill.is_some())
+                && !tree.forgotten
+            {
+                self.post.send(TreeEvent::Empty { tree: id });
+            }
+        }
+    }
+
+    /// Which of these trees, whose leaders are gone, somebody still lives in.
+    fn inhabited(&mut self, trees: &HashSet<TreeId>) -> HashSet<TreeId> {
+        if matches!(self.household, Household::Own) {
+            // Whoever is left hangs below this process, the nearest subreaper, and the topmost of them are its children.
+            self.adopt();
+            self.adopted.values().filter_map(|(_, owner)| *owner).collect()
+        } else {
+            self.pass().into_keys().filter(|id| trees.contains(id)).collect()
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: TreeId) -> Option<Tree> {
+        let tree = self.trees.remove(&id)?;
+        if let Some(tag) = tree.tag {
+            self.tags.release(tag);
+        }
+        if let (Household::Guest(board), Some(leader)) = (&self.household, tree.leader) {
+            board.leave(leader.pid);
+        }
+        Some(tree)
+    }
+
+    /// Kills everybody, whosever they are, as the last act. Says who is left.
+    pub(super) fn end_everything(&mut self) -> Vec<u32> {
+        let started = Instant::now();
+        for tree in self.trees.values_mut() {
+            tree.kill();
+        }
+        self.start_due(started);
+        let mut pause = Duration::from_millis(1);
+        loop {
+            for id in self.everybody() {
+                _ = signal::send(id, Signal(nix::libc::SIGSTOP));
+            }
+            let left = self.everybody();
+            for id in &left {
+                _ = signal::send(*id, Signal::KILL);
+            }
+            if left.is_empty() && self.leaders.is_empty() {
+                self.settle(Instant::now());
+                return Vec::new();
+            }
+            if started.elapsed() > KILL_BOUND {
+                return left.into_iter().map(|id| id.pid).collect();
+            }
+            for token in self.wait(Some(pause)) {
+                self.heed(token);
+            }
+            self.ask_the_silent();
+            pause = (pause * 2).min(Duration::from_millis(20));
+            self.settle(Instant::now());
+        }
+    }
+}
+
+impl Kill {
+    /// What holds those who are left, in words.
+    pub(super) fn why(&self, pids: &[u32]) -> String {
+        let refused = pids.iter().any(|pid| self.refused.contains(pid));
+        let stuck = pids.iter().any(|pid| procfs::stat(*pid).is_some_and(|stat| stat.state == b'D'));
+        match (refused, stuck) {
+            (true, true) => "signals are not permitted, or it is in an uninterruptible call".to_owned(),
+            (true, false) => "signals to it are not permitted: it runs as another user".to_owned(),
+            (false, true) => "it is in an uninterruptible call of the kernel (state D)".to_owned(),
+            (false, false) => "KILL was sent and has not taken effect".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Whose a process without a living parent is.
+
+use super::{Household, Keeper, Post, Tree};
+use crate::process::{
+    TreeEvent, TreeId, procfs,
+    tree::{Identity, Stat},
+};
+
+impl<P: Post> Keeper<P> {
+    /// Takes note of processes that have become children of this one because their parent ended.
+    pub(super) fn adopt(&mut self) {
+        let children = procfs::children_of_this_thread().unwrap_or_else(|| {
+            let table = procfs::table().unwrap_or_default();
+            table.iter().filter(|stat| stat.ppid == self.me.pid).map(|stat| stat.id.pid).collect()
+        });
+        for pid in children {
+            if self.leaders.contains_key(&pid) || self.adopted.contains_key(&pid) {
+                continue;
+            }
+            // A zombie is about to be reaped and counts for nothing.
+            if let Some(stat) = procfs::stat(pid).filter(Stat::is_alive) {
+                let owner = self.known.get(&stat.id).copied().or_else(|| self.identify(&stat));
+                self.adopted.insert(pid, (stat.id, owner));
+            }
+        }
+    }
+
+    /// Whose a process is that neither earlier looks nor its ancestors place. `below`: it descends from this process.
+    pub(super) fn place(&mut self, stat: &Stat, below: bool) -> Option<TreeId> {
+        if let Some((id, owner)) = self.adopted.get(&stat.id.pid)
+            && *id == stat.id
+        {
+            return *owner;
+        }
+        let may_be_ours = match self.household {
+            // Orphans become children of this process; what descends from one follows it.
+            Household::Own => below && stat.ppid == self.me.pid,
+            // An orphan may have gone to any subreaper; it cannot be older than this program.
+            Household::Guest(_) => stat.id.start >= self.me.start,
+        };
+        if !may_be_ours || self.strangers.contains(&stat.id) {
+            return None;
+        }
+        let owner = self.identify(stat);
+        if owner.is_none() {
+            self.strangers.insert(stat.id);
+        }
+        owner
+    }
+
+    fn identify(&mut self, stat: &Stat) -> Option<TreeId> {
+        let by_tag = procfs::message_queue_limit(stat.id.pid).and_then(|tag| self.tags.tree_of(tag));
+        if matches!(self.household, Household::Own) {
+            return by_tag.or_else(|| self.trees.iter().find(|(_, tree)| leads_session_of(tree, stat)).map(|(id, _)| *id));
+        }
+        // Another program on this machine may use the same tag for trees of its own: one more sign is wanted.
+        let id = by_tag?;
+        let proven = self.trees.get(&id).is_some_and(|tree| leads_session_of(tree, stat))
+            || procfs::environment_contains(stat.id.pid, self.marker.as_bytes());
+        if !proven && stat.is_alive() {
+            let text = format!(
+                "pid {} ({}) looks like a daemon of this tree that has cleared its environment: it is left alone, \
+                 for without the guardian that cannot be proven",
+                stat.id.pid,
+                procfs::command(stat.id.pid)
+            );
+            self.post.send(TreeEvent::Notice { tree: Some(id), text });
+        }
+        proven.then_some(id)
+    }
+
+    /// Forgets strangers that have gone.
+    pub(super) fn prune_strangers(&mut self, gone: impl Fn(&Identity) -> bool) {
+        self.strangers.retain(|id| !gone(id));
+    }
+}
+
+/// Whether the process is in the session that the tree's leader has made.
+fn leads_session_of(tree: &Tree, stat: &Stat) -> bool {
+    tree.leader.is_some_and(|leader| leader.pid == stat.session && leader.start <= stat.id.start)
+}

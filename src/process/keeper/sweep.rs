@@ -1,0 +1,221 @@
+//! What needs the process table: one pass for all trees that want something.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    libc,
+    unistd::{SysconfVar, sysconf},
+};
+
+use super::{Household, Keeper, Post};
+use crate::{
+    model::Signal,
+    process::{KILL_BOUND, Member, TreeEvent, TreeId, TreeSample, exec, procfs, signal, tree::Identity, tree::Stat},
+};
+
+const STOP: Signal = Signal(libc::SIGSTOP);
+/// Looks for newcomers while freezing: what forks faster than this is caught by the next round.
+const FREEZES: u32 = 5;
+/// The longest pause between two rounds of a KILL.
+const SLOWEST_ROUND: Duration = Duration::from_millis(20);
+/// Samples in between two passes only look at processes known from the last one.
+const PASS_FOR_SAMPLES: Duration = Duration::from_secs(5);
+
+/// The live members of every tree that has some, the leader first.
+type Members = HashMap<TreeId, Vec<Stat>>;
+
+impl<P: Post> Keeper<P> {
+    /// Reads the process table and says who lives in which tree.
+    pub(super) fn pass(&mut self) -> Members {
+        self.look().0
+    }
+
+    /// Everybody alive who is this keeper's to kill: in a household of its own, whosever it is.
+    pub(super) fn everybody(&mut self) -> Vec<Identity> {
+        let (members, below) = self.look();
+        match self.household {
+            Household::Own => below,
+            Household::Guest(_) => members.into_values().flatten().map(|stat| stat.id).collect(),
+        }
+    }
+
+    fn look(&mut self) -> (Members, Vec<Identity>) {
+        let table = procfs::table().unwrap_or_default();
+        let known = std::mem::take(&mut self.known);
+        let keeper = self.me.pid;
+        let assignment = table.assign(keeper, &known, &mut |stat, below| self.place(stat, below));
+        let mut members = Members::new();
+        for (tree, stat) in assignment.owned() {
+            members.entry(tree).or_default().push(*stat);
+        }
+        let below = assignment.below().map(|stat| stat.id).collect();
+        // Who has gone need not be known any more, but for leaders that are not reaped yet.
+        self.known = members.iter().flat_map(|(tree, all)| all.iter().map(|stat| (stat.id, *tree))).collect();
+        for (pid, tree) in &self.leaders {
+            if let Some(leader) = self.trees.get(tree).and_then(|tree| tree.leader).filter(|leader| leader.pid == *pid) {
+                self.known.insert(leader, *tree);
+                if let Some(all) = members.get_mut(tree) {
+                    all.sort_by_key(|stat| stat.id != leader);
+                }
+            }
+        }
+        if !self.strangers.is_empty() {
+            let all: HashSet<Identity> = table.iter().map(|stat| stat.id).collect();
+            self.prune_strangers(|id| !all.contains(id));
+        }
+        self.last_pass = Some(Instant::now());
+        (members, below)
+    }
+
+    /// Does what trees want that takes a look at the process table.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        let wants = |tree: &super::Tree| !tree.signals.is_empty() || tree.censuses > 0;
+        let asking: Vec<TreeId> = self.trees.iter().filter(|(_, tree)| wants(tree)).map(|(id, _)| *id).collect();
+        if !asking.is_empty() {
+            let members = self.pass();
+            for id in asking {
+                let all = members.get(&id).map(Vec::as_slice).unwrap_or_default();
+                self.send_signals(id, all);
+                self.answer_censuses(id, all);
+            }
+        }
+        let due = |tree: &super::Tree| tree.kill.as_ref().is_some_and(|kill| kill.round_at <= now);
+        let dying: Vec<TreeId> = self.trees.iter().filter(|(_, tree)| due(tree)).map(|(id, _)| *id).collect();
+        if !dying.is_empty() {
+            self.kill_round(&dying, now);
+        }
+        for trees in std::mem::take(&mut self.samples) {
+            self.sample(&trees);
+        }
+    }
+
+    fn send_signals(&mut self, id: TreeId, members: &[Stat]) {
+        let Some(tree) = self.trees.get_mut(&id) else { return };
+        let leader = tree.leader.filter(|leader| self.leaders.get(&leader.pid) == Some(&id));
+        for wanted in std::mem::take(&mut tree.signals) {
+            let stops = matches!(wanted.0, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU);
+            let also = (!stops && wanted != Signal::CONT).then_some(Signal::CONT);
+            for signal in [Some(wanted), also].into_iter().flatten() {
+                for (pid, errno) in deliver(leader, members, signal) {
+                    if signal == wanted && errno == Errno::EPERM {
+                        let text = format!("{wanted} may not be sent to pid {pid} ({}): it runs as another user", procfs::command(pid));
+                        self.post.send(TreeEvent::Notice { tree: Some(id), text });
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer_censuses(&mut self, id: TreeId, all: &[Stat]) {
+        let Some(tree) = self.trees.get_mut(&id) else { return };
+        for _ in 0..std::mem::take(&mut tree.censuses) {
+            let member = |stat: &Stat| Member { pid: stat.id.pid, ppid: stat.ppid, command: procfs::command(stat.id.pid) };
+            self.post.send(TreeEvent::Members { tree: id, members: all.iter().map(member).collect() });
+        }
+    }
+
+    /// One round of ending trees: freeze all, so that nobody forks any more, then KILL all. What slips through is there in
+    /// the next round. Trees found empty are told of by `settle`.
+    fn kill_round(&mut self, dying: &[TreeId], now: Instant) {
+        let mut members = self.pass();
+        for _ in 0..FREEZES {
+            let mut newcomers = false;
+            for id in dying {
+                let Some(kill) = self.trees.get_mut(id).and_then(|tree| tree.kill.as_mut()) else { continue };
+                for stat in members.get(id).into_iter().flatten() {
+                    if kill.frozen.insert(stat.id) {
+                        newcomers = true;
+                        _ = signal::send(stat.id, STOP);
+                    }
+                }
+            }
+            if !newcomers {
+                break;
+            }
+            members = self.pass();
+        }
+        for id in dying {
+            let Some(tree) = self.trees.get_mut(id) else { continue };
+            let Some(kill) = tree.kill.as_mut() else { continue };
+            let left = members.get(id).map(Vec::as_slice).unwrap_or_default();
+            for stat in left {
+                if signal::send(stat.id, Signal::KILL) == Err(Errno::EPERM) {
+                    kill.refused.insert(stat.id.pid);
+                }
+            }
+            kill.round_at = now + kill.pause;
+            kill.pause = (kill.pause * 2).min(SLOWEST_ROUND);
+            if !left.is_empty() && !kill.told_stuck && kill.since.elapsed() >= KILL_BOUND {
+                kill.told_stuck = true;
+                let pids: Vec<u32> = left.iter().map(|stat| stat.id.pid).collect();
+                let why = kill.why(&pids);
+                self.post.send(TreeEvent::Stuck { tree: *id, pids, why });
+            }
+            if kill.told_stuck {
+                kill.round_at = now + Duration::from_secs(1);
+            }
+        }
+    }
+
+    fn sample(&mut self, trees: &[TreeId]) {
+        let fresh = self.last_pass.is_some_and(|at| at.elapsed() < PASS_FOR_SAMPLES);
+        let mut members = if fresh { self.glance(trees) } else { self.pass() };
+        let ticks = tick_micros();
+        let page = page_size();
+        let sample = |tree: &TreeId| {
+            self.trees.contains_key(tree).then(|| {
+                let all = members.remove(tree).unwrap_or_default();
+                TreeSample {
+                    tree: *tree,
+                    cpu: Duration::from_micros(all.iter().map(|stat| stat.cpu).sum::<u64>().saturating_mul(ticks)),
+                    memory: all.iter().map(|stat| stat.rss).sum::<u64>().saturating_mul(page),
+                    pids: all.iter().map(|stat| stat.id.pid).collect(),
+                }
+            })
+        };
+        let samples = trees.iter().filter_map(sample).collect();
+        self.post.send(TreeEvent::Sampled { trees: samples });
+    }
+
+    /// The members found by the last pass, as they are now. Much cheaper than a pass where the machine has many processes.
+    fn glance(&self, trees: &[TreeId]) -> Members {
+        let wanted: HashSet<TreeId> = trees.iter().copied().collect();
+        let mut members = Members::new();
+        for (id, tree) in self.known.iter().filter(|(_, tree)| wanted.contains(tree)) {
+            if let Some(stat) = procfs::stat(id.pid).filter(|stat| stat.id == *id && stat.is_alive()) {
+                members.entry(*tree).or_default().push(stat);
+            }
+        }
+        for (tree, all) in &mut members {
+            let leader = self.trees.get(tree).and_then(|tree| tree.leader);
+            all.sort_by_key(|stat| (Some(stat.id) != leader, stat.id));
+        }
+        members
+    }
+}
+
+/// Sends a signal to all of a tree and says where that failed. The leader's process group gets it in one call, so that no
+/// process forked meanwhile is left out; `leader` is given while its pid cannot have been used again.
+fn deliver(leader: Option<Identity>, members: &[Stat], signal: Signal) -> Vec<(u32, Errno)> {
+    let mut failed = Vec::new();
+    let group = leader.filter(|leader| exec::signal_pid(leader.pid, true, signal).is_ok());
+    for stat in members.iter().filter(|stat| group.is_none_or(|leader| stat.group != leader.pid)) {
+        if let Err(errno) = signal::send(stat.id, signal) {
+            failed.push((stat.id.pid, errno));
+        }
+    }
+    failed
+}
+
+fn tick_micros() -> u64 {
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    1_000_000 / u64::try_from(per_second).unwrap_or(100).max(1)
+}
+
+fn page_size() -> u64 {
+    sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
+}

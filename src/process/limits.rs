@@ -1,0 +1,91 @@
+//! Resource limits: those set in every child, and the supervisor's own.
+
+use std::sync::OnceLock;
+
+use nix::{
+    libc,
+    sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
+};
+
+use crate::model::Limits;
+
+/// The soft limit on open descriptors that this program was started with, if it has raised its own since.
+static STARTED_WITH: OnceLock<u64> = OnceLock::new();
+
+/// Raises this process's own soft limit on open descriptors as far as it may, and says what it is now: a thousand children
+/// want about five thousand. Programs started later still get what this one was started with.
+pub fn raise_open_files() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 0 };
+    STARTED_WITH.get_or_init(|| soft);
+    if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft }
+}
+
+/// The soft limit on open descriptors that children are to have.
+pub(crate) fn open_files_for_children() -> u64 {
+    STARTED_WITH.get().copied().unwrap_or_else(|| getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft))
+}
+
+/// What `limits` ask for and this machine does not grant, a sentence each: a hard limit that is lower is not raised.
+pub fn clamped(limits: &Limits) -> Vec<String> {
+    asked(limits)
+        .filter_map(|(name, resource, wanted)| {
+            let (_, hard) = getrlimit(resource).ok()?;
+            (wanted > hard).then(|| format!("limits.{name} = {wanted} is more than this machine allows; {hard} holds instead"))
+        })
+        .collect()
+}
+
+fn asked(limits: &Limits) -> impl Iterator<Item = (&'static str, Resource, u64)> {
+    let cpu_seconds = limits.cpu_time.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
+    [
+        ("open_files", Resource::RLIMIT_NOFILE, limits.open_files),
+        ("processes", Resource::RLIMIT_NPROC, limits.processes),
+        ("cpu_time", Resource::RLIMIT_CPU, cpu_seconds),
+        ("address_space", Resource::RLIMIT_AS, limits.address_space),
+    ]
+    .into_iter()
+    .filter_map(|(name, resource, wanted)| Some((name, resource, wanted?)))
+}
+
+/// All that is set in a child: what the scenario asks for, clamped; its tree's tag; and the usual number of descriptors.
+pub(crate) fn in_child(limits: &Limits, tag: Option<u64>, open_files: u64) -> Vec<(u32, u64, u64)> {
+    let hard_of = |resource| getrlimit(resource).map_or(RLIM_INFINITY, |(_, hard)| hard);
+    let mut all: Vec<(u32, u64, u64)> = asked(limits)
+        .map(|(_, resource, wanted)| {
+            let hard = hard_of(resource);
+            let soft = wanted.min(hard);
+            // One second between XCPU, which a program can handle, and KILL.
+            let room = u64::from(resource == Resource::RLIMIT_CPU);
+            (resource as u32, soft, soft.saturating_add(room).min(hard))
+        })
+        .collect();
+    if limits.open_files.is_none() {
+        let hard = hard_of(Resource::RLIMIT_NOFILE);
+        all.push((libc::RLIMIT_NOFILE, open_files.min(hard), hard));
+    }
+    if let Some(tag) = tag {
+        let hard = hard_of(Resource::RLIMIT_MSGQUEUE);
+        all.push((libc::RLIMIT_MSGQUEUE, tag.min(hard), hard));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn limits_are_clamped_to_the_hard_limit_and_that_is_said() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is one");
+        let limits = Limits { open_files: Some(hard.saturating_add(1)), cpu_time: Some(Duration::from_millis(1500)), ..Limits::default() };
+        let set = in_child(&limits, None, 1024);
+        assert!(set.contains(&(libc::RLIMIT_NOFILE, hard, hard)), "{set:?}");
+        assert!(set.contains(&(libc::RLIMIT_CPU, 2, 3)), "{set:?}");
+        if hard < u64::MAX {
+            assert_eq!(clamped(&limits).len(), 1);
+        }
+        assert!(clamped(&Limits::default()).is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+//! Deaths of the supervisor and of the guardian, by every means.
