@@ -131,14 +131,16 @@ fn reference(inner: &str) -> Result<Reference<'_>, (String, Option<String>)> {
             Some((name, "url")) => Ok(Reference::Process(name, Of::Url)),
             Some((name, other)) => Err((
                 format!("a process has no `{}`", shown(other)),
-                did_you_mean(other, ["port", "addr", "url"]).or_else(|| Some(format!("`${{process.{}.url}}`, `.addr` or `.port`", shown(name)))),
+                did_you_mean(other, ["port", "addr", "url"])
+                    .or_else(|| Some(format!("`${{process.{}.url}}`, `.addr` or `.port`", shown(name)))),
             )),
-            None => Err((format!("what of process `{}`?", shown(rest)), Some(format!("`${{process.{}.url}}`, `.addr` or `.port`", shown(rest))))),
+            None => Err((
+                format!("what of process `{}`?", shown(rest)),
+                Some(format!("`${{process.{}.url}}`, `.addr` or `.port`", shown(rest))),
+            )),
         },
         ("replica", None) => Ok(Reference::Replica),
-        ("scenario" | "run", Some(other)) => {
-            bad(&format!("is not known: `{source}` has a `dir`, but no `{}`", shown(other)))
-        }
+        ("scenario" | "run", Some(other)) => bad(&format!("is not known: `{source}` has a `dir`, but no `{}`", shown(other))),
         (known, None) if SOURCES.contains(&known) => bad("names nothing"),
         (other, _) => match super::suggest::nearest(other, SOURCES.iter().copied()) {
             Some(right) => Err((format!("`{}` is no source of text", shown(other)), Some(format!("did you mean `{right}`?")))),

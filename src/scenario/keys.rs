@@ -95,10 +95,8 @@ pub(super) const PORT: &[Key] = &[
 pub(super) const RECORDING: &[Key] = &[key("max_disk", Form::Size, "10GB", "Bytes kept of a run; the oldest output goes first")];
 
 /// `[[cleanup]]`
-pub(super) const CLEANUP: &[Key] = &[
-    key("command", TEXTS, "", "Program and arguments; it has 10 s"),
-    key("shell", Form::Text, "", "Text for /bin/sh -c"),
-];
+pub(super) const CLEANUP: &[Key] =
+    &[key("command", TEXTS, "", "Program and arguments; it has 10 s"), key("shell", Form::Text, "", "Text for /bin/sh -c")];
 
 /// `[process.NAME]`
 pub(super) const PROCESS: &[Key] = &[
@@ -149,10 +147,8 @@ pub(super) const RESTARTS: &[&str] = &["never", "on-failure", "always"];
 pub(super) const STDINS: &[&str] = &["null", "pipe"];
 
 /// `files = { "name" = { … } }`
-pub(super) const FILE: &[Key] = &[
-    key("template", Form::Text, "", "A file whose ${…} are filled in"),
-    key("text", Form::Text, "", "The content itself"),
-];
+pub(super) const FILE: &[Key] =
+    &[key("template", Form::Text, "", "A file whose ${…} are filled in"), key("text", Form::Text, "", "The content itself")];
 
 /// The five probes, of which `ready` and `health` take one.
 pub(super) const PROBES: &[&str] = &["log", "http", "tcp", "exec", "stdio"];
@@ -176,10 +172,8 @@ macro_rules! probe_keys {
 }
 
 /// `stdio = { … }`
-pub(super) const STDIO: &[Key] = &[
-    key("send", Form::Text, "", "The line to send"),
-    key("expect", Form::Pattern, "", "What the answer matches"),
-];
+pub(super) const STDIO: &[Key] =
+    &[key("send", Form::Text, "", "The line to send"), key("expect", Form::Pattern, "", "What the answer matches")];
 
 /// `ready = { … }`
 pub(super) const READY: &[Key] = probe_keys![
@@ -310,7 +304,18 @@ pub(super) const FAULTS: &[&str] = &["delay", "jitter", "status", "drop", "reset
 
 /// The words that a step's `is` may name: states, then healths.
 pub(super) const STATES: &[&str] = &[
-    "pending", "starting", "running", "ready", "unhealthy", "backoff", "stopping", "stopped", "completed", "failed", "gave-up", "skipped",
+    "pending",
+    "starting",
+    "running",
+    "ready",
+    "unhealthy",
+    "backoff",
+    "stopping",
+    "stopped",
+    "completed",
+    "failed",
+    "gave-up",
+    "skipped",
 ];
 /// The healths that are no states.
 pub(super) const HEALTHS: &[&str] = &["healthy", "degraded"];

@@ -196,11 +196,14 @@ impl Scenario {
             self.instances.iter().try_for_each(|i| std::fs::create_dir(dir.path().join(i.id.as_str())))?;
             Ok(dir)
         });
-        made.map_err(|error| out.push(Diagnostic::error(format!("the run's own folder cannot be made in {}: {error}", std::env::temp_dir().display())))).ok()
+        made.map_err(|error| {
+            out.push(Diagnostic::error(format!("the run's own folder cannot be made in {}: {error}", std::env::temp_dir().display())))
+        })
+        .ok()
     }
 
     /// Everything that must never be shown.
-    fn secrets(&self) -> Vec<String> {
+    pub(super) fn secrets(&self) -> Vec<String> {
         let own = self.names.secrets.values().filter(|s| !s.public).filter_map(|s| s.value.clone());
         let shown_in_file = |value: &str| self.names.secrets.values().any(|s| s.public && s.value.as_deref() == Some(value));
         let inherited = self.names.env.texts().filter(|(name, value)| looks_secret(name) && value.len() >= SHORTEST_ENV_SECRET);

@@ -89,7 +89,12 @@ pub fn locate_from(name: &str, here: &Path) -> Result<Located, LocateError> {
         }
     }
     if let Some(found) = bundled::find(name.strip_suffix(".toml").unwrap_or(name)) {
-        return Ok(Located { name: format!("bundled {}.toml", found.name), origin: Origin::Bundled, dir: here.to_path_buf(), text: found.text.to_owned() });
+        return Ok(Located {
+            name: format!("bundled {}.toml", found.name),
+            origin: Origin::Bundled,
+            dir: here.to_path_buf(),
+            text: found.text.to_owned(),
+        });
     }
     Err(not_found(name, tried, here))
 }

@@ -31,7 +31,8 @@ fn sockets_on(port: u16) -> Vec<(u64, u32)> {
             let columns: Vec<_> = line.split_whitespace().collect();
             let [_, local, _, state, _, _, _, uid, _, inode, ..] = columns.as_slice() else { continue };
             let on_port = local.rsplit_once(':').is_some_and(|(_, p)| p == wanted);
-            if on_port && *state != TIME_WAIT
+            if on_port
+                && *state != TIME_WAIT
                 && let (Ok(inode @ 1..), Ok(uid)) = (inode.parse(), uid.parse())
             {
                 found.push((inode, uid));

@@ -146,7 +146,9 @@ impl Leases {
     pub fn lease(&mut self, request: PortRequest) -> Result<Lease, LeaseError> {
         match request {
             PortRequest::Exactly(port) => self.exactly(port),
-            PortRequest::Within(range) => range.clone().find_map(|port| self.try_lease(port).transpose()).unwrap_or(Err(LeaseError::NoneFree { range })),
+            PortRequest::Within(range) => {
+                range.clone().find_map(|port| self.try_lease(port).transpose()).unwrap_or(Err(LeaseError::NoneFree { range }))
+            }
             PortRequest::Any => self.any(),
         }
     }

@@ -45,12 +45,15 @@ impl Walk<'_> {
             let Some(at) = self.places.depends.get(&(process.id.clone(), on.id.clone())).copied() else { continue };
             let key = self.names.processes.get(on.id.as_str()).map(|f| f.key);
             if dependency.condition == Condition::Healthy && on.health.is_none() {
-                let diagnostic = Diagnostic::error(format!("`{}` can never become healthy: it has no health check", on.id)).at(at, "waits for that");
+                let diagnostic =
+                    Diagnostic::error(format!("`{}` can never become healthy: it has no health check", on.id)).at(at, "waits for that");
                 let diagnostic = match key {
                     Some(key) => diagnostic.and(key, "this process"),
                     None => diagnostic,
                 };
-                self.out.push(diagnostic.help(format!("wait for `ready`, or add `health = {{ http = \"${{process.{}.url}}/health\" }}`", on.id)));
+                self.out.push(
+                    diagnostic.help(format!("wait for `ready`, or add `health = {{ http = \"${{process.{}.url}}/health\" }}`", on.id)),
+                );
             }
             if !on.autostart && process.autostart {
                 self.out.push(
@@ -84,7 +87,8 @@ impl Walk<'_> {
 
     fn unused_ports(&mut self) {
         for (name, port) in &self.names.ports {
-            let listens = self.places.listens.iter().any(|(_, lease, _)| lease == name || lease.split_once('.').is_some_and(|(n, _)| n == name));
+            let listens =
+                self.places.listens.iter().any(|(_, lease, _)| lease == name || lease.split_once('.').is_some_and(|(n, _)| n == name));
             if listens {
                 continue;
             }

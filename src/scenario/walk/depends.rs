@@ -12,8 +12,7 @@ use super::{
 };
 use crate::model::{Condition, Dependency, ProcessId, Role};
 
-const CONDITIONS: [Condition; 5] =
-    [Condition::Started, Condition::Ready, Condition::Healthy, Condition::Completed, Condition::Succeeded];
+const CONDITIONS: [Condition; 5] = [Condition::Started, Condition::Ready, Condition::Healthy, Condition::Completed, Condition::Succeeded];
 
 /// A dependency as it is written: a list leaves the condition to the other's role, which is known after the walk.
 #[derive(Debug, Clone)]

@@ -64,7 +64,9 @@ impl Walk<'_> {
                     RestartMode::OnFailure => "`on-failure` waits `backoff`, doubling up to `max_backoff`",
                     RestartMode::Never => "choose the policy `on-failure` or `always`",
                 };
-                self.out.push(Diagnostic::warning(format!("`{key}` has no effect with the policy `{of}`")).at(entry.key, "not used").help(help));
+                self.out.push(
+                    Diagnostic::warning(format!("`{key}` has no effect with the policy `{of}`")).at(entry.key, "not used").help(help),
+                );
             }
         }
     }
@@ -107,7 +109,8 @@ impl Walk<'_> {
         }
         let short = read.trim().to_ascii_uppercase();
         let short = short.strip_prefix("SIG").unwrap_or(&short);
-        let help = did_you_mean(short, Signal::names()).unwrap_or_else(|| "signals have names like TERM, INT, HUP, QUIT, USR1 or KILL".into());
+        let help =
+            did_you_mean(short, Signal::names()).unwrap_or_else(|| "signals have names like TERM, INT, HUP, QUIT, USR1 or KILL".into());
         self.out.push(Diagnostic::error(format!("`{}` is no signal", shown(&read))).at(node.span, "not known on this system").help(help));
         None
     }
@@ -116,15 +119,17 @@ impl Walk<'_> {
     pub(super) fn limits(&mut self, node: &Node, scope: Scope<'_>) -> Limits {
         let Some(table) = self.table("limits", node, "a table like { memory = \"500MiB\" }") else { return Limits::default() };
         self.check_keys(table, keys::LIMITS, "`limits`");
-        let mut size = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.size(key, n, scope));
+        let size = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.size(key, n, scope));
         let memory = size(self, "memory");
         let address_space = size(self, "address_space");
         let count = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.integer(key, n, scope, 1, u64::MAX));
         if let Some(entry) = table.get("address_space") {
             self.out.push(
-                Diagnostic::warning("`address_space` counts what is reserved, not what is used: node, java and go reserve gigabytes at their start")
-                    .at(entry.key, "they may not even start")
-                    .help("use `memory` to limit what is used"),
+                Diagnostic::warning(
+                    "`address_space` counts what is reserved, not what is used: node, java and go reserve gigabytes at their start",
+                )
+                .at(entry.key, "they may not even start")
+                .help("use `memory` to limit what is used"),
             );
         }
         Limits {

@@ -44,7 +44,9 @@ impl Walk<'_> {
         let probe = self.probe(table, node, keys::HEALTH, "health", scope, stdin);
         if probe.is_none() && !keys::PROBES.iter().any(|p| table.get(p).is_some()) {
             self.out.push(
-                Diagnostic::error("`health` asks nothing").at(node.span, "no probe in here").help(format!("add {}", list_of(keys::PROBES.iter().copied()))),
+                Diagnostic::error("`health` asks nothing")
+                    .at(node.span, "no probe in here")
+                    .help(format!("add {}", list_of(keys::PROBES.iter().copied()))),
             );
         }
         let degraded = table.node("degraded").and_then(|n| self.statuses("degraded", n, scope)).unwrap_or_default();
@@ -104,7 +106,10 @@ impl Walk<'_> {
         let foreign = keys::HTTP_ONLY.iter().copied().chain((word != "stdio").then_some("expect")).filter(|_| word != "http");
         for key in foreign {
             if let Some(entry) = table.get(key) {
-                self.out.push(Diagnostic::error(format!("`{key}` belongs to an `http` probe, and this is a `{word}` probe")).at(entry.key, "has no effect here"));
+                self.out.push(
+                    Diagnostic::error(format!("`{key}` belongs to an `http` probe, and this is a `{word}` probe"))
+                        .at(entry.key, "has no effect here"),
+                );
             }
         }
     }
@@ -157,9 +162,7 @@ impl Walk<'_> {
             Ok(parsed) if parsed.scheme() == "https" => {
                 ("https cannot be spoken here".to_owned(), "use http:// on the loopback, or a `tcp` probe where it is one")
             }
-            Ok(parsed) if url.contains("://") => {
-                (format!("`{}` URLs cannot be asked", shown(parsed.scheme())), "it starts with http://")
-            }
+            Ok(parsed) if url.contains("://") => (format!("`{}` URLs cannot be asked", shown(parsed.scheme())), "it starts with http://"),
             _ => (format!("`{}` must be a URL, not `{}`", shown(key), shown(url)), "it looks like http://127.0.0.1:8080/health"),
         };
         self.out.push(Diagnostic::error(message).at(node.span, "a URL goes here").help(help));

@@ -236,7 +236,8 @@ impl Walk<'_> {
     pub(super) fn not_yet(&mut self, table: &Table, keys: &[&str]) {
         for key in keys {
             if let Some(entry) = table.get(key) {
-                self.out.push(Diagnostic::error(format!("`{key}` is not supported yet")).at(entry.key, "cannot be honoured by this version"));
+                self.out
+                    .push(Diagnostic::error(format!("`{key}` is not supported yet")).at(entry.key, "cannot be honoured by this version"));
             }
         }
     }

@@ -165,11 +165,7 @@ impl Walk<'_> {
     }
 
     /// One value or a list of them, each read by `read`.
-    pub(super) fn one_or_more<T>(
-        &mut self,
-        node: &Node,
-        mut read: impl FnMut(&mut Self, &Node) -> Option<T>,
-    ) -> Option<Vec<T>> {
+    pub(super) fn one_or_more<T>(&mut self, node: &Node, mut read: impl FnMut(&mut Self, &Node) -> Option<T>) -> Option<Vec<T>> {
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
             _ => std::slice::from_ref(node),

@@ -135,7 +135,10 @@ impl<'a> Walk<'a> {
 
     /// The value has the wrong type.
     pub(super) fn mismatch(&mut self, key: &str, node: &Node, wanted: &str) {
-        self.out.push(Diagnostic::error(format!("`{}` must be {wanted}, not {}", shown(key), node.what())).at(node.span, format!("{wanted} goes here")));
+        self.out.push(
+            Diagnostic::error(format!("`{}` must be {wanted}, not {}", shown(key), node.what()))
+                .at(node.span, format!("{wanted} goes here")),
+        );
     }
 
     /// The table behind a key.

@@ -133,7 +133,9 @@ impl Walk<'_> {
             Reference::Port(name, replica) => self.port(name, *replica, at, scope),
             Reference::Var(name) => match self.names.vars.get(*name) {
                 Some(var) => Some(Stands::plain(var.value.clone())),
-                None => self.unset(format!("vars.{}", shown(name)), did_you_mean(name, self.names.vars.keys().map(String::as_str)), at, scope),
+                None => {
+                    self.unset(format!("vars.{}", shown(name)), did_you_mean(name, self.names.vars.keys().map(String::as_str)), at, scope)
+                }
             },
             Reference::Secret(name) => self.secret(name, at, scope),
             Reference::Env(name, default) => self.env(name, *default, at, scope),

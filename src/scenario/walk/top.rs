@@ -40,7 +40,14 @@ impl Walk<'_> {
         let roles: IndexMap<ProcessId, Role> = read.iter().map(|r| (r.spec.id.clone(), r.spec.role)).collect();
         let processes = read.into_iter().map(|r| {
             let mut spec = r.spec;
-            spec.depends_on = r.depends.into_iter().map(|d| { let role = roles.get(&d.on).copied().unwrap_or_default(); d.meant(role) }).collect();
+            spec.depends_on = r
+                .depends
+                .into_iter()
+                .map(|d| {
+                    let role = roles.get(&d.on).copied().unwrap_or_default();
+                    d.meant(role)
+                })
+                .collect();
             (spec.id.clone(), Arc::new(spec))
         });
         let processes: IndexMap<_, _> = processes.collect();

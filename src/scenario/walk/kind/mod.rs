@@ -54,7 +54,13 @@ impl Walk<'_> {
     }
 
     /// Adds `--some-key VALUE` for the own key `some_key`, if it is there and `check` finds it right.
-    fn flag(&mut self, argv: &mut Vec<Text>, instance: &Instance, key: &str, check: impl FnOnce(&mut Self, &Node, Scope<'_>) -> Option<Text>) {
+    fn flag(
+        &mut self,
+        argv: &mut Vec<Text>,
+        instance: &Instance,
+        key: &str,
+        check: impl FnOnce(&mut Self, &Node, Scope<'_>) -> Option<Text>,
+    ) {
         let Some(node) = instance.table.node(key) else { return };
         if let Some(text) = check(self, node, Scope::of(instance)) {
             argv.push(Text::from(format!("--{}", key.replace('_', "-"))));
@@ -94,7 +100,11 @@ impl Walk<'_> {
         let node = instance.table.node(key);
         if node.is_none() {
             let at = instance.table.get("kind").map_or(instance.key, |e| e.node.span);
-            self.out.push(Diagnostic::error(format!("`{}` has no `{key}`", instance.base)).at(at, why.to_owned()).help(format!("add `{key} = {example}`")));
+            self.out.push(
+                Diagnostic::error(format!("`{}` has no `{key}`", instance.base))
+                    .at(at, why.to_owned())
+                    .help(format!("add `{key} = {example}`")),
+            );
         }
         node
     }

@@ -58,7 +58,8 @@ impl Walk<'_> {
     fn shadowcat_program(&mut self, instance: &Instance, scope: Scope<'_>) -> (Vec<Text>, bool) {
         if let Some(node) = instance.table.node("program") {
             let program = self.plain("program", node, scope).filter(|p| !p.is_empty());
-            let program = program.map(|p| if p.contains('/') { self.from_its_file(&p, node.span).to_string_lossy().into_owned() } else { p });
+            let program =
+                program.map(|p| if p.contains('/') { self.from_its_file(&p, node.span).to_string_lossy().into_owned() } else { p });
             return (program.map(Text::from).into_iter().collect(), false);
         }
         match self.names.env.get(PROGRAM).filter(|p| !p.is_empty()) {
