@@ -8,7 +8,7 @@ use super::{
 };
 use crate::model::{At, Generation, Narration, ProcessId};
 
-/// Bytes of a line that a view shows at most; [`LogStore::line_rest`] reads on.
+/// Bytes of a line that a view shows at most. All of it is in the segment file.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// Where a row of a view comes from.
