@@ -1,4 +1,6 @@
-//! The binary.
+//! The binary: the guardian branches off in the first line, everything else is the command line's.
+
+mod cli;
 
 use std::process::ExitCode;
 
@@ -6,5 +8,5 @@ fn main() -> ExitCode {
     if let Some(code) = e2e_tui::process::guardian_main() {
         return code;
     }
-    ExitCode::SUCCESS
+    cli::main()
 }

@@ -224,6 +224,11 @@ pub enum EventKind {
         /// All.
         of: u32,
     },
+    /// The tests are run again: a verdict reached before stands no longer.
+    Rerun {
+        /// Who asked.
+        by: Actor,
+    },
     /// The verdict is certain.
     VerdictReached {
         /// What it is.
@@ -275,6 +280,7 @@ impl EventKind {
             | Self::Sampled { .. }
             | Self::Notice { .. }
             | Self::Checks { .. }
+            | Self::Rerun { .. }
             | Self::VerdictReached { .. }
             | Self::StoppingRun { .. }
             | Self::RunEnded { .. }
@@ -506,7 +512,7 @@ mod tests {
         round_trip(EventKind::StateChanged {
             process: process.clone(),
             generation: 2,
-            state: ProcessState::Backoff { until: At(9), reason: Failure::Exited { exit: Exit::Signal(Signal::KILL) } },
+            state: ProcessState::Backoff { until: At(9), reason: Failure::Exited { exit: Exit::Signal(Signal::KILL), by: None } },
         });
         round_trip(EventKind::StateChanged { process, generation: 1, state: ProcessState::Completed });
     }

@@ -24,6 +24,7 @@ impl Snapshot {
             }
             EventKind::Notice { level, text } => self.notice = Some((event.at, *level, text.clone())),
             EventKind::Checks { met, of } => self.checks = (*met, *of),
+            EventKind::Rerun { .. } => self.outcome = None,
             EventKind::VerdictReached { outcome } => self.outcome = Some(outcome.clone()),
             EventKind::StoppingRun { .. } => self.phase = Phase::Stopping,
             EventKind::RunEnded { outcome, stopped, killed, took } => {

@@ -150,6 +150,7 @@ pub fn narrate(event: &Event) -> Option<Narration> {
         EventKind::StoppingRun { by, now } => {
             tell(Tone::Rest, &format!("the run is being {} by {by}", if *now { "killed" } else { "stopped" })).events(Vec::new())
         }
+        EventKind::Rerun { by } => tell(Tone::Again, &format!("tests run again, by {by}")).with(Vec::new()),
         EventKind::VerdictReached { outcome } => {
             tell(if outcome.exit_code == 0 { Tone::Done } else { Tone::Bad }, outcome.verdict.badge()).events(vec![outcome.reason.clone()])
         }
@@ -209,7 +210,7 @@ fn exited(event: &Event) -> Option<Narration> {
             Narration::new(Tone::Done, about, "completed").log(vec![exit.to_string(), format!("after {lived}")]).events(events)
         }
         Then::Failed { fails_run } => {
-            let short = Failure::Exited { exit: *exit }.short();
+            let short = Failure::Exited { exit: *exit, by: None }.short();
             let (told, seen) = if *fails_run {
                 ("TEST FAILED, the run cannot pass any more".to_owned(), "test: the verdict is failed".to_owned())
             } else {

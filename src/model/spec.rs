@@ -335,7 +335,7 @@ impl Default for RestartPolicy {
             backoff: Duration::from_secs(1),
             max_backoff: Duration::from_secs(30),
             jitter: 0.0,
-            reset_after: Duration::from_secs(60),
+            reset_after: Duration::from_mins(1),
             delay: Duration::from_secs(1),
         }
     }
@@ -386,9 +386,28 @@ pub struct Limits {
     pub address_space: Option<u64>,
 }
 
+/// How lines of output are taken apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// By what each line looks like.
+    #[default]
+    Auto,
+    /// Not at all.
+    Plain,
+    /// One JSON object a line.
+    Json,
+    /// `key=value` pairs.
+    Logfmt,
+    /// As Rust's tracing prints.
+    Tracing,
+}
+
 /// How a process's output is read.
 #[derive(Debug, Clone)]
 pub struct LogSpec {
+    /// How lines are taken apart.
+    pub format: LogFormat,
     /// Lines that matter, besides the built-in ones.
     pub alert: Vec<regex::Regex>,
     /// Bytes kept on disk; the oldest go first.
@@ -397,6 +416,6 @@ pub struct LogSpec {
 
 impl Default for LogSpec {
     fn default() -> Self {
-        Self { alert: Vec::new(), max_disk: 4_000_000_000 }
+        Self { format: LogFormat::Auto, alert: Vec::new(), max_disk: 4_000_000_000 }
     }
 }

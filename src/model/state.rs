@@ -115,6 +115,9 @@ pub enum Failure {
     Exited {
         /// How.
         exit: Exit,
+        /// Who had signalled it from outside the policy, if somebody had; then it is nobody's fault.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
     },
     /// It could not be started.
     NotStarted {
@@ -174,13 +177,14 @@ pub enum Failure {
 impl Failure {
     /// How the process itself ended, if that is the failure.
     pub fn exit(&self) -> Option<Exit> {
-        if let Self::Exited { exit } = self { Some(*exit) } else { None }
+        if let Self::Exited { exit, .. } = self { Some(*exit) } else { None }
     }
 
     /// For the state column: `exit 101`, `SIGKILL`, `20001 taken`.
     pub fn short(&self) -> String {
         match self {
-            Self::Exited { exit } => exit.to_string(),
+            Self::Exited { exit, by: None } => exit.to_string(),
+            Self::Exited { exit, by: Some(by) } => format!("{exit} by {by}"),
             Self::NotStarted { short, .. } => short.clone(),
             Self::NeverReady { after_ms, .. } => {
                 format!("not ready in {}", super::human_duration(std::time::Duration::from_millis(*after_ms)))
@@ -206,8 +210,8 @@ impl fmt::Display for Failure {
             Self::NeverReady { last, .. } => write!(f, "{}: {last}", self.short()),
             Self::ForeignListener { pid, port } => write!(f, "foreign listener (pid {pid}) on port {port}"),
             Self::Unhealthy { last } => write!(f, "unhealthy: {last}"),
-            Self::Exited { exit: Exit::Code(code) } => write!(f, "exited with {code}"),
-            Self::Exited { exit: Exit::Signal(signal) } => write!(f, "killed by {signal}"),
+            Self::Exited { exit: Exit::Code(code), .. } => write!(f, "exited with {code}"),
+            Self::Exited { exit: Exit::Signal(signal), .. } => write!(f, "killed by {signal}"),
             other => f.write_str(&other.short()),
         }
     }

@@ -73,7 +73,7 @@ impl RunClock {
 
     /// The instant that `at` is.
     pub fn instant(&self, at: At) -> Instant {
-        self.started.checked_add(Duration::from_micros(at.0)).unwrap_or_else(|| self.started + Duration::from_secs(86_400 * 365 * 30))
+        self.started.checked_add(Duration::from_micros(at.0)).unwrap_or_else(|| self.started + Duration::from_hours(24 * 365 * 30))
     }
 
     /// The wall-clock time of the run's start.
@@ -89,7 +89,7 @@ pub fn human_duration(d: Duration) -> String {
         0..1000 => format!("{ms} ms"),
         1000..60_000 => {
             let tenths = ms / 100;
-            if tenths % 10 == 0 { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+            if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
         }
         60_000..3_600_000 => format!("{}m{:02}s", ms / 60_000, ms / 1000 % 60),
         _ => format!("{}h{:02}m", ms / 3_600_000, ms / 60_000 % 60),

@@ -15,6 +15,7 @@ mod lookup;
 mod procfs;
 mod signal;
 mod socket;
+pub mod sockets;
 mod spawner;
 mod sweeper;
 mod tag;

@@ -1,0 +1,26 @@
+//! `e2e-tui export RECORDING -o FILE`.
+
+use std::path::PathBuf;
+
+use e2e_tui::{
+    model::exit_code,
+    record::{archive::export, default_dir, find},
+};
+
+use super::args::ExportArgs;
+
+/// Packs a recording and says what is in the archive.
+pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
+    let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
+    let dir = find(&args.recording, &base)?;
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let target = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.zst")));
+    let exported = export(&dir, &target, args.force)?;
+    println!(
+        "{}: {:.1} KiB, {} lines; secrets of the scenario and the environment are masked, other output is as it was said",
+        exported.path.display(),
+        exported.size as f64 / 1024.0,
+        exported.lines
+    );
+    Ok(exit_code::PASSED)
+}

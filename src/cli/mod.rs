@@ -1,0 +1,65 @@
+//! The command line: arguments become options, errors become text and exit codes; each command picks a front.
+
+mod args;
+mod check;
+mod dashboard;
+mod explain;
+mod export;
+mod logs;
+mod panic;
+mod part;
+mod run;
+mod scenario;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use e2e_tui::model::exit_code;
+
+pub(crate) use args::Cli;
+use args::Command;
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    panic::install();
+    let cli = Cli::parse();
+    let result = match cli.command {
+        None => dashboard::main(&cli.target()),
+        Some(Command::Run(args)) => run::main(args),
+        Some(Command::Check(args)) => check::main(&args),
+        Some(Command::Logs(args)) => logs::main(&args),
+        Some(Command::Explain(args)) => explain::main(&args),
+        Some(Command::Export(args)) => export::main(&args),
+        Some(Command::Part(part)) => return ExitCode::from(part.run()),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            report(&error);
+            ExitCode::from(exit_code::USAGE)
+        }
+    }
+}
+
+/// Prints an error with its causes, each once.
+fn report(error: &anyhow::Error) {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    // Diagnostics bring their own heading.
+    if text.starts_with("error") {
+        eprintln!("{text}");
+    } else {
+        eprintln!("error: {text}");
+    }
+}
+
+/// The runtime of a run: policy, timers and HTTP need two threads at most.
+fn run_time() -> anyhow::Result<tokio::runtime::Runtime> {
+    use anyhow::Context;
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the async runtime could not be started")
+}

@@ -1,0 +1,55 @@
+//! From a name on the command line to a scenario that can be run.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use e2e_tui::{
+    record::Keep,
+    scenario::{Leases, Overrides, Parts, Resolved, Scenario, load, locate},
+};
+
+use super::args::Common;
+
+/// Finds and reads a scenario; all its mistakes are in the error.
+pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
+    let located = locate(name)?;
+    load(&located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+}
+
+/// Leases its ports and resolves every name in it.
+pub(super) fn resolve(scenario: &Scenario, common: &Common) -> anyhow::Result<Resolved> {
+    let exe = own_exe()?;
+    scenario.resolve(&mut Leases::new()?, &Parts { exe }).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+}
+
+/// Where this run's recording goes.
+pub(super) fn keep(common: &Common) -> Keep {
+    common.recordings_dir.clone().map_or(Keep::Default, Keep::In)
+}
+
+/// Whether stderr takes colours.
+pub(super) fn colour_on_stderr(common: &Common) -> bool {
+    use std::io::IsTerminal;
+    !common.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal()
+}
+
+/// Whether stdout takes colours.
+pub(super) fn colour_on_stdout(common: &Common) -> bool {
+    use std::io::IsTerminal;
+    !common.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stdout().is_terminal()
+}
+
+/// The path of this very program, which is also the built-in parts.
+fn own_exe() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("the path of this program is not known, and the built-in parts are in it")
+}
+
+fn overrides(common: &Common) -> anyhow::Result<Overrides> {
+    let mut overrides = Overrides::default();
+    for pair in &common.set {
+        let (name, value) = pair.split_once('=').ok_or_else(|| anyhow!("--set {pair}: write --set NAME=VALUE"))?;
+        overrides.set.insert(name.to_owned(), value.to_owned());
+    }
+    overrides.only.clone_from(&common.only);
+    Ok(overrides)
+}

@@ -1,0 +1,189 @@
+//! The story of screens 2 and 9 as events and output: an upstream that panics, a proxy that answers 502, a client that
+//! gives up.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Closing, Explanation, closing_block, explain, explanation_text, first_failure};
+use crate::{
+    logs::{LogStore, Stream},
+    model::{
+        At, Containment, Event, EventKind, Exit, Outcome, ProcessId, ProcessInfo, ProcessState, Role, RunClock, RunInfo, Snapshot,
+        StartCause, Then, Verdict, exit_code,
+    },
+};
+
+const NAMES: [&str; 3] = ["upstream", "proxy", "client-a"];
+
+fn id(name: &str) -> ProcessId {
+    ProcessId::new(name).expect("a name")
+}
+
+/// A run told by hand; what is said stands in a real store, so that places in the log are real.
+struct Story {
+    store: Arc<LogStore>,
+    events: Vec<Arc<Event>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Story {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let names: Vec<_> = NAMES.iter().map(|n| id(n)).collect();
+        let store = LogStore::create(folder.path().join("logs"), &names, RunClock::start()).expect("the folder can be written");
+        let mut story = Self { store, events: Vec::new(), _folder: folder };
+        let processes = NAMES.iter().map(|name| ProcessInfo {
+            name: id(name),
+            role: if *name == "client-a" { Role::Test } else { Role::Service },
+            kind: None,
+            stand_in: false,
+            listens: Vec::new(),
+            has_health: false,
+            waits_for: Vec::new(),
+            max_restarts: Some(5),
+            argv: Vec::new(),
+            cwd: String::new(),
+        });
+        story.event(
+            0,
+            EventKind::RunStarted(RunInfo {
+                run: "x".into(),
+                scenario: "crash-restart".into(),
+                description: String::new(),
+                origin: "crash-restart.toml".into(),
+                started: String::new(),
+                containment: Containment::Subreaper,
+                timeout_ms: None,
+                processes: processes.collect(),
+            }),
+        );
+        story
+    }
+
+    fn event(&mut self, ms: u64, kind: EventKind) {
+        let seq = self.store.stamp();
+        self.events.push(Arc::new(Event { seq, at: At(ms * 1000), kind }));
+    }
+
+    fn start(&mut self, ms: u64, name: &str) {
+        let (process, cause) = (id(name), StartCause::Run);
+        self.event(ms, EventKind::Spawned { process, generation: 1, pid: 41_000, cause, awaits_ready: false });
+    }
+
+    /// `name` says `text` on stderr; line `alert` of the stream, if it is one, raises an alert 10 ms later.
+    fn say(&mut self, ms: u64, name: &str, generation: u32, text: &str, alert: Option<u64>) {
+        assert!(self.store.append(&id(name), Stream::Err, generation, At(ms * 1000), text.as_bytes()).is_none(), "the disk takes it");
+        if let Some(line) = alert {
+            let text = text.lines().next().unwrap_or_default().to_owned();
+            self.event(ms + 10, EventKind::Alerted { process: id(name), generation, count: 1, line, stream: "err".into(), text });
+        }
+    }
+
+    fn exit(&mut self, ms: u64, name: &str, generation: u32, code: i32, then: Then) {
+        let (process, exit) = (id(name), Exit::Code(code));
+        let up = Duration::from_millis(ms);
+        let state = match &then {
+            Then::Failed { .. } => ProcessState::Failed { reason: crate::model::Failure::Exited { exit, by: None } },
+            _ => ProcessState::Running,
+        };
+        self.event(
+            ms,
+            EventKind::Exited {
+                process: process.clone(),
+                generation,
+                exit,
+                asked: false,
+                up,
+                then,
+                same_cause: false,
+                tail: Vec::new(),
+                progress: None,
+            },
+        );
+        self.event(ms, EventKind::StateChanged { process, generation, state });
+    }
+
+    fn crash_restart() -> Self {
+        let mut story = Self::new();
+        NAMES.iter().for_each(|name| story.start(30, name));
+        story.say(870, "upstream", 1, "session=6f1b id=5 tools/call echo\n", None);
+        story.say(883, "upstream", 1, "thread 'main' panicked at src/upstream.rs:42:\ncrash_after 3 calls\n", Some(2));
+        story.exit(884, "upstream", 1, 101, Then::Restart { delay_ms: 500 });
+        for (line, ms) in [886, 1102].into_iter().enumerate() {
+            let text = format!("2026-11-23T06:25:57.88{ms}Z  WARN upstream failed error=\"Connection refused\" status=502\n");
+            story.say(ms, "proxy", 1, &text, Some(line as u64 + 1));
+        }
+        let cause = StartCause::Policy { attempt: 1, of: Some(5), after_ms: 500 };
+        story.event(1390, EventKind::Spawned { process: id("upstream"), generation: 2, pid: 41240, cause, awaits_ready: true });
+        story.say(1411, "client-a", 1, "tools/call #3: HTTP 404, wanted 200\n", Some(1));
+        story.exit(1412, "client-a", 1, 1, Then::Failed { fails_run: true });
+        story
+    }
+
+    fn explanation(&self) -> Explanation {
+        explain(&self.events, &self.store).expect("a test has failed")
+    }
+}
+
+#[test]
+fn what_happened_is_told_from_the_first_abnormal_event_to_the_failure() {
+    let story = Story::crash_restart();
+    insta::assert_snapshot!(explanation_text(&story.explanation(), ""), @r#"
+    0.884  upstream  exited 101  "panicked at src/upstream.rs:42: crash_after 3 calls"   first abnormal event
+    0.886  proxy     said  "upstream failed error="Connection refused" status=502"  ×2   2 ms later
+    1.390  upstream  restarted by policy (1 of 5), generation 2, pid 41240   506 ms later
+    1.412  client-a  failed, exit 1  "tools/call #3: HTTP 404, wanted 200"   528 ms later
+    "#);
+    let exit = story.events.iter().find(|e| matches!(e.kind, EventKind::Exited { .. })).expect("it exited");
+    assert!(story.explanation().facts[0].seq < exit.seq, "the log is parked at the panic's own line, before the exit");
+}
+
+#[test]
+fn the_first_failure_quotes_the_panic() {
+    let story = Story::crash_restart();
+    let first = first_failure(&story.events, &story.store).expect("something has failed");
+    assert_eq!((first.process.as_str(), first.generation, first.at_ms, first.what.as_str()), ("upstream", 1, 884, "exited with 101"));
+    let line = first.line.expect("it said something");
+    assert_eq!((line.number, line.stream.as_str(), line.text.as_str()), (2, "err", "thread 'main' panicked at src/upstream.rs:42:"));
+}
+
+#[test]
+fn a_failure_out_of_nothing_says_so() {
+    let mut story = Story::new();
+    story.start(30, "client-a");
+    story.say(90, "client-a", 1, "assertion failed: left == right\n", Some(1));
+    story.exit(100, "client-a", 1, 1, Then::Failed { fails_run: true });
+    insta::assert_snapshot!(explanation_text(&story.explanation(), ""), @r#"    0.100  client-a  failed, exit 1  "assertion failed: left == right"   no abnormal event before the failure"#);
+}
+
+#[test]
+fn a_run_in_which_nothing_failed_needs_no_explanation() {
+    let story = Story::new();
+    assert_eq!(explain(&story.events, &story.store), None);
+}
+
+#[test]
+fn the_closing_block_tells_it_all_in_a_few_lines() {
+    let mut story = Story::crash_restart();
+    let verdict = Snapshot::of(story.events.iter().map(AsRef::as_ref));
+    story.event(1500, EventKind::Checks { met: 0, of: 1 });
+    let outcome = Outcome::new(Verdict::Failed, exit_code::TEST_FAILED, "client-a exited with 1");
+    story.event(1800, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300) });
+    let end = Snapshot::of(story.events.iter().map(AsRef::as_ref));
+    let explanation = story.explanation();
+    let closing = Closing {
+        end: &end,
+        verdict: &verdict,
+        explanation: Some(&explanation),
+        recorded: Some("e2e-tui logs x".into()),
+        last_lines: false,
+    };
+    insta::assert_snapshot!(closing_block(&closing), @r#"
+    crash-restart: FAILED (exit 1) after 1.5 s   client-a exit 1   1 test: 1 failed   checks 0/1
+        0.884  upstream  exited 101  "panicked at src/upstream.rs:42: crash_after 3 calls"   first abnormal event
+        0.886  proxy     said  "upstream failed error="Connection refused" status=502"  ×2   2 ms later
+        1.390  upstream  restarted by policy (1 of 5), generation 2, pid 41240   506 ms later
+        1.412  client-a  failed, exit 1  "tools/call #3: HTTP 404, wanted 200"   528 ms later
+    Stopped 2 processes in 0.3 s, none needed SIGKILL, no process or port left.
+    Recorded: e2e-tui logs x
+    "#);
+}

@@ -1,0 +1,46 @@
+//! The facts as lines to read.
+
+use std::{fmt::Write, time::Duration};
+
+use super::{Explanation, Fact};
+use crate::{logs::plain, model::human_duration};
+
+/// Characters of a quotation, at most.
+const QUOTE: usize = 90;
+
+/// `   0.884  upstream  exited 101  "panicked at …"   first abnormal event`, one line a fact, each after `indent`.
+pub fn explanation_text(explanation: &Explanation, indent: &str) -> String {
+    let facts = &explanation.facts;
+    let names = facts.iter().map(|fact| fact.process.as_str().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (i, fact) in facts.iter().enumerate() {
+        let distance = match i {
+            0 if explanation.came_out_of_nothing() => "no abnormal event before the failure".to_owned(),
+            0 => "first abnormal event".to_owned(),
+            _ => format!("{} later", distance(fact)),
+        };
+        let _ = writeln!(text, "{indent}{:>9}  {:names$}  {}   {distance}", fact.at.seconds(), fact.process, fact_text(fact));
+    }
+    text
+}
+
+/// `exited 101  "panicked at …"  ×3`.
+pub fn fact_text(fact: &Fact) -> String {
+    let mut text = fact.what.clone();
+    if let Some(quote) = &fact.quote {
+        let quote = plain(quote.as_bytes());
+        let quote = quote.trim();
+        let short: String =
+            if quote.chars().count() > QUOTE { quote.chars().take(QUOTE - 1).chain(['…']).collect() } else { quote.to_owned() };
+        let _ = write!(text, "  \"{short}\"");
+    }
+    if fact.count > 1 {
+        let _ = write!(text, "  ×{}", fact.count);
+    }
+    text
+}
+
+/// How long after the first fact: `528 ms`.
+pub fn distance(fact: &Fact) -> String {
+    human_duration(Duration::from_micros(fact.after_us))
+}

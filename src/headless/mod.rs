@@ -1,0 +1,17 @@
+//! A run without a dashboard, as CI and scripts want it.
+//!
+//! ```text
+//!   log store ──▶ printer (a thread) ──▶ stdout   NAME | what it said,  NAME * what happened to it
+//!   journal   ──▶ closing block      ──▶ stderr   verdict, first failure, last lines, leaks
+//!             ──▶ report             ──▶ --report json=FILE
+//! ```
+//!
+//! The printer has a thread of its own: a reader of stdout that stalls stalls nothing but the printing.
+
+mod printer;
+mod report;
+mod runner;
+
+pub use printer::{Colour, Printer};
+pub use report::Report;
+pub use runner::{HeadlessOptions, run};

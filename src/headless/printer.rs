@@ -1,0 +1,200 @@
+//! Lines of all processes on stdout, each behind its process's name, whole lines only, as they come.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{Builder, JoinHandle},
+    time::Duration,
+};
+
+use crate::{
+    logs::{Color, LogLine, LogStore, LogView, Selection, Source, TextStyle, plain, styled},
+    model::ProcessId,
+    supervisor::Journal,
+};
+
+/// Rows read at once.
+const BATCH: usize = 4096;
+/// How often output is looked for while none comes: short after some came, longer in silence.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(50)];
+
+/// Whether stdout takes colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Names and what the child coloured itself, from the allow-list.
+    Yes,
+    /// No escape sequence at all.
+    No,
+}
+
+/// Prints a run's log until told to finish.
+#[derive(Debug)]
+pub struct Printer {
+    thread: JoinHandle<io::Result<()>>,
+    done: Arc<AtomicBool>,
+}
+
+impl Printer {
+    /// Starts printing to `out`. `on_closed` is called once if `out` does not take any more (a closed pipe).
+    pub fn start(
+        logs: Arc<LogStore>,
+        journal: Arc<Journal>,
+        out: impl Write + Send + 'static,
+        colour: Colour,
+        on_closed: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let done = Arc::new(AtomicBool::new(false));
+        let told = done.clone();
+        let thread = Builder::new().name("printer".into()).spawn(move || {
+            let names = logs.processes().iter().map(|p| p.as_str().len()).max().unwrap_or(0);
+            let mut printing =
+                Printing { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), names, colour, line: Vec::new(), out };
+            let result = printing.follow(&logs, &journal, &told);
+            if result.is_err() {
+                on_closed();
+            }
+            result
+        })?;
+        Ok(Self { thread, done })
+    }
+
+    /// Prints what is left and ends. An error is what `out` said.
+    pub fn finish(self) -> io::Result<()> {
+        self.done.store(true, Ordering::Release);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the printer's thread panicked")))
+    }
+}
+
+struct Printing<W> {
+    view: LogView,
+    /// The first row not looked at yet.
+    next: u64,
+    /// Rows that were not whole when their turn came.
+    held: VecDeque<u64>,
+    names: usize,
+    colour: Colour,
+    line: Vec<u8>,
+    out: W,
+}
+
+impl<W: Write> Printing<W> {
+    fn follow(&mut self, logs: &LogStore, journal: &Journal, done: &AtomicBool) -> io::Result<()> {
+        let mut seen = None;
+        let mut events = 0;
+        loop {
+            let last = done.load(Ordering::Acquire);
+            let changed = logs.changed();
+            let quiet = seen == Some(changed);
+            if !quiet {
+                seen = Some(changed);
+                self.print_new(logs, false)?;
+            }
+            if last {
+                self.print_new(logs, true)?;
+                return self.out.flush();
+            }
+            // New events wake at once; output without events is looked for.
+            events += journal.wait_from(events, PAUSES[usize::from(quiet)]).0.len();
+        }
+    }
+
+    /// Prints rows that are whole, and with `last` those that never will be.
+    fn print_new(&mut self, logs: &LogStore, last: bool) -> io::Result<()> {
+        self.view.refresh(logs);
+        for row in std::mem::take(&mut self.held) {
+            let line = self.view.window(logs, row, 1)?;
+            self.take(line, last)?;
+        }
+        while self.next < self.view.len() {
+            let lines = self.view.window(logs, self.next, BATCH)?;
+            if lines.is_empty() {
+                break;
+            }
+            self.next += lines.len() as u64;
+            self.take(lines, last)?;
+        }
+        self.out.flush()
+    }
+
+    fn take(&mut self, lines: Vec<LogLine>, last: bool) -> io::Result<()> {
+        for line in lines {
+            if line.partial && !last {
+                self.held.push_back(line.row);
+            } else {
+                self.print(&line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, line: &LogLine) -> io::Result<()> {
+        self.line.clear();
+        let name = line.process.as_ref().map_or("e2e-tui", ProcessId::as_str);
+        let (mark, colour) = match &line.source {
+            Source::Lifecycle(_) => ('*', self.colour),
+            Source::Out | Source::Err => ('|', self.colour),
+        };
+        if colour == Colour::Yes {
+            write!(self.line, "\x1b[{}m{name:<width$} {mark}\x1b[0m ", name_colour(name), width = self.names)?;
+        } else {
+            write!(self.line, "{name:<width$} {mark} ", width = self.names)?;
+        }
+        match &line.source {
+            Source::Lifecycle(narration) => self.line.extend_from_slice(narration.log_text().unwrap_or_default().as_bytes()),
+            Source::Out | Source::Err if line.lost => self.line.extend_from_slice("(lost: the disk refused it)".as_bytes()),
+            Source::Out | Source::Err if colour == Colour::Yes => paint(&mut self.line, &line.bytes)?,
+            Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
+        }
+        if line.cut {
+            self.line.extend_from_slice(" …".as_bytes());
+        }
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
+    }
+}
+
+/// CI systems act on commands in a log; behind a prefix most do not, but some look anywhere in a line.
+fn disarm(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains("##") { text.replace("##vso[", "## vso[").replace("##[", "## [").into() } else { text.into() }
+}
+
+/// What the child coloured, again in colour: only what the allow-list let through.
+fn paint(line: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+    for span in styled(bytes) {
+        let text = disarm(&span.text);
+        if span.style == TextStyle::default() {
+            line.extend_from_slice(text.as_bytes());
+        } else {
+            write!(line, "{}{text}\x1b[0m", sgr(&span.style))?;
+        }
+    }
+    Ok(())
+}
+
+/// The escape sequence of a style, made here: nothing that a child printed is repeated.
+fn sgr(style: &TextStyle) -> String {
+    let flags = [(style.bold, "1"), (style.dim, "2"), (style.italic, "3"), (style.underline, "4")];
+    let mut codes: Vec<String> = flags.into_iter().filter(|(on, _)| *on).map(|(_, code)| code.to_owned()).collect();
+    codes.extend(style.fg.map(|colour| colour_code(colour, 30)));
+    codes.extend(style.bg.map(|colour| colour_code(colour, 40)));
+    format!("\x1b[{}m", codes.join(";"))
+}
+
+fn colour_code(colour: Color, base: u8) -> String {
+    match colour {
+        Color::Indexed(n @ 0..8) => (base + n).to_string(),
+        Color::Indexed(n) => format!("{};5;{n}", base + 8),
+        Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
+    }
+}
+
+/// A colour for a name: the same name has the same one everywhere; none is red, green or yellow, which mean something.
+fn name_colour(name: &str) -> u8 {
+    const COLOURS: [u8; 6] = [36, 35, 34, 96, 95, 94];
+    let sum = name.bytes().fold(7_u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b)));
+    COLOURS[sum as usize % COLOURS.len()]
+}

@@ -1,0 +1,175 @@
+//! `--report json=FILE`: a run in one document, for machines. Fields are only ever added.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+
+use crate::{
+    explain::{FirstFailure, first_failure},
+    logs::LogStore,
+    model::{Event, EventKind, Exit, Health, Outcome, ProcessSnapshot, Signal, Snapshot, Verdict},
+};
+
+/// The report, in the order of its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    format: u32,
+    scenario: String,
+    recording: Option<String>,
+    verdict: Verdict,
+    exit_code: u8,
+    reason: String,
+    started: Option<String>,
+    duration_ms: u64,
+    first_failure: Option<FirstFailure>,
+    processes: Vec<ProcessReport>,
+    expectations: Vec<()>,
+    leaks: Vec<LeakReport>,
+    archive: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ProcessReport {
+    name: String,
+    role: &'static str,
+    state: &'static str,
+    health: Option<&'static str>,
+    exit_code: Option<i32>,
+    signal: Option<Signal>,
+    restarts: u32,
+    attempts: u32,
+    exits: Vec<ExitReport>,
+    ready_ms: Option<u64>,
+    stop: Option<StopReport>,
+    lines: u64,
+    alerts: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ExitReport {
+    generation: u32,
+    exit_code: Option<i32>,
+    signal: Option<Signal>,
+    at_ms: u64,
+    asked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct StopReport {
+    signal: Signal,
+    escalated_to_kill: bool,
+    ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct LeakReport {
+    pid: Option<u32>,
+    process: String,
+    command: String,
+    port: Option<u16>,
+}
+
+impl Report {
+    /// The report of a run that is over.
+    pub fn of(events: &[Arc<Event>], logs: &LogStore, recording: Option<String>) -> Self {
+        let end = Snapshot::of(events.iter().map(AsRef::as_ref));
+        let verdict = at_verdict(events);
+        let outcome =
+            end.outcome.clone().unwrap_or_else(|| Outcome::new(Verdict::Error, crate::model::exit_code::PANIC, "the run has not ended"));
+        let stops: BTreeMap<_, _> = end.rows.iter().filter_map(|row| row.stop.map(|stop| (row.id().clone(), stop))).collect();
+        let processes = verdict.rows.iter().map(|row| {
+            let mut report = process(row, logs);
+            report.stop = stops.get(row.id()).map(|stop| StopReport {
+                signal: stop.signal,
+                escalated_to_kill: stop.escalated_to_kill,
+                ms: millis(stop.took),
+            });
+            report
+        });
+        let leaks = end.rows.iter().flat_map(|row| {
+            row.leaks.iter().map(|leak| LeakReport {
+                pid: leak.pid,
+                process: row.id().to_string(),
+                command: leak.command.clone(),
+                port: leak.port,
+            })
+        });
+        Self {
+            format: 1,
+            scenario: end.run.as_ref().map_or_else(String::new, |run| run.scenario.clone()),
+            recording,
+            verdict: outcome.verdict,
+            exit_code: outcome.exit_code,
+            reason: outcome.reason,
+            started: end.run.as_ref().map(|run| run.started.clone()),
+            duration_ms: end.at.millis(),
+            first_failure: first_failure(events, logs),
+            processes: processes.collect(),
+            expectations: Vec::new(),
+            leaks: leaks.collect(),
+            archive: None,
+        }
+    }
+
+    /// The report of a scenario that could not be started.
+    pub fn error(scenario: &str, reason: &str) -> Self {
+        Self {
+            format: 1,
+            scenario: scenario.to_owned(),
+            recording: None,
+            verdict: Verdict::Error,
+            exit_code: crate::model::exit_code::USAGE,
+            reason: reason.to_owned(),
+            started: None,
+            duration_ms: 0,
+            first_failure: None,
+            processes: Vec::new(),
+            expectations: Vec::new(),
+            leaks: Vec::new(),
+            archive: None,
+        }
+    }
+
+    /// Pretty JSON with a last newline.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
+        json.push('\n');
+        json
+    }
+}
+
+/// The run at the moment of its verdict, before the take-down.
+pub(super) fn at_verdict(events: &[Arc<Event>]) -> Snapshot {
+    let before = events.iter().take_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
+    Snapshot::of(before.map(AsRef::as_ref))
+}
+
+fn process(row: &ProcessSnapshot, logs: &LogStore) -> ProcessReport {
+    let newest = row.exits.last().filter(|exit| exit.generation == row.generation).map(|exit| exit.exit);
+    let exits = row.exits.iter().map(|exit| ExitReport {
+        generation: exit.generation,
+        exit_code: exit.exit.code(),
+        signal: exit.exit.signal(),
+        at_ms: exit.at.millis(),
+        asked: exit.asked,
+    });
+    ProcessReport {
+        name: row.id().to_string(),
+        role: row.info.role.word(),
+        state: row.state.word(),
+        health: (row.health != Health::None).then(|| row.health.word()),
+        exit_code: newest.and_then(Exit::code),
+        signal: newest.and_then(Exit::signal),
+        restarts: row.restarts,
+        attempts: row.generation,
+        exits: exits.collect(),
+        ready_ms: row.ready_after.map(millis),
+        stop: None,
+        lines: logs.lines(row.id()),
+        alerts: row.alerts,
+    }
+}
+
+fn millis(d: std::time::Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}

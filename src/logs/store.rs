@@ -1,0 +1,275 @@
+//! The log store: all that was said in a run, and the one order of it.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    order::{NOTES, Order},
+    record::{self, Record},
+    ring::Ring,
+    segment::{Segment, StreamState},
+};
+use crate::model::{At, Narration, ProcessId, RunClock};
+
+/// Which of its two streams a process said something on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+impl Stream {
+    /// Both, in the order of their files.
+    pub const ALL: [Stream; 2] = [Stream::Out, Stream::Err];
+
+    /// `out` or `err`: in events, reports and file names.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::Err => "err",
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// All that the processes of a run said, with the lifecycle lines between.
+///
+/// One lock guards the index in memory and is held for microseconds; bytes are read and written outside of it.
+#[derive(Debug)]
+pub struct LogStore {
+    pub(super) processes: Vec<ProcessId>,
+    numbers: HashMap<ProcessId, u16>,
+    pub(super) clock: Option<RunClock>,
+    pub(super) segments: Vec<Segment>,
+    inner: RwLock<Inner>,
+    changed: AtomicU64,
+}
+
+/// What is known in memory.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) next_seq: u64,
+    pub(super) last_at: At,
+    pub(super) streams: Vec<StreamState>,
+    pub(super) order: Order,
+    pub(super) notes: Vec<Note>,
+    pub(super) ring: Ring,
+}
+
+/// A lifecycle line in its place.
+#[derive(Debug, Clone)]
+pub(super) struct Note {
+    pub(super) seq: u64,
+    pub(super) at: At,
+    pub(super) narration: Narration,
+}
+
+impl LogStore {
+    /// A store for a run that starts now, in the folder `dir`, which is made if it is missing (0700; files are 0600).
+    /// Nothing in it is made before a process says something.
+    pub fn create(dir: impl AsRef<Path>, processes: &[ProcessId], clock: RunClock) -> io::Result<Arc<Self>> {
+        let dir = dir.as_ref();
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let streams = processes.iter().flat_map(|process| Stream::ALL.map(|stream| segment_path(dir, process, stream)));
+        Ok(Arc::new(Self::new(processes, Some(clock), streams.map(|path| Segment::new(Some(path))).collect())))
+    }
+
+    /// A store that keeps the newest output in memory, for a run whose recording cannot be written.
+    pub fn in_memory(processes: &[ProcessId], clock: RunClock) -> Arc<Self> {
+        Arc::new(Self::new(processes, Some(clock), (0..processes.len() * 2).map(|_| Segment::new(None)).collect()))
+    }
+
+    pub(super) fn new(processes: &[ProcessId], clock: Option<RunClock>, segments: Vec<Segment>) -> Self {
+        assert!(segments.len() < usize::from(NOTES), "a run has at most 32,000 processes");
+        let inner = Inner {
+            next_seq: 1,
+            last_at: At::START,
+            streams: segments.iter().map(|_| StreamState::default()).collect(),
+            order: Order::default(),
+            notes: Vec::new(),
+            ring: Ring::default(),
+        };
+        Self {
+            processes: processes.to_vec(),
+            numbers: processes.iter().cloned().zip(0..).collect(),
+            clock,
+            segments,
+            inner: RwLock::new(inner),
+            changed: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes the next sequence number, for an event without a line of its own in the log.
+    pub fn stamp(&self) -> u64 {
+        self.write().take_seq()
+    }
+
+    /// Takes the next sequence number and puts a lifecycle line there, in one step. A narration without wording for
+    /// the log takes only the number.
+    pub fn note(&self, at: At, narration: Narration) -> u64 {
+        let mut inner = self.write();
+        let seq = inner.take_seq();
+        if narration.in_log.is_some() {
+            let index = inner.notes.len() as u64;
+            inner.order.push(NOTES, index, 1, seq, at);
+            inner.notes.push(Note { seq, at, narration });
+            drop(inner);
+            self.touch();
+        }
+        seq
+    }
+
+    /// Puts lifecycle lines where a recording's events say they were. Rows move: views count anew.
+    pub fn place_notes(&self, notes: impl IntoIterator<Item = (u64, At, Narration)>) -> io::Result<()> {
+        let mut inner = self.write();
+        let told = notes.into_iter().filter(|(_, _, narration)| narration.in_log.is_some());
+        inner.notes.extend(told.map(|(seq, at, narration)| Note { seq, at, narration }));
+        inner.notes.sort_by_key(|note| note.seq);
+        let last = inner.notes.last().map_or(0, |note| note.seq);
+        inner.next_seq = inner.next_seq.max(last.saturating_add(1));
+        self.put_in_order(&mut inner)?;
+        drop(inner);
+        self.touch();
+        Ok(())
+    }
+
+    /// Puts one lifecycle line at sequence number `seq`. Many are placed faster by [`place_notes`](Self::place_notes).
+    pub fn place_note(&self, seq: u64, at: At, narration: Narration) -> io::Result<()> {
+        self.place_notes([(seq, at, narration)])
+    }
+
+    /// The processes, in the order they were given.
+    pub fn processes(&self) -> &[ProcessId] {
+        &self.processes
+    }
+
+    /// Lines that `process` has begun, on both streams.
+    pub fn lines(&self, process: &ProcessId) -> u64 {
+        self.sum(process, |stream| stream.lines)
+    }
+
+    /// Bytes that `process` has said, on both streams.
+    pub fn bytes(&self, process: &ProcessId) -> u64 {
+        self.sum(process, |stream| stream.bytes)
+    }
+
+    /// Lines that all processes have begun.
+    pub fn total_lines(&self) -> u64 {
+        self.read().streams.iter().map(|stream| stream.lines).sum()
+    }
+
+    /// Bytes that all processes have said.
+    pub fn total_bytes(&self) -> u64 {
+        self.read().streams.iter().map(|stream| stream.bytes).sum()
+    }
+
+    /// When `process` last said something.
+    pub fn last_line_at(&self, process: &ProcessId) -> Option<At> {
+        let (out, err) = self.both(process)?;
+        let inner = self.read();
+        inner.streams[out].last_at.max(inner.streams[err].last_at)
+    }
+
+    /// A counter that moves whenever anything was added.
+    pub fn changed(&self) -> u64 {
+        self.changed.load(Ordering::Acquire)
+    }
+
+    /// The streams' numbers of a process.
+    pub(super) fn both(&self, process: &ProcessId) -> Option<(usize, usize)> {
+        let number = usize::from(*self.numbers.get(process)?);
+        Some((number * 2, number * 2 + 1))
+    }
+
+    /// The number of a stream.
+    pub(super) fn number(&self, process: &ProcessId, stream: Stream) -> Option<u16> {
+        self.numbers.get(process).map(|number| number * 2 + u16::from(stream == Stream::Err))
+    }
+
+    /// Whose stream `number` is.
+    pub(super) fn owner(&self, number: u16) -> (&ProcessId, Stream) {
+        (&self.processes[usize::from(number / 2)], if number.is_multiple_of(2) { Stream::Out } else { Stream::Err })
+    }
+
+    /// Records `from..to` of a stream.
+    pub(super) fn records(&self, inner: &Inner, stream: u16, from: u64, to: u64) -> io::Result<Vec<Record>> {
+        let stream = usize::from(stream);
+        inner.streams[stream].records.range(self.segments[stream].files.get(), from, to)
+    }
+
+    pub(super) fn touch(&self) {
+        self.changed.fetch_add(1, Ordering::Release);
+    }
+
+    // A panic elsewhere leaves the index as complete as every other instant does.
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sum(&self, process: &ProcessId, of: impl Fn(&StreamState) -> u64) -> u64 {
+        let Some((out, err)) = self.both(process) else { return 0 };
+        let inner = self.read();
+        of(&inner.streams[out]) + of(&inner.streams[err])
+    }
+}
+
+impl Inner {
+    pub(super) fn take_seq(&mut self) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        seq
+    }
+}
+
+/// `upstream.out` in `dir`. Names of processes are safe as file names.
+pub(super) fn segment_path(dir: &Path, process: &ProcessId, stream: Stream) -> PathBuf {
+    dir.join(format!("{process}.{stream}"))
+}
+
+/// Whether what is shown of `bytes` differs from them: control characters (but tab and newline), escape sequences, bytes
+/// that are no UTF-8. A character that is split between chunks does not count.
+pub(super) fn is_rough(bytes: &[u8], continues: bool) -> bool {
+    // Folded over the whole chunk without an early exit, in bytes: that runs at memory speed.
+    let odd = |b: u8| (u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t')) | u8::from(b == 0x7f);
+    let (seen, high) = bytes.iter().fold((0, 0), |(seen, high), &b| (seen | odd(b), high | b));
+    if seen != 0 || high < 0x80 {
+        return seen != 0;
+    }
+    let split = if continues { bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count() } else { 0 };
+    let text = match str::from_utf8(&bytes[split..]) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => str::from_utf8(&bytes[split..split + error.valid_up_to()]).unwrap_or_default(),
+        Err(_) => return true,
+    };
+    text.chars().any(super::text::is_disguised)
+}
+
+/// Lines that begin in each of `records`, where `after` lines began before the chunk behind the last of them.
+pub(super) fn line_starts(records: &[Record], after: u64) -> impl Iterator<Item = u64> {
+    let next = records.iter().skip(1).map(Record::lines_before).chain([after]);
+    records.iter().zip(next).map(|(record, next)| next.saturating_sub(record.lines_before()).min(record.len()))
+}
+
+/// The largest number of bytes stored as one chunk.
+pub(super) const CHUNK: usize = record::MAX_CHUNK / 4;

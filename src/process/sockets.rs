@@ -1,0 +1,155 @@
+//! Who listens on a port: from `/proc/net/tcp` to the socket's inode to the process that holds it open.
+
+use std::{collections::HashSet, fmt, fs};
+
+use super::procfs;
+
+/// `TCP_LISTEN` in the kernel's tables.
+const LISTEN: &str = "0A";
+
+/// A process that listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// The port.
+    pub port: u16,
+    /// The process; none if it belongs to another user and cannot be looked into.
+    pub pid: Option<u32>,
+    /// Its command line, capped.
+    pub command: String,
+}
+
+impl fmt::Display for Listener {
+    /// `pid 4711 (nginx: master process)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "pid {pid} ({})", self.command),
+            None => f.write_str("a process of another user"),
+        }
+    }
+}
+
+/// Whose a listening socket is, seen from the tree of a leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The leader itself.
+    Leader,
+    /// Another process of its tree.
+    Member {
+        /// Which.
+        pid: u32,
+    },
+    /// Somebody else.
+    Foreign {
+        /// Who.
+        pid: u32,
+    },
+    /// Nobody listens, or nobody who can be looked into.
+    Unknown,
+}
+
+/// Everybody who listens on `port`, on any address of this network namespace.
+pub fn listeners(port: u16) -> Vec<Listener> {
+    let inodes = listening_inodes(port);
+    if inodes.is_empty() {
+        return Vec::new();
+    }
+    let holders: Vec<_> = procfs::table().iter().map(|stat| stat.id.pid).filter(|&pid| holds(pid, &inodes)).collect();
+    if holders.is_empty() {
+        return vec![Listener { port, pid: None, command: String::new() }];
+    }
+    holders.into_iter().map(|pid| Listener { port, pid: Some(pid), command: procfs::command(pid) }).collect()
+}
+
+/// Whose the listener on `port` is. A member of the tree wins over a stranger: a socket may be shared.
+pub fn owner(port: u16, leader: u32) -> Owner {
+    let inodes = listening_inodes(port);
+    if inodes.is_empty() {
+        return Owner::Unknown;
+    }
+    if holds(leader, &inodes) {
+        return Owner::Leader;
+    }
+    let holders: Vec<u32> = procfs::table().iter().map(|stat| stat.id.pid).filter(|&pid| holds(pid, &inodes)).collect();
+    let own = holders.iter().find(|&&pid| same_tree(pid, leader));
+    match (own, holders.first()) {
+        (Some(&pid), _) => Owner::Member { pid },
+        (None, Some(&pid)) => Owner::Foreign { pid },
+        (None, None) => Owner::Unknown,
+    }
+}
+
+/// Whether `pid` is of the tree that `leader` leads: by its tag, which daemons keep too, else by session or ancestry.
+fn same_tree(pid: u32, leader: u32) -> bool {
+    let tag = procfs::message_queue_limit(leader);
+    if tag.is_some() && tag != procfs::message_queue_limit(std::process::id()) {
+        return procfs::message_queue_limit(pid) == tag;
+    }
+    let mut at = pid;
+    for _ in 0..64 {
+        match procfs::stat(at) {
+            Some(stat) if stat.session == leader || stat.ppid == leader => return true,
+            Some(stat) if stat.ppid > 1 => at = stat.ppid,
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn listening_inodes(port: u16) -> HashSet<u64> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|text| inodes_in(&text, port))
+        .collect()
+}
+
+/// The inodes of a table's sockets that listen on `port`. See proc(5): `sl local_address rem_address st … inode`.
+fn inodes_in(table: &str, port: u16) -> Vec<u64> {
+    let row = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        let local = fields.nth(1)?;
+        let state = fields.nth(1)?;
+        let inode = fields.nth(5)?;
+        let here = u16::from_str_radix(local.rsplit(':').next()?, 16).ok()? == port;
+        (here && state == LISTEN).then(|| inode.parse().ok()).flatten()
+    };
+    table.lines().skip(1).filter_map(row).collect()
+}
+
+/// Whether `pid` has one of these sockets open.
+fn holds(pid: u32, inodes: &HashSet<u64>) -> bool {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    descriptors.flatten().any(|entry| {
+        let Ok(target) = fs::read_link(entry.path()) else { return false };
+        let inode = target.to_str().and_then(|t| t.strip_prefix("socket:[")).and_then(|t| t.strip_suffix(']'));
+        inode.and_then(|n| n.parse().ok()).is_some_and(|inode| inodes.contains(&inode))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_is_found_with_its_process() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let own = std::process::id();
+        assert!(listeners(port).iter().any(|l| l.pid == Some(own)));
+        assert_eq!(owner(port, own), Owner::Leader);
+        assert_eq!(owner(port, u32::MAX / 2), Owner::Foreign { pid: own }, "the tree of somebody who never was");
+        drop(listener);
+        assert_eq!(owner(port, own), Owner::Unknown);
+    }
+
+    #[test]
+    fn only_listening_sockets_of_that_port_count() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:4E21 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 777 1\n\
+            1: 0100007F:4E21 0100007F:8000 01 00000000:00000000 00:00000000 00000000     0        0 888 1\n\
+            2: 0100007F:4E22 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 999 1\n";
+        assert_eq!(inodes_in(table, 20_001), [777]);
+    }
+}

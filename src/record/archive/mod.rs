@@ -1,0 +1,19 @@
+//! An archive: a recording packed into one file that ordinary tools open and that replays anywhere.
+//!
+//! ```text
+//!   forward.tar.zst                   0600, written beside its target, fsynced, renamed
+//!   ├── summary.md                    reads well alone
+//!   ├── manifest.json, scenario.toml, events.jsonl
+//!   ├── merged.log                    time process out|err|sup text
+//!   └── logs/<process>.out .err       the bytes as they came, masked; .idx: when and in which order
+//! ```
+//!
+//! [`export`] writes one, [`unpack`] reads one. Archives come from strangers: nothing in one is executed or used as a
+//! path. Only entries that a recording has are read, into files that this side names, within caps on size and number.
+
+mod pack;
+mod summary;
+mod unpack;
+
+pub use pack::{ExportError, Exported, export};
+pub use unpack::{UnpackError, Unpacked, unpack};

@@ -1,0 +1,186 @@
+//! A run that is being recorded: what every front starts.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::{
+    manifest::Manifest,
+    place::{PlaceError, RunDir, default_dir},
+    recorder::Recorder,
+};
+use crate::{
+    logs::{Capture, LogStore},
+    model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
+    process::{Guardian, GuardianError, Spawner},
+    redact::{self, Redactor},
+    supervisor::{self, Journal, Machine, RunHandle, RunParts},
+};
+
+/// Secrets from the environment are at least this long; shorter values would mask half of every log.
+const MIN_ENV_SECRET: usize = 8;
+
+/// Where the recording goes.
+#[derive(Debug, Clone, Default)]
+pub enum Keep {
+    /// Below [`default_dir`]; if that cannot be written, a notice says so and the run goes on in memory.
+    #[default]
+    Default,
+    /// Below this folder; if it cannot be written, nothing starts.
+    In(PathBuf),
+}
+
+/// A run to start.
+#[derive(Debug)]
+pub struct RunRequest {
+    /// What to run.
+    pub spec: Arc<RunSpec>,
+    /// Values that are masked everywhere.
+    pub secrets: Vec<String>,
+    /// Where the recording goes.
+    pub keep: Keep,
+    /// End the run once there is nothing to wait for (headless).
+    pub end_when_done: bool,
+    /// How long it may take; the dashboard only gives notice.
+    pub timeout: Option<Duration>,
+}
+
+/// Why a run did not start. Nothing of it exists then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The folder that was asked for cannot be written.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// There is no guardian.
+    #[error(transparent)]
+    Guardian(#[from] GuardianError),
+    /// The thread that reads output could not be started.
+    #[error("the capture thread could not be started: {0}")]
+    Capture(#[source] std::io::Error),
+}
+
+/// A run under way, with its recording.
+pub struct LiveRun {
+    handle: RunHandle,
+    dir: Option<RunDir>,
+    manifest: Manifest,
+    recorder: Option<Recorder>,
+    task: JoinHandle<RunParts>,
+}
+
+impl LiveRun {
+    /// Starts the run. Must be called within a tokio runtime.
+    pub fn start(request: RunRequest) -> Result<Self, StartError> {
+        let RunRequest { spec, secrets, keep, end_when_done, timeout } = request;
+        let clock = RunClock::start();
+        let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
+        let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
+        let (tree_sender, tree_events) = mpsc::unbounded_channel();
+        let guardian = Guardian::launch(tree_sender)?;
+        let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
+        let info = Machine::describe(&spec, &id, rfc3339(&clock), guardian.containment());
+        let journal = Arc::new(Journal::default());
+        let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
+        let manifest = Manifest::begin(&info);
+        let (logs, recorder) = match &dir {
+            Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
+                Ok((logs, recorder)) => (logs, Some(recorder)),
+                Err(e) => {
+                    trouble = Some(format!("{}: {e}: the recording is kept in memory only", dir.path.display()));
+                    (LogStore::in_memory(&names, clock), None)
+                }
+            },
+            None => (LogStore::in_memory(&names, clock), None),
+        };
+        let (capture_sender, capture_events) = mpsc::unbounded_channel();
+        let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
+        let (handle, task) = supervisor::start(RunParts {
+            spec,
+            info,
+            spawner: Box::new(guardian),
+            tree_events,
+            capture,
+            capture_events,
+            logs,
+            journal,
+            redactor,
+            clock,
+            end_when_done,
+            timeout,
+            notices: trouble.map(|text| EventKind::Notice { level: NoticeLevel::Warning, text }).into_iter().collect(),
+        });
+        Ok(Self { handle, dir, manifest, recorder, task })
+    }
+
+    /// The handle to ask and read through.
+    pub fn handle(&self) -> &RunHandle {
+        &self.handle
+    }
+
+    /// The folder of the recording, if it could be made.
+    pub fn dir(&self) -> Option<&RunDir> {
+        self.dir.as_ref()
+    }
+
+    /// Waits for the end of the run, then until all of it is on disk.
+    pub async fn finish(self) -> Outcome {
+        let outcome = self.handle.ended().await;
+        if let Ok(parts) = self.task.await {
+            // Reading ends before the spawner goes: what it kills may still say something.
+            let RunParts { capture, spawner, .. } = parts;
+            drop(spawner);
+            drop(capture);
+        }
+        if let Some(recorder) = self.recorder {
+            let trouble = tokio::task::spawn_blocking(move || recorder.finish()).await;
+            if let Ok(Some(e)) = trouble {
+                tracing::warn!("events.jsonl is not complete: {e}");
+            }
+        }
+        if let Some(dir) = &self.dir {
+            let duration_ms = Some(self.handle.snapshot().at.millis());
+            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, ..self.manifest };
+            if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
+                tracing::warn!("manifest.json still says that the run goes on: {e}");
+            }
+        }
+        outcome
+    }
+}
+
+/// A folder for the run; none, with the reason, if the default place cannot be written.
+fn place(keep: &Keep, scenario: &str, clock: RunClock) -> Result<(Option<RunDir>, Option<String>), PlaceError> {
+    match keep {
+        Keep::In(base) => RunDir::create(base, scenario, clock.wall()).map(|dir| (Some(dir), None)),
+        Keep::Default => Ok(match RunDir::create(&default_dir(), scenario, clock.wall()) {
+            Ok(dir) => (Some(dir), None),
+            Err(e) => (None, Some(format!("{e}: the recording is kept in memory only"))),
+        }),
+    }
+}
+
+fn keep_in(
+    dir: &RunDir,
+    spec: &RunSpec,
+    redactor: &Redactor,
+    manifest: &Manifest,
+    names: &[ProcessId],
+    clock: RunClock,
+    journal: &Arc<Journal>,
+) -> std::io::Result<(Arc<LogStore>, Recorder)> {
+    dir.write("manifest.json", &manifest.to_json())?;
+    dir.write("scenario.toml", redactor.mask(&spec.source).as_bytes())?;
+    let logs = LogStore::create(dir.logs(), names, clock)?;
+    let recorder = Recorder::start(&dir.path.join("events.jsonl"), journal.clone())?;
+    Ok((logs, recorder))
+}
+
+fn secrets_of_environment() -> impl Iterator<Item = String> {
+    std::env::vars().filter(|(name, value)| value.len() >= MIN_ENV_SECRET && redact::looks_secret(name)).map(|(_, value)| value)
+}
+
+/// The run's start, RFC 3339 with microseconds.
+fn rfc3339(clock: &RunClock) -> String {
+    clock.wall().round(jiff::Unit::Microsecond).map_or_else(|_| clock.wall().to_string(), |t| format!("{t:.6}"))
+}

@@ -1,0 +1,24 @@
+//! A run on record: everything it did and said, as it happens, in a folder that outlives the program.
+//!
+//! ```text
+//!   recordings/2026-11-23-0625-forward-k3/     0700, files 0600
+//!   ├── manifest.json     what was run, by which version, and how it ended
+//!   ├── scenario.toml     the file, masked
+//!   ├── events.jsonl      every event, one a line, appended as it happens
+//!   └── logs/             <process>.out, <process>.err and their indexes
+//! ```
+//!
+//! [`LiveRun`] is what all fronts start: it creates the folder, the log store, the capture thread, the spawner and the
+//! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back.
+
+pub mod archive;
+mod live;
+mod manifest;
+mod open;
+mod place;
+mod recorder;
+
+pub use live::{Keep, LiveRun, RunRequest, StartError};
+pub use manifest::{Lease, Manifest};
+pub use open::{OpenError, Recording, find};
+pub use place::{PlaceError, RunDir, default_dir, write_private};

@@ -1,0 +1,134 @@
+//! Reading a recording back: its manifest, its events as far as they are whole, its logs.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    archive::{UnpackError, Unpacked, unpack},
+    manifest::{FORMAT, Manifest},
+};
+use crate::{
+    logs::LogStore,
+    model::{Event, Snapshot, narrate},
+    supervisor::Journal,
+};
+
+/// Why a recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Neither a folder nor an id of a recording.
+    #[error("there is no recording {name:?}, neither as a folder nor in {}", .dir.display())]
+    NotFound {
+        /// What was asked for.
+        name: String,
+        /// Where recordings are kept.
+        dir: PathBuf,
+    },
+    /// A part of it cannot be read.
+    #[error("{}: {source}", .path.display())]
+    Unreadable {
+        /// The part.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] UnpackError),
+    /// It was written by a later version.
+    #[error("{}: format {format} is newer than this version of e2e-tui reads ({FORMAT}): update e2e-tui", .path.display())]
+    Newer {
+        /// The recording.
+        path: PathBuf,
+        /// Its format's number.
+        format: u32,
+    },
+}
+
+/// A run that is over, or that goes on elsewhere.
+#[derive(Debug)]
+pub struct Recording {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// What it is.
+    pub manifest: Manifest,
+    /// All that happened.
+    pub journal: Arc<Journal>,
+    /// All that was said, with the lifecycle lines in their places.
+    pub logs: Arc<LogStore>,
+    /// How it ended.
+    pub snapshot: Arc<Snapshot>,
+    /// The folder that an archive was read into; it goes away with this value.
+    unpacked: Option<Unpacked>,
+}
+
+/// The folder of the recording `name`: a folder as it is, else an id in `base`.
+pub fn find(name: &str, base: &Path) -> Result<PathBuf, OpenError> {
+    let candidates = [PathBuf::from(name), base.join(name)];
+    let found = candidates.into_iter().find(|dir| dir.join("manifest.json").is_file());
+    found.ok_or_else(|| OpenError::NotFound { name: name.to_owned(), dir: base.to_owned() })
+}
+
+impl Recording {
+    /// Opens an archive by its path, or a recording by its folder or its id in `base`.
+    pub fn open_named(name: &str, base: &Path) -> Result<Self, OpenError> {
+        let path = Path::new(name);
+        if !path.is_file() {
+            return Self::open(&find(name, base)?);
+        }
+        let unpacked = unpack(path)?;
+        let recording = Self::open(unpacked.dir())?;
+        Ok(Self { unpacked: Some(unpacked), ..recording })
+    }
+
+    /// Why the archive broke off, if it did: what came before is here.
+    pub fn broken(&self) -> Option<&str> {
+        self.unpacked.as_ref()?.broken.as_deref()
+    }
+
+    /// Opens the recording in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let unreadable = |name: &str| {
+            let path = dir.join(name);
+            move |source| OpenError::Unreadable { path, source }
+        };
+        let manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
+        if manifest.format > FORMAT {
+            return Err(OpenError::Newer { path: dir.to_owned(), format: manifest.format });
+        }
+        let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
+        let events = whole_events(&text);
+        let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
+        let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
+        logs.place_notes(notes).map_err(unreadable("logs"))?;
+        let snapshot = Arc::new(Snapshot::of(&events));
+        Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot, unpacked: None })
+    }
+}
+
+/// The events of a file whose last line may be cut, as a kill leaves it.
+fn whole_events(text: &[u8]) -> Vec<Event> {
+    text.split(|&b| b == b'\n').filter(|line| !line.is_empty()).filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_last_line_costs_that_event_only() {
+        let events = whole_events(b"{\"seq\":1,\"at_us\":0,\"event\":\"checks\",\"met\":0,\"of\":2}\n{\"seq\":2,\"at_us\":5,\"ev");
+        assert_eq!(events.len(), 1);
+    }
+
+    #[test]
+    fn a_missing_recording_says_where_it_was_looked_for() {
+        let error = find("nope", Path::new("/tmp/none")).expect_err("there is none");
+        assert_eq!(error.to_string(), r#"there is no recording "nope", neither as a folder nor in /tmp/none"#);
+    }
+}

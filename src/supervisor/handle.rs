@@ -1,0 +1,88 @@
+//! What a front holds of a run: a handle to ask through, and views to read.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Journal;
+use crate::{
+    logs::LogStore,
+    model::{Actor, Command, Outcome, Phase, Request, RunClock, Snapshot},
+};
+
+/// A request on its way to the supervisor.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) answer: oneshot::Sender<Result<(), String>>,
+}
+
+/// Resolves when a request was carried out, or says why it was not. Dropping it changes nothing: what was asked is done.
+#[derive(Debug)]
+pub struct Ticket(oneshot::Receiver<Result<(), String>>);
+
+impl Ticket {
+    /// Waits until the request was carried out: a stop until the tree is empty, a start until the process is alive.
+    pub async fn done(self) -> Result<(), String> {
+        self.0.await.unwrap_or_else(|_| Err("the run has ended".into()))
+    }
+}
+
+/// A run, to be asked and read. Cheap to clone; the run goes on when all handles are gone.
+#[derive(Debug, Clone)]
+pub struct RunHandle {
+    pub(super) requests: mpsc::UnboundedSender<Asked>,
+    pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) logs: Arc<LogStore>,
+    pub(super) clock: RunClock,
+    pub(super) observed: Arc<watch::Sender<bool>>,
+}
+
+impl RunHandle {
+    /// Asks for something. What comes of it is seen in snapshot and journal; the ticket tells when it is done.
+    pub fn send(&self, command: Command, by: Actor) -> Ticket {
+        let (answer, ticket) = oneshot::channel();
+        // A run that is over drops its receiver: the ticket then says so.
+        let _ = self.requests.send(Asked { request: Request { command, by }, answer });
+        Ticket(ticket)
+    }
+
+    /// How the run stands.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// How the run stands, whenever that changes.
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.clone()
+    }
+
+    /// All events so far.
+    pub fn journal(&self) -> Arc<Journal> {
+        self.journal.clone()
+    }
+
+    /// All that was said.
+    pub fn logs(&self) -> Arc<LogStore> {
+        self.logs.clone()
+    }
+
+    /// The run's clock.
+    pub fn clock(&self) -> RunClock {
+        self.clock
+    }
+
+    /// Says whether somebody looks at what trees use: then it is sampled every second, else every five.
+    pub fn observe(&self, observed: bool) {
+        self.observed.send_if_modified(|now| std::mem::replace(now, observed) != observed);
+    }
+
+    /// Waits for the end of the run: nothing of it lives.
+    pub async fn ended(&self) -> Outcome {
+        let mut snapshot = self.watch();
+        let ended = snapshot.wait_for(|s| s.phase == Phase::Ended).await;
+        let outcome = ended.ok().and_then(|s| s.outcome.clone());
+        outcome.unwrap_or_else(|| Outcome::new(crate::model::Verdict::Error, crate::model::exit_code::PANIC, "the supervisor is gone"))
+    }
+}

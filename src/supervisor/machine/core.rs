@@ -1,0 +1,270 @@
+//! The machine itself: all processes, the dispatch of inputs, timers, tickets and invariants.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::types::{Effect, Goal, Input, Life, MachineOptions, Proc, TimerKind, TimerToken};
+use super::verdict::Course;
+use crate::model::{Actor, At, EventKind, Failure, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec};
+
+/// All policy of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    pub(super) procs: Vec<Proc>,
+    pub(super) by_name: HashMap<ProcessId, usize>,
+    pub(super) options: MachineOptions,
+    pub(super) course: Course,
+    pub(super) now: At,
+    /// Armed timers. One that is not here any more was cancelled.
+    armed: BTreeMap<TimerToken, (Option<usize>, TimerKind)>,
+    next_timer: u64,
+    /// State of the xorshift that draws jitter.
+    dice: u64,
+    /// Effects of the step under way.
+    pub(super) out: Vec<Effect>,
+}
+
+impl Machine {
+    /// A machine for `spec`; nothing happens before [`Input::Begin`].
+    pub(crate) fn new(spec: &RunSpec, options: MachineOptions) -> Self {
+        let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
+        let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
+        let dice = options.seed | 1;
+        Self {
+            procs,
+            by_name,
+            options,
+            course: Course::default(),
+            now: At::START,
+            armed: BTreeMap::new(),
+            next_timer: 0,
+            dice,
+            out: Vec::new(),
+        }
+    }
+
+    /// What `spec` looks like as the first event of a run.
+    pub(crate) fn describe(spec: &RunSpec, run: &str, started: String, containment: crate::model::Containment) -> RunInfo {
+        let processes = spec.processes.values().map(|p| ProcessInfo {
+            name: p.id.clone(),
+            role: p.role,
+            kind: p.kind.clone(),
+            stand_in: p.stand_in,
+            listens: p.listens.clone(),
+            has_health: p.health.is_some(),
+            waits_for: p.depends_on.iter().map(|d| format!("{} {}", d.on, d.condition.word())).collect(),
+            max_restarts: (p.restart.mode == RestartMode::OnFailure).then_some(p.restart.max_attempts),
+            argv: p.argv.iter().map(ToString::to_string).collect(),
+            cwd: p.cwd.display().to_string(),
+        });
+        RunInfo {
+            run: run.to_owned(),
+            scenario: spec.name.clone(),
+            description: spec.description.clone(),
+            origin: spec.origin.clone(),
+            started,
+            containment,
+            timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
+            processes: processes.collect(),
+        }
+    }
+
+    /// Takes one input and says what to do about it.
+    pub(crate) fn step(&mut self, now: At, input: Input) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        self.dispatch(input);
+        self.settle();
+        #[cfg(debug_assertions)]
+        self.check_invariants();
+        std::mem::take(&mut self.out)
+    }
+
+    fn dispatch(&mut self, input: Input) {
+        match input {
+            Input::Begin => self.begin(),
+            Input::Request { request, ticket } => self.request(request, ticket),
+            Input::Spawned { process, generation, pid } => self.on(&process, generation, |m, i| m.spawned(i, pid)),
+            Input::SpawnFailed { process, generation, reason } => self.on(&process, generation, |m, i| m.spawn_failed(i, reason)),
+            Input::LeaderExited { process, generation, exit } => self.on(&process, generation, |m, i| m.leader_exited(i, exit)),
+            Input::Drained { process, generation, tail } => self.on(&process, generation, |m, i| m.drained(i, tail)),
+            Input::TreeEmpty { process, generation } => self.on(&process, generation, Self::tree_is_empty),
+            Input::Members { process, generation, leaks } => self.on(&process, generation, |m, i| m.members(i, leaks)),
+            Input::Stuck { process, generation, pids } => self.on(&process, generation, |m, i| m.stuck(i, pids)),
+            Input::Ready { process, generation, report } => self.on(&process, generation, |m, i| m.ready_report(i, report)),
+            Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, &record)),
+            Input::Progress { process, generation, text } => self.on(&process, generation, |m, i| {
+                m.procs[i].progress = Some(text.clone());
+                let process = m.procs[i].id().clone();
+                m.emit(EventKind::Progress { process, text });
+            }),
+            Input::Timer(token) => self.timer(token),
+            Input::SpawnerLost { why } => self.spawner_lost(&why),
+            Input::FinalCensus { leaks } => self.final_census(leaks),
+        }
+    }
+
+    fn on(&mut self, process: &ProcessId, generation: Generation, act: impl FnOnce(&mut Self, usize)) {
+        if let Some(&i) = self.by_name.get(process)
+            && self.procs[i].generation == generation
+        {
+            act(self, i);
+        }
+    }
+
+    fn timer(&mut self, token: TimerToken) {
+        let Some((proc, kind)) = self.armed.remove(&token) else { return };
+        let Some(i) = proc else { return self.run_timed_out() };
+        self.procs[i].timers.remove(&kind);
+        match kind {
+            TimerKind::ReadyDeadline => self.never_ready(i),
+            TimerKind::Grace => self.grace_over(i),
+            TimerKind::KillDeadline => self.kill_overdue(i),
+            TimerKind::Backoff => self.backoff_over(i),
+            TimerKind::LeakCheck => self.look_for_leaks(i),
+            TimerKind::Lifetime => self.lived_too_long(i),
+            TimerKind::RunTimeout => self.run_timed_out(),
+        }
+    }
+
+    /// Arms `kind` for process `i`, in place of the one that may be armed.
+    pub(super) fn arm(&mut self, i: usize, kind: TimerKind, at: At) {
+        self.cancel(i, kind);
+        let timer = self.token(Some(i), kind, at);
+        self.procs[i].timers.insert(kind, timer);
+    }
+
+    /// Arms a timer of the run itself.
+    pub(super) fn arm_run(&mut self, at: At) {
+        self.token(None, TimerKind::RunTimeout, at);
+    }
+
+    fn token(&mut self, proc: Option<usize>, kind: TimerKind, at: At) -> TimerToken {
+        let timer = TimerToken(self.next_timer);
+        self.next_timer += 1;
+        self.armed.insert(timer, (proc, kind));
+        self.out.push(Effect::Arm { timer, at });
+        timer
+    }
+
+    pub(super) fn cancel(&mut self, i: usize, kind: TimerKind) {
+        if let Some(token) = self.procs[i].timers.remove(&kind) {
+            self.armed.remove(&token);
+        }
+    }
+
+    pub(super) fn cancel_all(&mut self, i: usize) {
+        for token in std::mem::take(&mut self.procs[i].timers).into_values() {
+            self.armed.remove(&token);
+        }
+    }
+
+    pub(super) fn emit(&mut self, kind: EventKind) {
+        self.out.push(Effect::Emit(kind));
+    }
+
+    /// A number in `0.0..1.0`, the same for the same seed.
+    pub(super) fn draw(&mut self) -> f64 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        (self.dice >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Puts process `i` in `state`, on record only if that changes anything, and resolves who waited for it.
+    pub(super) fn set_state(&mut self, i: usize, state: ProcessState) {
+        let proc = &mut self.procs[i];
+        if proc.state != state {
+            proc.state = state.clone();
+            let (process, generation) = (proc.id().clone(), proc.generation);
+            self.emit(EventKind::StateChanged { process, generation, state });
+        }
+        self.resolve_tickets(i);
+    }
+
+    /// Remembers who waits for `goal` of process `i`; resolved at once if it is reached.
+    pub(super) fn expect(&mut self, i: usize, ticket: u64, goal: Goal) {
+        self.procs[i].tickets.push((ticket, goal));
+        self.resolve_tickets(i);
+    }
+
+    pub(super) fn resolve_tickets(&mut self, i: usize) {
+        let proc = &mut self.procs[i];
+        let down = !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none();
+        let up = matches!(proc.life, Life::Up { .. });
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut proc.tickets).into_iter().partition(|(_, goal)| down || up && *goal == Goal::Up);
+        proc.tickets = waiting;
+        let started = up || proc.state == ProcessState::Completed;
+        let trouble = format!("{} {}", proc.id(), proc.state.word());
+        for (ticket, goal) in done {
+            let result = if goal == Goal::Down || started { Ok(()) } else { Err(trouble.clone()) };
+            self.out.push(Effect::Resolve { ticket, result });
+        }
+    }
+
+    /// The run is over: who still waits for a process learns that.
+    pub(super) fn resolve_all(&mut self) {
+        for i in 0..self.procs.len() {
+            for (ticket, _) in std::mem::take(&mut self.procs[i].tickets) {
+                self.out.push(Effect::Resolve { ticket, result: Err("the run has ended".into()) });
+            }
+        }
+    }
+
+    /// The guardian died: so has everything it held.
+    fn spawner_lost(&mut self, why: &str) {
+        for i in 0..self.procs.len() {
+            self.cancel_all(i);
+            self.procs[i].tree_empty = true;
+            self.procs[i].wants_start = None;
+            if self.procs[i].has_life() {
+                self.procs[i].life = Life::None;
+                let reason = Failure::LimitHit { what: "guardian lost".into() };
+                self.set_state(i, ProcessState::Failed { reason });
+            }
+        }
+        self.emit(EventKind::Notice {
+            level: crate::model::NoticeLevel::Error,
+            text: format!("guardian lost ({why}): everything it held was killed, the run is over"),
+        });
+        self.guardian_lost();
+    }
+
+    /// What must hold after every step, derived from scratch.
+    #[cfg(debug_assertions)]
+    fn check_invariants(&self) {
+        for (i, proc) in self.procs.iter().enumerate() {
+            let id = proc.id();
+            let live_state = proc.state.is_alive();
+            let live = matches!(proc.life, Life::Up { .. } | Life::Stopping(_));
+            assert!(!live || live_state, "{id}: alive, but shown as {}", proc.state.word());
+            assert!(
+                live || !live_state || matches!(proc.life, Life::Ending { .. }),
+                "{id}: shown as {}, but nothing lives",
+                proc.state.word()
+            );
+            assert!(
+                !matches!(proc.life, Life::None)
+                    || proc.timers.keys().all(|k| matches!(k, TimerKind::Backoff | TimerKind::LeakCheck | TimerKind::KillDeadline)),
+                "{id}: a timer outlived it"
+            );
+            assert_eq!(
+                matches!(proc.state, ProcessState::Backoff { .. }) && matches!(proc.life, Life::None),
+                proc.timers.contains_key(&TimerKind::Backoff),
+                "{id}: back-off without its timer, or the other way round"
+            );
+            assert!(!self.course.is_stopping() || proc.wants_start.is_none(), "{id}: would start while the run stops");
+            let armed = self.armed.values().filter(|(p, _)| *p == Some(i)).count();
+            assert_eq!(armed, proc.timers.len(), "{id}: timers out of step");
+        }
+    }
+
+    /// The index of a process, or why there is none.
+    pub(super) fn find(&self, process: &ProcessId) -> Result<usize, String> {
+        self.by_name.get(process).copied().ok_or_else(|| format!("there is no process {process}"))
+    }
+
+    /// Whether `by` is the kind of actor whose signals count as coming from outside.
+    pub(super) fn is_outsider(by: &Actor) -> bool {
+        matches!(by, Actor::You | Actor::Step(_) | Actor::Library)
+    }
+}

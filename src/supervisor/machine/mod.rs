@@ -1,0 +1,30 @@
+//! Policy: what follows from what, decided without clock, I/O or lock.
+//!
+//! ```text
+//!   Input (request, exit, probe, timer …) ──▶ Machine::step(now, input) ──▶ [Effect: spawn, signal, arm, emit …]
+//! ```
+//!
+//! The runtime feeds [`Input`]s and carries [`Effect`]s out; what comes of them returns as further inputs. Every
+//! input names the generation it is about, and one about a generation that is not the newest is ignored, as is a
+//! timer that was cancelled. Debug builds check the invariants after each step.
+//!
+//! Files: [`types`] has inputs, effects and the inside of a process; [`start`] dependencies, starting, readiness; [`exit`]
+//! what an exit nobody asked for leads to; [`stop`] stops, restarts on request, the take-down of the run; [`health`]
+//! thresholds; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
+
+mod backoff;
+mod core;
+mod exit;
+mod health;
+mod start;
+mod stop;
+mod types;
+mod verdict;
+
+#[cfg(test)]
+mod model_test;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use core::Machine;
+pub(crate) use types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};

@@ -1,0 +1,266 @@
+//! Inputs, effects, and what the machine knows of a process.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::backoff::Ledger;
+use crate::model::{
+    Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
+    Signal, StartCause,
+};
+
+/// What distinguishes the fronts' runs.
+#[derive(Debug, Clone)]
+pub(crate) struct MachineOptions {
+    /// End the run once its verdict is certain and nothing is left to wait for (headless).
+    pub(crate) end_when_done: bool,
+    /// How long the run may take, if it is bounded.
+    pub(crate) timeout: Option<Duration>,
+    /// Seeds the jitter of back-offs.
+    pub(crate) seed: u64,
+}
+
+/// Names an armed timer. Numbers are never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TimerToken(pub(crate) u64);
+
+/// Something that happened outside.
+#[derive(Debug, Clone)]
+pub(crate) enum Input {
+    /// The run begins.
+    Begin,
+    /// Somebody asks for something; `ticket` is resolved when it was carried out.
+    Request { request: Request, ticket: u64 },
+    /// The child exists.
+    Spawned { process: ProcessId, generation: Generation, pid: u32 },
+    /// There is no child.
+    SpawnFailed { process: ProcessId, generation: Generation, reason: Failure },
+    /// The leader was reaped; its output may not have been read yet.
+    LeaderExited { process: ProcessId, generation: Generation, exit: Exit },
+    /// All that it said is in the log (or its pipe is held open by something it left).
+    Drained { process: ProcessId, generation: Generation, tail: Vec<String> },
+    /// Nothing of its tree lives.
+    TreeEmpty { process: ProcessId, generation: Generation },
+    /// What lives of its tree, asked for with [`Effect::Census`].
+    Members { process: ProcessId, generation: Generation, leaks: Vec<Leak> },
+    /// KILL did not end these.
+    Stuck { process: ProcessId, generation: Generation, pids: Vec<u32> },
+    /// How its readiness stands.
+    Ready { process: ProcessId, generation: Generation, report: ReadyReport },
+    /// A health probe ended.
+    Probed { process: ProcessId, generation: Generation, record: ProbeRecord },
+    /// It printed a progress line.
+    Progress { process: ProcessId, generation: Generation, text: String },
+    /// An armed timer is due.
+    Timer(TimerToken),
+    /// The guardian is gone, and all trees with it.
+    SpawnerLost { why: String },
+    /// What is left after everything was stopped, asked for with [`Effect::FinalCensus`].
+    FinalCensus { leaks: Vec<(ProcessId, Leak)> },
+}
+
+/// News from a readiness probe.
+#[derive(Debug, Clone)]
+pub(crate) enum ReadyReport {
+    /// It answered, is alive a moment later, and the listener is its own.
+    Yes { answered: At, evidence: String, port: Option<u16> },
+    /// The last attempt failed; attempts go on.
+    NotYet { why: String },
+    /// Somebody else answers on its port.
+    Foreign { pid: u32, port: u16 },
+}
+
+/// Something to be done outside.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// Start this generation.
+    Spawn { process: ProcessId, generation: Generation },
+    /// Send a signal to the whole tree.
+    Signal { process: ProcessId, generation: Generation, signal: Signal },
+    /// Run its stop command.
+    StopCommand { process: ProcessId, generation: Generation },
+    /// KILL the whole tree until nothing is left.
+    Kill { process: ProcessId, generation: Generation },
+    /// Tell when the tree is empty.
+    AwaitEmpty { process: ProcessId, generation: Generation },
+    /// Tell what lives of the tree.
+    Census { process: ProcessId, generation: Generation },
+    /// Read its output to the end, waiting at most this long for who holds the pipe.
+    Drain { process: ProcessId, generation: Generation, linger: Duration },
+    /// Probe its readiness until told otherwise.
+    WatchReadiness { process: ProcessId, generation: Generation },
+    /// Probe its health until told otherwise.
+    WatchHealth { process: ProcessId, generation: Generation },
+    /// Stop probing it.
+    EndProbes { process: ProcessId },
+    /// Write a line to its stdin.
+    SendLine { process: ProcessId, generation: Generation, text: String, ticket: u64 },
+    /// Call back at this moment.
+    Arm { timer: TimerToken, at: At },
+    /// Put this on record.
+    Emit(EventKind),
+    /// A request was carried out, or cannot be.
+    Resolve { ticket: u64, result: Result<(), String> },
+    /// Everything is down: run clean-up commands, look for what is left.
+    FinalCensus,
+    /// The run is over.
+    Finish { outcome: Outcome },
+}
+
+/// What a timer is for. A process has at most one of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum TimerKind {
+    ReadyDeadline,
+    Grace,
+    KillDeadline,
+    Backoff,
+    LeakCheck,
+    Lifetime,
+    /// Of the run, not of a process.
+    RunTimeout,
+}
+
+/// How far a process's newest generation is.
+#[derive(Debug, Clone)]
+pub(super) enum Life {
+    /// Nothing that anybody waits for.
+    None,
+    /// Asked for, no pid yet. A stop may be waiting.
+    Spawning { stop: Option<StopOrder> },
+    /// Alive.
+    Up { pid: u32, since: At },
+    /// The leader is gone, unasked; its output is being read to the end.
+    Ending { exit: Exit, since: At, ended: At, stop: Option<StopOrder> },
+    /// Its tree is being stopped.
+    Stopping(Stopping),
+    /// What its former generation left is being killed before the next start.
+    Clearing { next: StartCause },
+}
+
+/// A stop in progress.
+#[derive(Debug, Clone)]
+pub(super) struct Stopping {
+    pub(super) order: StopOrder,
+    /// When the stop began.
+    pub(super) since: At,
+    /// When the generation was started.
+    pub(super) started: At,
+    /// What was sent first.
+    pub(super) signal: Signal,
+    pub(super) exit: Option<Exit>,
+    pub(super) empty: bool,
+    pub(super) drained: Option<Vec<String>>,
+    pub(super) killed: bool,
+    /// What KILL did not end.
+    pub(super) stuck: Vec<u32>,
+}
+
+/// Who wants a stop, and what comes after.
+#[derive(Debug, Clone)]
+pub(super) struct StopOrder {
+    pub(super) by: Actor,
+    pub(super) now: bool,
+    pub(super) after: After,
+}
+
+/// What comes after a stop.
+#[derive(Debug, Clone)]
+pub(super) enum After {
+    /// It stays down.
+    Stay,
+    /// It is started again.
+    Start(StartCause),
+    /// It has failed while alive: the restart policy decides.
+    Fail(Failure),
+}
+
+/// When a ticket is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    Up,
+    Down,
+}
+
+/// A process as the machine sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Proc {
+    pub(super) spec: Arc<ProcessSpec>,
+    pub(super) state: ProcessState,
+    pub(super) generation: Generation,
+    pub(super) life: Life,
+    /// Whether nothing of the newest generation's tree lives.
+    pub(super) tree_empty: bool,
+    /// Whether it waits for its dependencies to start.
+    pub(super) wants_start: Option<StartCause>,
+    /// Why its newest generation was or will be started.
+    pub(super) cause: StartCause,
+    /// Who stopped it, if it is a test: that counts as a failure.
+    pub(super) stopped_by: Option<Actor>,
+    /// Whether this generation was ready once.
+    pub(super) was_ready: bool,
+    /// When its newest generation was started.
+    pub(super) started: At,
+    /// Who signalled this generation from outside.
+    pub(super) signalled_by: Option<Actor>,
+    pub(super) ledger: Ledger,
+    pub(super) health: Health,
+    pub(super) failed_probes: u32,
+    pub(super) good_probes: u32,
+    /// What the last readiness attempt met.
+    pub(super) last_trouble: Option<String>,
+    pub(super) last_health: Option<String>,
+    /// The last words at its previous unasked end, without digits.
+    pub(super) last_words: Option<String>,
+    pub(super) progress: Option<String>,
+    pub(super) same_cause_each_time: bool,
+    pub(super) leaked: bool,
+    pub(super) tickets: Vec<(u64, Goal)>,
+    pub(super) timers: BTreeMap<TimerKind, TimerToken>,
+}
+
+impl Proc {
+    pub(super) fn new(spec: Arc<ProcessSpec>) -> Self {
+        let health = if spec.health.is_some() { Health::Unknown } else { Health::None };
+        Self {
+            spec,
+            state: ProcessState::Pending { waits_for: Vec::new() },
+            generation: 0,
+            life: Life::None,
+            tree_empty: true,
+            wants_start: None,
+            cause: StartCause::Run,
+            stopped_by: None,
+            was_ready: false,
+            started: At::START,
+            signalled_by: None,
+            ledger: Ledger::default(),
+            health,
+            failed_probes: 0,
+            good_probes: 0,
+            last_trouble: None,
+            last_health: None,
+            last_words: None,
+            progress: None,
+            same_cause_each_time: true,
+            leaked: false,
+            tickets: Vec::new(),
+            timers: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn id(&self) -> &ProcessId {
+        &self.spec.id
+    }
+
+    /// Whether some generation of it lives or is about to.
+    pub(super) fn has_life(&self) -> bool {
+        !matches!(self.life, Life::None)
+    }
+
+    /// Whether its end counts against the run: it failed, and nobody outside had a hand in it.
+    pub(super) fn failed_by_itself(&self) -> bool {
+        match &self.state {
+            ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } => !matches!(reason, Failure::Exited { by: Some(_), .. }),
+            _ => false,
+        }
+    }
+}

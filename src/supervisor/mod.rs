@@ -1,0 +1,34 @@
+//! The supervisor: starts, watches, restarts and ends the processes of a run.
+//!
+//! ```text
+//!   front ──Command──▶ Runtime ──Input──▶ Machine (pure)
+//!     ▲                   │  ◀──Effect──────┘
+//!     │                   ├──Order──▶ Spawner (guardian) ──TreeEvent──┐
+//!     │                   ├──add, drain──▶ Capture ──CaptureEvent─────┤
+//!     │                   ├──tasks: readiness, health ──News──────────┤
+//!     │                   ◀────────────────────────────────────────────┘
+//!     └── Snapshot, Journal ◀──Event── (masked, numbered, folded, kept)
+//! ```
+//!
+//! - [`machine`] decides, without clock or I/O.
+//! - [`runtime`] is the one loop that knows the time and carries effects out; [`effects`], [`launch`], [`probes`],
+//!   [`errand`] and [`census`] are what it does.
+//! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`].
+
+mod census;
+mod effects;
+mod errand;
+mod handle;
+mod journal;
+mod launch;
+pub(crate) mod machine;
+mod probes;
+mod runtime;
+mod signals;
+
+pub use handle::{RunHandle, Ticket};
+pub use journal::Journal;
+pub use runtime::{RunParts, start};
+pub use signals::obey_signals;
+
+pub(crate) use machine::Machine;

@@ -1,0 +1,137 @@
+//! Tasks that ask: readiness until it is there, health for as long as a generation lives.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::sleep};
+
+use super::{
+    machine::{Input, ReadyReport},
+    runtime::{News, Runtime},
+};
+use crate::{
+    health::{Answer, Question, ask},
+    model::{At, Generation, HealthSpec, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ReadySpec, RunClock},
+    process::sockets,
+};
+
+/// What became ready must still be alive this much later: some print their ready line before they fail to bind.
+const ALIVE_LATER: Duration = Duration::from_millis(100);
+/// The longest a single readiness attempt takes.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// Where a task reports to, and for whom.
+#[derive(Clone)]
+struct Reporter {
+    news: mpsc::UnboundedSender<News>,
+    clock: RunClock,
+    process: ProcessId,
+    generation: Generation,
+    pid: Option<u32>,
+}
+
+impl Reporter {
+    fn ready(&self, report: ReadyReport) {
+        let (process, generation) = (self.process.clone(), self.generation);
+        let _ = self.news.send(News::Input(Input::Ready { process, generation, report }));
+    }
+}
+
+impl Runtime {
+    fn reporter(&self, process: &ProcessId, generation: Generation) -> Reporter {
+        let pid = self.snapshot().row(process.as_str()).and_then(|row| row.pid);
+        Reporter { news: self.news.clone(), clock: self.parts.clock, process: process.clone(), generation, pid }
+    }
+
+    fn question(&self, probe: &Probe, degraded: &[u16]) -> Option<Question> {
+        let ports = |id: &ProcessId| self.snapshot().row(id.as_str()).and_then(|row| row.captured_port);
+        Question::of(probe, degraded, ports).ok().flatten()
+    }
+
+    /// Asks until it is ready; a log line reports by itself.
+    pub(super) fn watch_readiness(&mut self, process: &ProcessId, generation: Generation) {
+        let Some(spec) = self.parts.spec.processes.get(process).cloned() else { return };
+        let reporter = self.reporter(process, generation);
+        let task = match &spec.ready.probe {
+            Some(Probe::Log { .. }) => return,
+            None => tokio::spawn(confirm(reporter.clone(), spec.clone(), reporter.clock.now(), None)),
+            Some(probe) => {
+                let Some(question) = self.question(probe, &[]) else { return };
+                tokio::spawn(ask_until_ready(reporter, spec, question))
+            }
+        };
+        self.probes.entry(process.clone()).or_default().push(task.abort_handle());
+    }
+
+    /// A line of its output matched `ready.log`.
+    pub(super) fn log_says_ready(&mut self, process: &ProcessId, generation: Generation, port: Option<u16>, line: &str) {
+        let Some(spec) = self.parts.spec.processes.get(process).cloned() else { return };
+        tracing::debug!(%process, generation, line, "the ready line");
+        let reporter = self.reporter(process, generation);
+        let answered = reporter.clock.now();
+        let task = tokio::spawn(confirm(reporter, spec, answered, port));
+        self.probes.entry(process.clone()).or_default().push(task.abort_handle());
+    }
+
+    /// Asks how it is, for as long as this generation lives.
+    pub(super) fn watch_health(&mut self, process: &ProcessId, generation: Generation) {
+        let Some(spec) = self.parts.spec.processes.get(process).cloned() else { return };
+        let Some(health) = spec.health.clone() else { return };
+        let Some(question) = self.question(&health.probe, &health.degraded) else { return };
+        let task = tokio::spawn(watch(self.reporter(process, generation), health, question));
+        self.probes.entry(process.clone()).or_default().push(task.abort_handle());
+    }
+
+    /// No more questions to `process`.
+    pub(super) fn end_probes(&mut self, process: &ProcessId) {
+        self.probes.remove(process).into_iter().flatten().for_each(|task| task.abort());
+    }
+}
+
+async fn ask_until_ready(reporter: Reporter, spec: Arc<ProcessSpec>, question: Question) {
+    let ReadySpec { interval, .. } = spec.ready;
+    // The first attempts come fast: most servers are there within a few milliseconds.
+    let mut pause = Duration::from_millis(5).min(interval);
+    loop {
+        match ask(&question, ATTEMPT, None).await.outcome {
+            ProbeOutcome::Ok | ProbeOutcome::Degraded { .. } => break,
+            ProbeOutcome::Failed { why, .. } => reporter.ready(ReadyReport::NotYet { why }),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(interval);
+    }
+    let answered = reporter.clock.now();
+    confirm(reporter, spec, answered, None).await;
+}
+
+/// It has answered: is it still alive a moment later, and is it itself that listens?
+async fn confirm(reporter: Reporter, spec: Arc<ProcessSpec>, answered: At, port: Option<u16>) {
+    sleep(ALIVE_LATER).await;
+    let listens = spec.listens.first().map(|listen| listen.port).or(port);
+    let Some(listens) = listens else {
+        let evidence = if spec.ready.probe.is_some() { "its readiness probe" } else { "it runs" };
+        return reporter.ready(ReadyReport::Yes { answered, evidence: evidence.into(), port: None });
+    };
+    let leader = reporter.pid.unwrap_or(0);
+    let owner = tokio::task::spawn_blocking(move || sockets::owner(listens, leader)).await;
+    let evidence = match owner {
+        Ok(sockets::Owner::Leader) => format!("listening on {listens} (own process)"),
+        Ok(sockets::Owner::Member { pid }) => format!("listening on {listens} (its child {pid})"),
+        Ok(sockets::Owner::Foreign { pid }) => return reporter.ready(ReadyReport::Foreign { pid, port: listens }),
+        // Nobody seen: the listener of another user, or a name that resolves elsewhere.
+        Ok(sockets::Owner::Unknown) | Err(_) => format!("answers on {listens}"),
+    };
+    reporter.ready(ReadyReport::Yes { answered, evidence, port });
+}
+
+async fn watch(reporter: Reporter, health: HealthSpec, question: Question) {
+    loop {
+        // One probe in flight: the next is due an interval after this one has ended.
+        let Answer { took, outcome } = ask(&question, health.timeout, health.degraded_after).await;
+        let record = ProbeRecord { at: reporter.clock.now(), took, outcome };
+        let (process, generation) = (reporter.process.clone(), reporter.generation);
+        if reporter.news.send(News::Input(Input::Probed { process, generation, record })).is_err() {
+            return;
+        }
+        sleep(health.interval).await;
+    }
+}

@@ -1,0 +1,325 @@
+//! The loop around the machine: facts in, effects out.
+//!
+//! One task owns everything and awaits only its channels and the next timer, so nothing here can stall anything else.
+//! Whatever takes time (probes, clean-up commands) runs in tasks that report back as [`News`].
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Journal,
+    errand::Errands,
+    handle::{Asked, RunHandle},
+    machine::{Input, Machine, MachineOptions, TimerToken},
+};
+use crate::{
+    logs::{Capture, CaptureEvent, LogStore},
+    model::{At, Event, EventKind, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, narrate},
+    process::{Order, Spawner, TreeEvent, TreeId},
+    redact::Redactor,
+};
+
+/// Everything a run needs besides its scenario.
+pub struct RunParts {
+    /// What to run.
+    pub spec: Arc<RunSpec>,
+    /// What the run's first event tells.
+    pub info: RunInfo,
+    /// Who starts and ends processes.
+    pub spawner: Box<dyn Spawner>,
+    /// What the spawner says.
+    pub tree_events: mpsc::UnboundedReceiver<TreeEvent>,
+    /// Who reads their output.
+    pub capture: Capture,
+    /// What it finds in it.
+    pub capture_events: mpsc::UnboundedReceiver<CaptureEvent>,
+    /// Where the output goes.
+    pub logs: Arc<LogStore>,
+    /// Where events go.
+    pub journal: Arc<Journal>,
+    /// Masks events.
+    pub redactor: Redactor,
+    /// The run's clock.
+    pub clock: RunClock,
+    /// End the run once there is nothing to wait for (headless).
+    pub end_when_done: bool,
+    /// How long a headless run may take.
+    pub timeout: Option<Duration>,
+    /// What is to be said about the run right after it began.
+    pub notices: Vec<EventKind>,
+}
+
+/// News from the tasks that the runtime started.
+#[derive(Debug)]
+pub(super) enum News {
+    /// For the machine.
+    Input(Input),
+    /// A command has had its time.
+    ErrandOverdue(TreeId),
+    /// The clean-up commands are done.
+    CleanedUp,
+}
+
+/// A run under way.
+pub(super) struct Runtime {
+    pub(super) parts: RunParts,
+    pub(super) machine: Machine,
+    snapshot: Snapshot,
+    published: watch::Sender<Arc<Snapshot>>,
+    timers: BinaryHeap<Reverse<(At, TimerToken)>>,
+    pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
+    pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
+    next_tree: u64,
+    pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
+    pub(super) inputs: HashMap<ProcessId, std::fs::File>,
+    tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
+    next_ticket: u64,
+    pub(super) news: mpsc::UnboundedSender<News>,
+    pub(super) errands: Errands,
+    /// CPU time at the last sample, by tree.
+    pub(super) cpu_before: HashMap<TreeId, (At, Duration)>,
+    finished: bool,
+}
+
+/// Starts the run on the current tokio runtime.
+pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) {
+    let (requests, asked) = mpsc::unbounded_channel();
+    let (published, snapshot) = watch::channel(Arc::default());
+    let (news, heard) = mpsc::unbounded_channel();
+    let (observed, looking) = watch::channel(false);
+    let handle = RunHandle {
+        requests,
+        snapshot,
+        journal: parts.journal.clone(),
+        logs: parts.logs.clone(),
+        clock: parts.clock,
+        observed: Arc::new(observed),
+    };
+    let options =
+        MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
+    let runtime = Runtime {
+        machine: Machine::new(&parts.spec, options),
+        parts,
+        snapshot: Snapshot::default(),
+        published,
+        timers: BinaryHeap::new(),
+        trees: HashMap::new(),
+        tree_of: HashMap::new(),
+        next_tree: 1,
+        probes: HashMap::new(),
+        inputs: HashMap::new(),
+        tickets: HashMap::new(),
+        next_ticket: 1,
+        news,
+        errands: Errands::default(),
+        cpu_before: HashMap::new(),
+        finished: false,
+    };
+    let task = tokio::spawn(runtime.run(asked, heard, looking));
+    (handle, task)
+}
+
+impl Runtime {
+    async fn run(
+        mut self,
+        mut asked: mpsc::UnboundedReceiver<Asked>,
+        mut heard: mpsc::UnboundedReceiver<News>,
+        mut looking: watch::Receiver<bool>,
+    ) -> RunParts {
+        let info = self.parts.info.clone();
+        self.emit(EventKind::RunStarted(info));
+        for notice in std::mem::take(&mut self.parts.notices) {
+            self.emit(notice);
+        }
+        self.feed(Input::Begin);
+        self.publish();
+        let mut sample_at = Instant::now() + Duration::from_millis(500);
+        while !self.finished {
+            let wake = self.timers.peek().map(|Reverse((at, _))| Instant::from_std(self.parts.clock.instant(*at)));
+            tokio::select! {
+                biased;
+                () = sleep_until(wake.unwrap_or(sample_at)), if wake.is_some() => {}
+                Some(event) = self.parts.tree_events.recv() => self.on_tree(event),
+                Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
+                Some(news) = heard.recv() => self.on_news(news),
+                Some(request) = asked.recv() => self.on_request(request),
+                Ok(()) = looking.changed() => sample_at = Instant::now(),
+                () = sleep_until(sample_at) => {
+                    self.sample();
+                    let pause = if *looking.borrow_and_update() { 1 } else { 5 };
+                    sample_at = Instant::now() + Duration::from_secs(pause);
+                }
+            }
+            self.drain_channels(&mut asked, &mut heard);
+            self.fire_timers();
+            self.publish();
+        }
+        self.parts.journal.close();
+        self.publish();
+        self.parts
+    }
+
+    /// Takes what else has arrived, so that one snapshot tells it all.
+    fn drain_channels(&mut self, asked: &mut mpsc::UnboundedReceiver<Asked>, heard: &mut mpsc::UnboundedReceiver<News>) {
+        // Bounded, so that a storm of one kind cannot keep the snapshot back.
+        for _ in 0..1000 {
+            if let Ok(event) = self.parts.tree_events.try_recv() {
+                self.on_tree(event);
+            } else if let Ok(event) = self.parts.capture_events.try_recv() {
+                self.on_capture(event);
+            } else if let Ok(news) = heard.try_recv() {
+                self.on_news(news);
+            } else if let Ok(request) = asked.try_recv() {
+                self.on_request(request);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.parts.clock.now();
+        while let Some(Reverse((at, timer))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            self.feed(Input::Timer(timer));
+        }
+    }
+
+    fn publish(&mut self) {
+        if self.published.borrow().seq != self.snapshot.seq {
+            self.published.send_replace(Arc::new(self.snapshot.clone()));
+        }
+    }
+
+    /// Steps the machine with `input`, carries out what follows, and feeds what that says at once.
+    pub(super) fn feed(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for effect in self.machine.step(self.parts.clock.now(), input) {
+                inputs.extend(self.carry_out(effect));
+            }
+        }
+    }
+
+    /// Puts an event on record: masked, numbered, folded, told.
+    pub(super) fn emit(&mut self, kind: EventKind) {
+        let kind = self.masked(kind);
+        let at = self.parts.clock.now();
+        let mut event = Event { seq: 0, at, kind };
+        event.seq = match narrate(&event) {
+            Some(narration) if narration.in_log.is_some() => self.parts.logs.note(at, narration),
+            _ => self.parts.logs.stamp(),
+        };
+        self.snapshot.fold(&event);
+        self.parts.journal.push(event);
+    }
+
+    /// Secrets in texts of an event are masked through its JSON form: one place for all kinds of events.
+    fn masked(&self, kind: EventKind) -> EventKind {
+        if self.parts.redactor.is_empty() {
+            return kind;
+        }
+        let Ok(json) = serde_json::to_string(&kind) else { return kind };
+        match self.parts.redactor.mask(&json) {
+            std::borrow::Cow::Borrowed(_) => kind,
+            std::borrow::Cow::Owned(masked) => serde_json::from_str(&masked).unwrap_or(EventKind::Unknown),
+        }
+    }
+
+    fn on_request(&mut self, Asked { request, answer }: Asked) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.tickets.insert(ticket, answer);
+        self.feed(Input::Request { request, ticket });
+    }
+
+    pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
+        if let Some(answer) = self.tickets.remove(&ticket) {
+            let _ = answer.send(result);
+        }
+    }
+
+    fn on_news(&mut self, news: News) {
+        match news {
+            News::Input(input) => self.feed(input),
+            News::ErrandOverdue(tree) => self.errand_overdue(tree),
+            News::CleanedUp => self.take_final_census(),
+        }
+    }
+
+    fn on_capture(&mut self, event: CaptureEvent) {
+        match event {
+            CaptureEvent::Matched { process, generation, port, line } => self.log_says_ready(&process, generation, port, &line),
+            CaptureEvent::Progress { process, generation, text } => self.feed(Input::Progress { process, generation, text }),
+            CaptureEvent::Mark { process, text, .. } => {
+                self.emit(EventKind::Marked { process: Some(process), text, by: crate::model::Actor::Supervisor });
+            }
+            CaptureEvent::Alerts { process, generation, count, line, stream, text } => {
+                self.emit(EventKind::Alerted { process, generation, count, line, stream: stream.word().to_owned(), text });
+            }
+            CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
+            CaptureEvent::DiskTrouble { error } => {
+                let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
+        }
+    }
+
+    fn on_tree(&mut self, event: TreeEvent) {
+        match event {
+            TreeEvent::Lost { why, .. } => self.feed(Input::SpawnerLost { why }),
+            TreeEvent::Sampled { trees } => self.sampled(trees),
+            TreeEvent::Notice { text, .. } => self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text }),
+            event => {
+                if let Some(input) = self.translate(event) {
+                    self.feed(input);
+                }
+            }
+        }
+    }
+
+    /// Who a tree is.
+    pub(super) fn new_tree(&mut self, process: ProcessId, generation: Generation) -> TreeId {
+        let tree = self.reserve_tree();
+        self.trees.insert(tree, (process.clone(), generation));
+        self.tree_of.insert((process, generation), tree);
+        tree
+    }
+
+    /// A tree that is no process of the scenario: a stop or clean-up command.
+    pub(super) fn reserve_tree(&mut self) -> TreeId {
+        let tree = TreeId(self.next_tree);
+        self.next_tree += 1;
+        tree
+    }
+
+    /// Hands an order to the spawner; a lost one has said so itself.
+    pub(super) fn order(&self, order: Order) {
+        let _ = self.parts.spawner.send(order);
+    }
+
+    pub(super) fn arm(&mut self, timer: TimerToken, at: At) {
+        self.timers.push(Reverse((at, timer)));
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}

@@ -1,0 +1,11 @@
+//! The MCP parts against each other and against independent peers, on real sockets and pipes.
+
+mod chain;
+mod faults;
+mod programs;
+mod reverse;
+mod rmcp_peer;
+mod scenarios;
+mod stateless;
+mod stdio;
+mod support;
