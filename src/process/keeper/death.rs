@@ -132,8 +132,8 @@ impl<P: Post> Keeper<P> {
         if let Some(tag) = tree.tag {
             self.tags.release(tag);
         }
-        if let (Household::Guest(board), Some(leader)) = (&self.household, tree.leader) {
-            board.leave(leader.pid);
+        if let Some(slot) = tree.slot {
+            slot.release();
         }
         Some(tree)
     }
@@ -156,7 +156,11 @@ impl<P: Post> Keeper<P> {
             for id in &left {
                 _ = signal::send(*id, Signal::KILL);
             }
-            if left.is_empty() && self.leaders.is_empty() {
+            // Adopted ones stay listed until they are reaped, dead or alive.
+            if left.is_empty() && self.leaders.is_empty() && self.adopted.is_empty() {
+                for tree in self.trees.values_mut() {
+                    tree.look.0 = started;
+                }
                 self.settle(Instant::now());
                 return Vec::new();
             }

@@ -38,7 +38,12 @@ use nix::{
 
 use crate::model::Signal;
 
-use super::{Launch, Order, TreeEvent, TreeId, procfs, tag::Tags, tree::Identity, watcher::Board};
+use super::{
+    Launch, Order, TreeEvent, TreeId, procfs,
+    tag::Tags,
+    tree::Identity,
+    watcher::{Board, Slot},
+};
 
 /// How many orders are carried out before the keeper looks at its children again.
 const BATCH: usize = 64;
@@ -119,6 +124,8 @@ struct Tree {
     stage: Stage,
     leader: Option<Identity>,
     tag: Option<u64>,
+    /// Its place on the watcher's board, in a guest's household.
+    slot: Option<Slot>,
     /// To be sent at the next pass.
     signals: Vec<Signal>,
     kill: Option<Kill>,
@@ -317,11 +324,12 @@ impl<P: Post> Keeper<P> {
 }
 
 impl Tree {
-    fn new(stage: Stage, tag: Option<u64>) -> Self {
+    fn new(stage: Stage, tag: Option<u64>, slot: Option<Slot>) -> Self {
         Tree {
             stage,
             leader: None,
             tag,
+            slot,
             signals: Vec::new(),
             kill: None,
             awaited: false,
