@@ -17,9 +17,8 @@ use super::{
     query::{Condition, Lifecycle, Query},
     record::{CONTINUES, ROUGH},
     rows::RowSet,
-    scan::plain_lines,
     store::{LogStore, Note},
-    text::plain,
+    text::{plain, plain_lines},
     view::{Entry, LogView, Part},
 };
 use crate::model::{Narration, Tone};

@@ -3,12 +3,13 @@
 use std::{io, os::unix::fs::FileExt};
 
 use super::{
-    record::{CONTINUES, IN_MEMORY, LOST, Record},
+    record::{CONTINUES, DROPPED, IN_MEMORY, LOST, Record},
     store::{Inner, LogStore},
+    view::Part,
 };
 use crate::model::{At, Generation, Narration, ProcessId};
 
-/// Bytes of a line that a view shows at most. All of it is in the segment file.
+/// Bytes of a line that a view shows at most; [`LogView::line_part`](super::LogView::line_part) reads on.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// Where a row of a view comes from.
@@ -45,7 +46,7 @@ pub struct LogLine {
     pub cut: bool,
     /// It may still grow: the newest line of its stream, without a newline yet.
     pub partial: bool,
-    /// It was said while the disk refused output, and is gone.
+    /// It is gone: said while the disk refused output, or dropped to stay within a disk cap.
     pub lost: bool,
 }
 
@@ -69,13 +70,44 @@ impl LogStore {
             let Some(now) = self.records(&inner, stream, index, index + 1)?.first().copied() else { return Ok(false) };
             record = now;
         }
-        if record.is(LOST) {
+        if record.is(LOST) || record.is(DROPPED) {
             return Ok(false);
         }
         let Some(files) = self.segments[usize::from(stream)].files.get() else { return Ok(false) };
         into.resize(usize::try_from(len.min(record.len())).map_err(io::Error::other)?, 0);
         files.data.read_exact_at(into, record.offset)?;
-        Ok(true)
+        // What was dropped between looking it up and reading it reads as zeros.
+        Ok(index >= self.read().streams[usize::from(stream)].dropped.chunks)
+    }
+
+    /// Bytes `from..from + len` of a line that begins in a chunk, as far as they exist. What is before them is not read
+    /// where it fills whole chunks.
+    pub(super) fn line_part(&self, part: &Part, from: u64, len: usize) -> io::Result<Vec<u8>> {
+        let (mut index, mut bytes, mut wanted) = (part.index, Vec::new(), Wanted { skip: from, len, found: Vec::new() });
+        if !self.chunk(part.stream, index, &part.record, &mut bytes)? {
+            return Ok(wanted.found);
+        }
+        let Some(line) = lines_in(&bytes, part.record.is(CONTINUES), part.skip).next() else { return Ok(wanted.found) };
+        let mut ended = line.ends;
+        wanted.take(line.bytes);
+        while !ended && wanted.is_open() {
+            index += 1;
+            let records = self.records(&self.read(), part.stream, index, index + 2)?;
+            let Some(record) = records.first().filter(|record| record.is(CONTINUES)) else { break };
+            // No line begins in a chunk between two that continue the same line.
+            let whole = records.get(1).is_some_and(|next| next.is(CONTINUES) && next.lines_before() == record.lines_before());
+            if whole && record.len() <= wanted.skip {
+                wanted.skip -= record.len();
+                continue;
+            }
+            if !self.chunk(part.stream, index, record, &mut bytes)? {
+                break;
+            }
+            let end = memchr::memchr(b'\n', &bytes);
+            ended = end.is_some();
+            wanted.take(&bytes[..end.unwrap_or(bytes.len())]);
+        }
+        Ok(wanted.found)
     }
 
     /// Adds to `line` what chunks behind `index` hold of it, up to `limit` bytes in all.
@@ -111,6 +143,26 @@ impl LogStore {
                 next += 1;
             }
         }
+    }
+}
+
+/// A stretch of a line that is being collected.
+struct Wanted {
+    skip: u64,
+    len: usize,
+    found: Vec<u8>,
+}
+
+impl Wanted {
+    fn is_open(&self) -> bool {
+        self.found.len() < self.len
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+        self.skip -= skipped as u64;
+        let more = &bytes[skipped..];
+        self.found.extend_from_slice(&more[..more.len().min(self.len - self.found.len())]);
     }
 }
 

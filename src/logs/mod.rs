@@ -19,6 +19,7 @@
 
 mod alert;
 mod append;
+mod cap;
 mod capture;
 #[cfg(test)]
 mod capture_tests;
@@ -58,6 +59,7 @@ pub use pattern::InvalidPattern;
 pub use present::{Color, Level, Presented, Span, TextStyle, present, styled};
 pub use query::{Lifecycle, Pattern, Query, is_probe};
 pub use rows::RowSet;
+pub use segment::Dropped;
 pub use store::{LogStore, Stream};
 pub use text::{plain, verbatim};
 pub use view::{LogView, Selection};

@@ -139,6 +139,14 @@ impl LogView {
         Ok(lines)
     }
 
+    /// Bytes `from..from + len` of the line in `row`, as far as they exist: for lines that a window cuts.
+    pub fn line_part(&self, store: &LogStore, row: u64, from: u64, len: usize) -> io::Result<Vec<u8>> {
+        match self.plan(store, row, 1)?.first() {
+            Some(Piece::Lines(part)) => store.line_part(part, from, len),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// The first row at or after sequence number `seq`; [`len`](Self::len) if there is none.
     pub fn row_at_seq(&self, store: &LogStore, seq: u64) -> io::Result<u64> {
         let inner = store.read();
