@@ -54,6 +54,7 @@ impl Text {
     }
 
     /// The same text behind `prefix`.
+    #[must_use]
     pub fn prefixed(self, prefix: &str) -> Self {
         Self::from_parts(std::iter::once(Part::Literal(prefix.to_owned())).chain(self.0))
     }

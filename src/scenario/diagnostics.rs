@@ -29,13 +29,12 @@ pub struct Diagnostic {
     pub(super) severity: Severity,
     pub(super) message: String,
     pub(super) labels: Vec<Label>,
-    pub(super) notes: Vec<String>,
     pub(super) helps: Vec<String>,
 }
 
 impl Diagnostic {
     fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Self { severity, message: message.into(), labels: Vec::new(), notes: Vec::new(), helps: Vec::new() }
+        Self { severity, message: message.into(), labels: Vec::new(), helps: Vec::new() }
     }
 
     pub(super) fn error(message: impl Into<String>) -> Self {
@@ -55,12 +54,6 @@ impl Diagnostic {
     /// Another place that matters for it.
     pub(super) fn and(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into(), primary: false });
-        self
-    }
-
-    /// A fact that explains it.
-    pub(super) fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
         self
     }
 
@@ -101,11 +94,6 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// One error without a place in any file.
-    pub(crate) fn plain_error(message: impl Into<String>, help: Option<String>) -> Self {
-        Self { sources: Arc::default(), all: vec![Diagnostic::error(message).maybe_help(help)] }
-    }
-
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.errors() > 0

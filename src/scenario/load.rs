@@ -203,7 +203,7 @@ impl Scenario {
     }
 
     /// Everything that must never be shown.
-    fn secrets(&self) -> Vec<String> {
+    pub(super) fn secrets(&self) -> Vec<String> {
         let own = self.names.secrets.values().filter(|s| !s.public).filter_map(|s| s.value.clone());
         let shown_in_file = |value: &str| self.names.secrets.values().any(|s| s.public && s.value.as_deref() == Some(value));
         let inherited = self.names.env.texts().filter(|(name, value)| looks_secret(name) && value.len() >= SHORTEST_ENV_SECRET);

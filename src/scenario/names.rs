@@ -44,7 +44,6 @@ impl std::fmt::Debug for Environment {
 #[derive(Debug, Clone)]
 pub(super) struct Var {
     pub(super) value: String,
-    pub(super) key: Span,
 }
 
 /// A secret of `[secrets]`.
@@ -56,7 +55,6 @@ pub(super) struct Secret {
     pub(super) value: Option<String>,
     /// The file shows this very value, so there is nothing to hide.
     pub(super) public: bool,
-    pub(super) key: Span,
 }
 
 impl std::fmt::Debug for Secret {
@@ -89,14 +87,10 @@ pub(super) struct PortDecl {
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) key: Span,
-    /// The name it was written under, before replicas were counted out.
-    pub(super) base: String,
     /// The first port it listens on.
     pub(super) listens: Option<String>,
     /// Its `ready.log` captures a port.
     pub(super) captures: bool,
-    /// It has a health check.
-    pub(super) health: bool,
 }
 
 /// All names.

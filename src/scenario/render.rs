@@ -42,7 +42,7 @@ impl Diagnostics {
         }
     }
 
-    /// For editors: a list of `{ severity, message, places: [{ file, line, column, end_line, end_column, text, primary }], notes, helps }`,
+    /// For editors: a list of `{ severity, message, places: [{ file, line, column, end_line, end_column, text, primary }], helps }`,
     /// lines and columns from 1.
     pub fn to_json(&self) -> Value {
         let place = |label: &Label| {
@@ -60,7 +60,7 @@ impl Diagnostics {
                     "severity": match d.severity { Severity::Error => "error", Severity::Warning => "warning" },
                     "message": d.message,
                     "places": d.labels.iter().map(place).collect::<Vec<_>>(),
-                    "notes": d.notes, "helps": d.helps,
+                    "helps": d.helps,
                 })
             })
             .collect()
@@ -76,9 +76,8 @@ fn one(renderer: &Renderer, sources: &Sources, diagnostic: &Diagnostic) -> Strin
     for (source, labels) in by_source(diagnostic) {
         group = group.element(snippet(sources.get(source), &labels));
     }
-    let notes = diagnostic.notes.iter().map(|text| Level::NOTE.message(text));
     let helps = diagnostic.helps.iter().map(|text| Level::HELP.message(text));
-    renderer.render(&[notes.chain(helps).fold(group, Group::element)])
+    renderer.render(&[helps.fold(group, Group::element)])
 }
 
 /// The labels of each source, the source of the first primary label first: the title belongs to it.
@@ -102,6 +101,7 @@ fn snippet<'a>(source: &'a Source, labels: &[&'a Label]) -> Snippet<'a, Annotati
     let bytes = text.as_bytes();
     let from = memchr::memrchr(b'\n', &bytes[..first]).map_or(0, |i| i + 1);
     let to = memchr::memchr(b'\n', &bytes[last..]).map_or(text.len(), |i| last + i);
+    let to = if to > from && bytes[to - 1] == b'\r' { to - 1 } else { to };
     let line = memchr::memchr_iter(b'\n', &bytes[..from]).count() + 1;
     let excerpt = text.get(from..to).unwrap_or_default();
     if excerpt.lines().any(|line| line.len() > LONGEST_LINE) {
@@ -168,7 +168,7 @@ mod tests {
 
         error: cannot run x.toml: 1 error
         ");
-        insta::assert_snapshot!(all.to_json(), @r#"[{"helps":["did you mean `test`?"],"message":"`tset` is no role","notes":[],"places":[{"column":8,"end_column":14,"end_line":3,"file":"x.toml","line":3,"primary":true,"text":"use service, task or test"},{"column":1,"end_column":13,"end_line":2,"file":"x.toml","line":2,"primary":false,"text":"of this process"}],"severity":"error"}]"#);
+        insta::assert_snapshot!(all.to_json(), @r#"[{"helps":["did you mean `test`?"],"message":"`tset` is no role","places":[{"column":8,"end_column":14,"end_line":3,"file":"x.toml","line":3,"primary":true,"text":"use service, task or test"},{"column":1,"end_column":13,"end_line":2,"file":"x.toml","line":2,"primary":false,"text":"of this process"}],"severity":"error"}]"#);
     }
 
     #[test]

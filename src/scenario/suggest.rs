@@ -44,15 +44,10 @@ pub(super) fn list_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// Text of a user, cut and with control characters spelled out, safe inside any message.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 60;
-    let mut out = String::new();
-    for (i, c) in text.chars().enumerate() {
-        if i == MOST {
-            out.push('…');
-            break;
-        }
+/// Text of a user with control characters spelled out, safe on any terminal.
+pub(super) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
         if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') {
             out.extend(c.escape_default());
         } else {
@@ -60,6 +55,15 @@ pub(super) fn shown(text: &str) -> String {
         }
     }
     out
+}
+
+/// The same, cut to what fits into a message.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", visible(&text[..end])),
+        None => visible(text),
+    }
 }
 
 #[cfg(test)]

@@ -23,5 +23,5 @@ mod state;
 mod text;
 mod top;
 
-pub(super) use state::{Captured, Scope, Stage, Walk};
+pub(super) use state::{Scope, Stage, Walk};
 pub(super) use top::Top;

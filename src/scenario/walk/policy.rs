@@ -119,7 +119,7 @@ impl Walk<'_> {
     pub(super) fn limits(&mut self, node: &Node, scope: Scope<'_>) -> Limits {
         let Some(table) = self.table("limits", node, "a table like { memory = \"500MiB\" }") else { return Limits::default() };
         self.check_keys(table, keys::LIMITS, "`limits`");
-        let mut size = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.size(key, n, scope));
+        let size = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.size(key, n, scope));
         let memory = size(self, "memory");
         let address_space = size(self, "address_space");
         let count = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.integer(key, n, scope, 1, u64::MAX));

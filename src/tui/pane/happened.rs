@@ -21,7 +21,8 @@ use crate::{
 
 /// How many rows the strip wants on a screen so high: its rule, and a row for every eight.
 pub(crate) fn wants(facts: usize, height: u16) -> u16 {
-    if facts == 0 { 0 } else { 1 + (facts as u16).min((height / 8).max(1)) }
+    // On a very low screen the log says it all; the key still jumps there.
+    if facts == 0 || height < 16 { 0 } else { 1 + (facts as u16).min((height / 8).max(1)) }
 }
 
 /// Draws the strip.

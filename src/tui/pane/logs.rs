@@ -205,6 +205,7 @@ fn rows(scene: &Scene<'_>, window: &Window, area: Rect, buf: &mut Buffer) {
                 above,
                 wall: &wall,
                 mark: mark(scene, row, here),
+                width: area.width,
                 strong: if is_selected(log, row) { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() },
             };
             y += text_line(scene, row, &head, Rect { y, height: area.bottom() - y, ..area }, buf);
@@ -217,7 +218,7 @@ fn rows(scene: &Scene<'_>, window: &Window, area: Rect, buf: &mut Buffer) {
 fn text_line(scene: &Scene<'_>, row: &Row, head: &Head<'_>, area: Rect, buf: &mut Buffer) -> u16 {
     let log = &scene.app.log;
     let body = line::body(row, log, area.width, scene.look);
-    let indent = line::head_cells(log.time);
+    let indent = line::head_cells(log.time, area.width);
     let room = area.width.saturating_sub(indent);
     let cells: usize = body.pieces.iter().map(|(text, _)| text::width(text)).sum();
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
