@@ -6,9 +6,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    logs::{LogLine, Source, plain},
+    logs::{LogLine, Source, is_probe, plain},
     model::ProcessId,
-    tui::logview::query::is_probe,
 };
 
 /// A line as the log shows it.

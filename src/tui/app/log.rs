@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    logs::Pattern,
     model::ProcessId,
-    tui::logview::{pattern::Pattern, query::Query},
+    tui::logview::query::Query,
 };
 
 /// Whose lines a pane shows.
@@ -122,6 +123,7 @@ impl LogState {
             context: self.context,
             find: self.find.clone(),
             token: self.token.clone(),
+            alerts: self.walks_alerts,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
         key::{Code, Key},
         keymap::{Context, Found},
         layout::Pane,
-        logview::{desk::Seek, pattern::Pattern},
+        logview::{desk::Seek, query::pattern},
     },
 };
 
@@ -76,11 +76,11 @@ impl App {
     /// Shows what the pattern typed so far would find.
     pub(super) fn try_out(&mut self) {
         if let Some(Overlay::Prompt { kind, typing }) = &self.overlay {
-            let pattern = Pattern::new(typing.text());
+            let typed = pattern(typing.text());
             match kind {
-                PromptKind::Find => self.log.find = pattern,
-                PromptKind::FilterIn => self.log.within = pattern,
-                PromptKind::FilterOut => self.log.without = pattern,
+                PromptKind::Find => self.log.find = typed,
+                PromptKind::FilterIn => self.log.within = typed,
+                PromptKind::FilterOut => self.log.without = typed,
                 PromptKind::SendLine | PromptKind::Mark => {}
             }
         }
@@ -114,7 +114,7 @@ impl App {
         if search && !text.is_empty() {
             text.clone_into(&mut self.last_typed);
             self.focus = Pane::Logs;
-            if Pattern::new(text).is_some_and(|pattern| pattern.is_literal()) {
+            if pattern(text).is_some_and(|pattern| pattern.is_literal()) {
                 self.say(world.now, format!("{text:?} is no regular expression: it is looked for as it stands"));
             }
         }

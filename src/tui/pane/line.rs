@@ -42,7 +42,7 @@ pub(crate) fn head_cells(form: TimeForm, width: u16) -> u16 {
 pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     let line = &row.line;
     if line.lost {
-        let lost = "(this line is lost: the disk refused it)".to_owned();
+        let lost = "(gone: dropped to stay within the disk cap, or refused by the disk)".to_owned();
         return Body { pieces: vec![(lost, look.style(Role::Warn))], ..Body::default() };
     }
     let mut body = if log.as_written { as_written(line) } else { tidied(row, log, width, look) };
