@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    logs::Pattern,
-    model::ProcessId,
-    tui::logview::query::Query,
-};
+use crate::{logs::Pattern, model::ProcessId, tui::logview::query::Query};
 
 /// Whose lines a pane shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

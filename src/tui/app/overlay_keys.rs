@@ -12,9 +12,9 @@ use crate::{
 };
 
 use super::{
-    App, Outcome, World,
     log::Scope,
     overlay::{Offer, Overlay, PromptKind, Typing, offers, signals},
+    state::{App, Outcome, World},
 };
 
 /// How far a list or a text is moved.
@@ -137,7 +137,7 @@ impl App {
 
     fn palette_key(&mut self, mut typing: Typing, chosen: usize, key: Key, world: &World<'_>) -> Vec<Outcome> {
         let all = offers(typing.text(), world.snapshot.rows.iter().map(|row| row.id().clone()));
-        let down = matches!((key.code, key.ctrl), (Code::Down, _) | (Code::Tab, _) | (Code::Char('n'), true));
+        let down = matches!((key.code, key.ctrl), (Code::Down | Code::Tab, _) | (Code::Char('n'), true));
         let up = matches!((key.code, key.ctrl), (Code::Up, _) | (Code::Char('p'), true));
         let mut chosen = chosen;
         if key.code == Code::Enter {

@@ -144,7 +144,8 @@ impl Desk {
             self.scanner = Scanner::start(self.store.clone(), move || tell()).ok();
         }
         let Some(scanner) = &self.scanner else { return };
-        let same = self.asked.as_ref().is_some_and(|(asked, of)| asked == selection && *of == Query { context: of.context, ..query.clone() });
+        let same =
+            self.asked.as_ref().is_some_and(|(asked, of)| asked == selection && *of == Query { context: of.context, ..query.clone() });
         if !same {
             scanner.ask(selection.clone(), &query);
         } else if more {
@@ -363,7 +364,8 @@ impl Desk {
             let from = at.saturating_sub(reach);
             let rows = self.rows(log, from, 2 * reach + 1)?;
             let Some(here) = rows.iter().rposition(|row| row.line.row <= cursor) else { return Ok(()) };
-            let target = (here as i64).saturating_add(lines).clamp(0, rows.len() as i64 - 1) as usize;
+            let by = isize::try_from(lines).unwrap_or(if lines < 0 { isize::MIN } else { isize::MAX });
+            let target = here.saturating_add_signed(by).min(rows.len() - 1);
             let cut = (target == 0 && from > 0) || (target + 1 == rows.len() && from + 2 * reach < self.shown());
             if cut && reach < MOST {
                 reach *= 4;

@@ -150,7 +150,7 @@ mod tests {
         (0..3000).for_each(|i| note(&store, if i % 10 == 0 { "bad" } else { "good" }));
         let (tell, wakes) = mpsc::channel();
         let tell = Mutex::new(tell);
-        let scanner = Scanner::start(store.clone(), move || drop(lock(&tell).send(()))).expect("threads can be started");
+        let scanner = Scanner::start(store.clone(), move || lock(&tell).send(()).unwrap_or_default()).expect("threads can be started");
         let count = |question: Question| {
             let filter = scanner.filter();
             filter.as_ref().filter(|f| f.is_complete()).map(|f| f.rows(question.number()).len())
