@@ -67,7 +67,7 @@ impl LocalSpawner {
         let (started, start) = mpsc::channel();
         let thread = {
             let shared = shared.clone();
-            thread::Builder::new().name("e2e-tui-keeper".to_owned()).spawn(move || live(&shared, queue, events, &started))?
+            thread::Builder::new().name("e2e-tui-keeper".to_owned()).spawn(move || live(&shared, queue, &events, &started))?
         };
         start.recv().unwrap_or_else(|_| Err(io::Error::other("the keeper's thread ended at once")))?;
         Ok(Self { orders: Mutex::new(Some(orders)), shared, thread: Mutex::new(Some(thread)) })
@@ -113,7 +113,7 @@ impl Shared {
 }
 
 /// The keeper's thread. It lasts as long as the spawner: the death signal of every child hangs on it.
-fn live(shared: &Arc<Shared>, queue: mpsc::Receiver<Order>, events: UnboundedSender<TreeEvent>, started: &mpsc::Sender<io::Result<()>>) {
+fn live(shared: &Arc<Shared>, queue: mpsc::Receiver<Order>, events: &UnboundedSender<TreeEvent>, started: &mpsc::Sender<io::Result<()>>) {
     let post = ChannelPost { shared: shared.clone(), queue, events: events.clone() };
     let tags = TagRange::reserve();
     let setup = Setup {
