@@ -116,7 +116,7 @@ struct Shared {
 }
 
 impl Guardian {
-    /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main). This process
+    /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main()). This process
     /// becomes a subreaper.
     pub fn launch(events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
         if branches_off() { Self::launch_from(Path::new("/proc/self/exe"), Orphans::Adopt, events) } else { Err(GuardianError::NoBranch) }

@@ -3,7 +3,7 @@
 //! It must leave its host alone: no subreaper, no signal handler, no limit of the host's is touched, and only pids it has
 //! started are reaped. That costs it the last bit of certainty: a daemon that has also emptied its environment cannot be
 //! told from a stranger's, so it is left alone. Should the host be killed, its children die by their death signal, which
-//! follows the keeper's thread, and the rest by the [`watcher`](super::watcher).
+//! follows the keeper's thread, and the rest by the watcher.
 
 use std::{
     io,

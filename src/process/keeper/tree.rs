@@ -21,9 +21,9 @@ pub(super) struct Tree {
     /// To be sent at the next pass.
     pub(super) signals: Vec<Signal>,
     pub(super) kill: Option<Kill>,
-    /// Somebody waits for [`TreeEvent::Empty`].
+    /// Somebody waits for [`Empty`](crate::process::TreeEvent::Empty).
     pub(super) awaited: bool,
-    /// [`TreeEvent::Members`] owed.
+    /// [`Members`](crate::process::TreeEvent::Members) owed.
     pub(super) censuses: u32,
     pub(super) forgotten: bool,
     /// In a guest's household nobody tells when a tree becomes empty: when to look, and the pause after that.
