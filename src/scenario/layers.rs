@@ -25,7 +25,11 @@ pub(super) fn read(sources: &mut Sources, file: SourceId, out: &mut Collector) -
         let path = source::absolute(&dir, &base);
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&real) || layers.len() >= MOST_FILES {
-            let why = if seen.contains(&real) { "a file cannot extend itself, not even through others" } else { "too many files extend each other" };
+            let why = if seen.contains(&real) {
+                "a file cannot extend itself, not even through others"
+            } else {
+                "too many files extend each other"
+            };
             out.push(Diagnostic::error(why).at(at, "already read"));
             return None;
         }

@@ -1,6 +1,10 @@
 //! From a located file to a checked [`Scenario`], and from that to a run.
 
-use std::{collections::BTreeSet, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 

@@ -4,7 +4,10 @@ use std::{collections::HashMap, ffi::OsString, ops::RangeInclusive, path::PathBu
 
 use indexmap::IndexMap;
 
-use super::{source::{SourceId, Span}, tree::Table};
+use super::{
+    source::{SourceId, Span},
+    tree::Table,
+};
 use crate::model::ProcessId;
 
 /// The environment that a scenario is read in. It is taken once, so that what was checked is what runs.

@@ -26,7 +26,9 @@ const SIGNS: [(&str, Comparison); 6] = [
 impl Walk<'_> {
     pub(super) fn expectations(&mut self, node: &Node) -> Vec<Expectation> {
         let Value::List(nodes) = &node.value else {
-            self.out.push(Diagnostic::error(format!("`expect` must be a list of tables, not {}", node.what())).at(node.span, "write [[expect]]"));
+            self.out.push(
+                Diagnostic::error(format!("`expect` must be a list of tables, not {}", node.what())).at(node.span, "write [[expect]]"),
+            );
             return Vec::new();
         };
         nodes.iter().flat_map(|node| self.expectation(node)).collect()
@@ -47,7 +49,9 @@ impl Walk<'_> {
     /// The processes that a required key names.
     pub(super) fn process_key(&mut self, table: &Table, whole: &Node, key: &str, of: &str) -> Vec<ProcessId> {
         let Some(node) = table.node(key) else {
-            self.out.push(Diagnostic::error(format!("{of} has no `{key}`")).at(whole.span, "in this one").help(format!("add `{key} = \"NAME\"`")));
+            self.out.push(
+                Diagnostic::error(format!("{of} has no `{key}`")).at(whole.span, "in this one").help(format!("add `{key} = \"NAME\"`")),
+            );
             return Vec::new();
         };
         let Some(name) = self.name(key, node, "the name of a process") else { return Vec::new() };
@@ -103,7 +107,9 @@ impl Walk<'_> {
         let given: Vec<_> = STATISTICS.iter().filter_map(|(key, s)| Some((*key, *s, table.node(key)?))).collect();
         if given.is_empty() {
             self.out.push(
-                Diagnostic::error("a metric needs a bound").at(whole.span, "in this one").help("add `p95 = \"<= 50ms\"` (or p50, p99, max)"),
+                Diagnostic::error("a metric needs a bound")
+                    .at(whole.span, "in this one")
+                    .help("add `p95 = \"<= 50ms\"` (or p50, p99, max)"),
             );
         }
         given.into_iter().filter_map(|(key, statistic, node)| Some((statistic, self.bound(key, node, false)?))).collect()
@@ -113,7 +119,8 @@ impl Walk<'_> {
     fn bound(&mut self, key: &str, node: &Node, count: bool) -> Option<Bound> {
         let read = self.plain(key, node, Scope::TOP)?;
         let text = read.trim();
-        let (comparison, rest) = SIGNS.iter().find_map(|(sign, c)| Some((*c, text.strip_prefix(sign)?))).unwrap_or((Comparison::Equal, text));
+        let (comparison, rest) =
+            SIGNS.iter().find_map(|(sign, c)| Some((*c, text.strip_prefix(sign)?))).unwrap_or((Comparison::Equal, text));
         let rest = rest.trim();
         let unit_at = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(rest.len());
         let (number, unit) = rest.split_at(unit_at);

@@ -139,15 +139,15 @@ impl Walk<'_> {
                     .help(format!("add `command = [\"…\"]`, `shell = \"…\"` or a `kind` ({})", list_of(keys::KINDS.iter().copied()))),
             );
         }
-        if let Some(entry) = command {
-            return self.argv("command", &entry.node, scope);
-        }
-        let node = &shell?.node;
-        let filled = self.filled("shell", node, scope)?;
-        if filled.secret {
-            self.secret_in_argv(node.span);
-        }
-        Some(vec![Text::from("/bin/sh"), Text::from("-c"), filled.text])
+        // Both are read even where only one can be meant: each may have mistakes of its own.
+        let shell = shell.and_then(|entry| {
+            let filled = self.filled("shell", &entry.node, scope)?;
+            if filled.secret {
+                self.secret_in_argv(entry.node.span);
+            }
+            Some(vec![Text::from("/bin/sh"), Text::from("-c"), filled.text])
+        });
+        command.map_or(shell, |entry| self.argv("command", &entry.node, scope))
     }
 
     fn ready_of(&mut self, table: &Table, scope: Scope<'_>, of_kind: Option<ReadySpec>, listens: &[String], stdin: StdinMode) -> ReadySpec {
@@ -205,7 +205,11 @@ impl Walk<'_> {
             );
         }
         if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && spec.stdin == StdinMode::Null) {
-            self.out.push(Diagnostic::error(format!("`{}` listens on nothing that could be tapped", spec.id)).at(entry.key, "in front of what?").help("add `listens`"));
+            self.out.push(
+                Diagnostic::error(format!("`{}` listens on nothing that could be tapped", spec.id))
+                    .at(entry.key, "in front of what?")
+                    .help("add `listens`"),
+            );
         }
     }
 

@@ -30,7 +30,8 @@ impl Walk<'_> {
     /// Reads the steps; `spec` holds the processes they speak of.
     pub(super) fn steps(&mut self, node: &Node, spec: &RunSpec) -> Vec<StepSpec> {
         let Value::List(nodes) = &node.value else {
-            self.out.push(Diagnostic::error(format!("`step` must be a list of tables, not {}", node.what())).at(node.span, "write [[step]]"));
+            self.out
+                .push(Diagnostic::error(format!("`step` must be a list of tables, not {}", node.what())).at(node.span, "write [[step]]"));
             return Vec::new();
         };
         nodes.iter().filter_map(|node| self.step(node, spec)).collect()
@@ -64,7 +65,9 @@ impl Walk<'_> {
                 self.alone(table, &["matches"]);
                 let processes = self.named_process("process", entry);
                 let Some(is) = table.node("is") else {
-                    self.out.push(Diagnostic::error("`when` has a process, but no state").at(node.span, "in this one").help("add `is = \"ready\"`"));
+                    self.out.push(
+                        Diagnostic::error("`when` has a process, but no state").at(node.span, "in this one").help("add `is = \"ready\"`"),
+                    );
                     return None;
                 };
                 let state = self.state(is)?;
@@ -75,7 +78,9 @@ impl Walk<'_> {
                 self.alone(table, &["is"]);
                 let processes = self.named_process("log", entry);
                 let Some(matches) = table.node("matches") else {
-                    self.out.push(Diagnostic::error("`when` has a log, but no pattern").at(node.span, "in this one").help("add `matches = '…'`"));
+                    self.out.push(
+                        Diagnostic::error("`when` has a log, but no pattern").at(node.span, "in this one").help("add `matches = '…'`"),
+                    );
                     return None;
                 };
                 let pattern = self.pattern("matches", matches, Scope::TOP)?;
@@ -128,7 +133,8 @@ impl Walk<'_> {
         }
         let all = keys::STATES.iter().chain(keys::HEALTHS).copied();
         let help = did_you_mean(&word, all.clone()).unwrap_or_else(|| format!("use {}", list_of(all)));
-        self.out.push(Diagnostic::error(format!("`{}` is no state", shown(&word))).at(node.span, "a state or a health goes here").help(help));
+        self.out
+            .push(Diagnostic::error(format!("`{}` is no state", shown(&word))).at(node.span, "a state or a health goes here").help(help));
         None
     }
 
@@ -228,7 +234,11 @@ impl Walk<'_> {
             }
         }
         let Some(kind) = table.node("kind") else {
-            self.out.push(Diagnostic::error("`fault` has no `kind`").at(node.span, "in this one").help(format!("one of {}", list_of(keys::FAULTS.iter().copied()))));
+            self.out.push(
+                Diagnostic::error("`fault` has no `kind`")
+                    .at(node.span, "in this one")
+                    .help(format!("one of {}", list_of(keys::FAULTS.iter().copied()))),
+            );
             return;
         };
         let Some(kind) = self.choice("kind", kind, Scope::TOP, keys::FAULTS).map(|k| FAULTS[k]) else { return };
