@@ -10,3 +10,5 @@ pub mod record;
 pub mod redact;
 pub mod scenario;
 pub mod supervisor;
+#[cfg(feature = "tui")]
+pub mod tui;

@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     printer::{Colour, Printer},
-    report::{Report, at_verdict},
+    report::Report,
 };
 use crate::{
-    explain::{Closing, closing_block, explain},
+    explain::{Closing, at_verdict, closing_block, explain},
     model::{Actor, Command, Outcome},
     record::{LiveRun, write_private},
     supervisor::{RunHandle, obey_signals},

@@ -165,11 +165,10 @@ impl Alerts {
     fn judge(&self, sign: Sign, text: &[u8], line: &Range<usize>, hit: &Range<usize>) -> Option<bool> {
         let (before, after) = (&text[line.start..hit.start.max(line.start)], &text[hit.end..line.end.max(hit.end)]);
         let alert = match sign {
-            Sign::Sure => true,
+            Sign::Sure | Sign::Bracket => true,
             Sign::Level => is_level(before, &text[hit.clone()], after),
             Sign::Opening => is_opening(before),
             Sign::Field => is_level_field(before, &text[hit.clone()], after),
-            Sign::Bracket => true,
             Sign::Order => return before.iter().all(u8::is_ascii_whitespace).then_some(true),
             Sign::User(pattern) => self.patterns[usize::from(pattern)].regex.is_match(&text[line.clone()]),
         };

@@ -53,7 +53,7 @@ fn cpu() -> Duration {
 fn cost(run: impl FnOnce()) -> (Duration, Duration) {
     let (before, started) = (cpu(), Instant::now());
     run();
-    (cpu() - before, started.elapsed())
+    (cpu().saturating_sub(before), started.elapsed())
 }
 
 /// Children that print `file`, `count` of them, each into a pipe of its own.
@@ -88,7 +88,9 @@ fn floor(input: &std::path::Path, dir: &std::path::Path, count: usize) -> (Durat
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
     })
 }
 
@@ -109,7 +111,9 @@ fn captured(input: &std::path::Path, dir: &std::path::Path, count: usize, secret
                 child
             })
             .collect();
-        children.into_iter().for_each(|mut child| drop(child.wait()));
+        for mut child in children {
+            child.wait().expect("a child of ours");
+        }
         capture.stop();
         assert_eq!(store.total_lines(), (LINES * count) as u64);
     })

@@ -1,14 +1,15 @@
 //! Reading lines back from chunks.
 
-use std::{io, os::unix::fs::FileExt, sync::Arc};
+use std::{io, os::unix::fs::FileExt};
 
 use super::{
-    record::{CONTINUES, IN_MEMORY, LOST, Record},
+    record::{CONTINUES, DROPPED, IN_MEMORY, LOST, Record},
     store::{Inner, LogStore},
+    view::Part,
 };
 use crate::model::{At, Generation, Narration, ProcessId};
 
-/// Bytes of a line that a view shows at most; [`LogStore::line_rest`] reads on.
+/// Bytes of a line that a view shows at most; [`LogView::line_part`](super::LogView::line_part) reads on.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// Where a row of a view comes from.
@@ -45,45 +46,74 @@ pub struct LogLine {
     pub cut: bool,
     /// It may still grow: the newest line of its stream, without a newline yet.
     pub partial: bool,
-    /// It was said while the disk refused output, and is gone.
+    /// It is gone: said while the disk refused output, or dropped to stay within a disk cap.
     pub lost: bool,
 }
 
-/// A chunk's bytes, shared by the lines in it.
-pub(super) type ChunkBytes = Arc<[u8]>;
-
 impl LogStore {
-    /// The bytes of a chunk; none if they are lost. `inner` must not be held: this reads from disk.
-    pub(super) fn chunk(&self, stream: u16, index: u64, record: &Record) -> io::Result<Option<ChunkBytes>> {
-        self.chunk_part(stream, index, record, 0, record.len())
+    /// Reads a chunk into `into`; false if it is lost. The store's lock must not be held: this reads from disk.
+    pub(super) fn chunk(&self, stream: u16, index: u64, record: &Record, into: &mut Vec<u8>) -> io::Result<bool> {
+        self.chunk_part(stream, index, record, record.len(), into)
     }
 
-    /// Part of a chunk.
-    fn chunk_part(&self, stream: u16, index: u64, record: &Record, from: u64, len: u64) -> io::Result<Option<ChunkBytes>> {
+    /// Reads the first `len` bytes of a chunk.
+    fn chunk_part(&self, stream: u16, index: u64, record: &Record, len: u64, into: &mut Vec<u8>) -> io::Result<bool> {
         let mut record = *record;
+        into.clear();
         if record.is(IN_MEMORY) {
             let inner = self.read();
             if let Some(bytes) = inner.ring.get(stream, index) {
-                let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
-                let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len() - from);
-                return Ok(Some(bytes[from..from + len].into()));
+                into.extend_from_slice(&bytes[..usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len())]);
+                return Ok(true);
             }
             // It has reached the disk since, or is lost.
-            let Some(now) = self.records(&inner, stream, index, index + 1)?.first().copied() else { return Ok(None) };
+            let Some(now) = self.records(&inner, stream, index, index + 1)?.first().copied() else { return Ok(false) };
             record = now;
         }
-        if record.is(LOST) {
-            return Ok(None);
+        if record.is(LOST) || record.is(DROPPED) {
+            return Ok(false);
         }
-        let Some(files) = self.segments[usize::from(stream)].files.get() else { return Ok(None) };
-        let mut bytes = vec![0; usize::try_from(len.min(record.len().saturating_sub(from))).map_err(io::Error::other)?];
-        files.data.read_exact_at(&mut bytes, record.offset.saturating_add(from))?;
-        Ok(Some(bytes.into()))
+        let Some(files) = self.segments[usize::from(stream)].files.get() else { return Ok(false) };
+        into.resize(usize::try_from(len.min(record.len())).map_err(io::Error::other)?, 0);
+        files.data.read_exact_at(into, record.offset)?;
+        // What was dropped between looking it up and reading it reads as zeros.
+        Ok(index >= self.read().streams[usize::from(stream)].dropped.chunks)
+    }
+
+    /// Bytes `from..from + len` of a line that begins in a chunk, as far as they exist. What is before them is not read
+    /// where it fills whole chunks.
+    pub(super) fn line_part(&self, part: &Part, from: u64, len: usize) -> io::Result<Vec<u8>> {
+        let (mut index, mut bytes, mut wanted) = (part.index, Vec::new(), Wanted { skip: from, len, found: Vec::new() });
+        if !self.chunk(part.stream, index, &part.record, &mut bytes)? {
+            return Ok(wanted.found);
+        }
+        let Some(line) = lines_in(&bytes, part.record.is(CONTINUES), part.skip).next() else { return Ok(wanted.found) };
+        let mut ended = line.ends;
+        wanted.take(line.bytes);
+        while !ended && wanted.is_open() {
+            index += 1;
+            let records = self.records(&self.read(), part.stream, index, index + 2)?;
+            let Some(record) = records.first().filter(|record| record.is(CONTINUES)) else { break };
+            // No line begins in a chunk between two that continue the same line.
+            let whole = records.get(1).is_some_and(|next| next.is(CONTINUES) && next.lines_before() == record.lines_before());
+            if whole && record.len() <= wanted.skip {
+                wanted.skip -= record.len();
+                continue;
+            }
+            if !self.chunk(part.stream, index, record, &mut bytes)? {
+                break;
+            }
+            let end = memchr::memchr(b'\n', &bytes);
+            ended = end.is_some();
+            wanted.take(&bytes[..end.unwrap_or(bytes.len())]);
+        }
+        Ok(wanted.found)
     }
 
     /// Adds to `line` what chunks behind `index` hold of it, up to `limit` bytes in all.
     pub(super) fn rest_of_line(&self, stream: u16, index: u64, line: &mut Vec<u8>, limit: usize) -> io::Result<Ended> {
         let mut next = index + 1;
+        let mut bytes = Vec::new();
         loop {
             let records = {
                 let inner = self.read();
@@ -99,9 +129,9 @@ impl LogStore {
                 if line.len() >= limit {
                     return Ok(Ended::Later);
                 }
-                let Some(bytes) = self.chunk_part(stream, next, &record, 0, (limit - line.len() + 1) as u64)? else {
+                if !self.chunk_part(stream, next, &record, (limit - line.len() + 1) as u64, &mut bytes)? {
                     return Ok(Ended::Here);
-                };
+                }
                 if let Some(end) = memchr::memchr(b'\n', &bytes) {
                     line.extend_from_slice(&bytes[..end]);
                     return Ok(Ended::cut_to(line, limit));
@@ -113,6 +143,26 @@ impl LogStore {
                 next += 1;
             }
         }
+    }
+}
+
+/// A stretch of a line that is being collected.
+struct Wanted {
+    skip: u64,
+    len: usize,
+    found: Vec<u8>,
+}
+
+impl Wanted {
+    fn is_open(&self) -> bool {
+        self.found.len() < self.len
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+        self.skip -= skipped as u64;
+        let more = &bytes[skipped..];
+        self.found.extend_from_slice(&more[..more.len().min(self.len - self.found.len())]);
     }
 }
 

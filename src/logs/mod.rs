@@ -19,20 +19,27 @@
 
 mod alert;
 mod append;
+mod cap;
 mod capture;
 #[cfg(test)]
 mod capture_tests;
 mod fields;
+mod filter;
+#[cfg(test)]
+mod filter_tests;
 #[cfg(test)]
 mod floor_tests;
 mod line;
+mod matcher;
 mod open;
 mod order;
 mod pattern;
 mod present;
+mod query;
 mod reader;
 mod record;
 mod ring;
+mod rows;
 mod scan;
 mod segment;
 mod source;
@@ -46,9 +53,13 @@ mod view;
 
 pub use alert::costly_alerts;
 pub use capture::{Capture, CaptureEvent, CaptureStream, Watch, pipe};
+pub use filter::{Filter, words};
 pub use line::{LogLine, MAX_LINE, Source};
 pub use pattern::InvalidPattern;
 pub use present::{Color, Level, Presented, Span, TextStyle, present, styled};
+pub use query::{Lifecycle, Pattern, Query, is_probe};
+pub use rows::RowSet;
+pub use segment::Dropped;
 pub use store::{LogStore, Stream};
 pub use text::{plain, verbatim};
 pub use view::{LogView, Selection};

@@ -27,12 +27,15 @@ pub(crate) const CONTINUES: u8 = 0x80;
 /// The chunk's bytes were lost (disk full, memory ring overrun): `length` says how many, the file holds none of them.
 pub(crate) const LOST: u8 = 0x40;
 
+/// The chunk's bytes were dropped to stay within a disk cap: the file has a hole in their place, which reads as zeros.
+pub(crate) const DROPPED: u8 = 0x10;
+
 /// The chunk holds escape sequences, control characters or bytes that are no UTF-8: what is shown of it differs from
 /// what it holds.
 pub(crate) const ROUGH: u8 = 0x01;
 
 /// Flags of later versions are dropped on reading.
-const KNOWN: u8 = CONTINUES | LOST | ROUGH;
+const KNOWN: u8 = CONTINUES | LOST | DROPPED | ROUGH;
 
 /// Not on disk: the chunk's bytes are in the memory ring.
 pub(crate) const IN_MEMORY: u8 = 0x20;

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{line::MAX_LINE, store::is_rough, text::plain};
+use super::{
+    line::MAX_LINE,
+    store::is_rough,
+    text::{plain, plain_lines},
+};
 
 /// Puts chunks together. Holds at most the beginning of one line.
 #[derive(Debug, Default)]
@@ -96,18 +100,6 @@ impl Assembler {
         let text = if is_rough(&bytes, false) { plain(&bytes).into_bytes() } else { bytes };
         each(Lines { first: self.number, text: Cow::Owned(text) });
     }
-}
-
-/// Each line as text.
-pub(super) fn plain_lines(bytes: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(bytes.len());
-    for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        if i > 0 {
-            text.push(b'\n');
-        }
-        text.extend_from_slice(plain(line).as_bytes());
-    }
-    text
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::{
 };
 
 use super::{
+    cap::Caps,
     order::{NOTES, Order},
     record::{self, Record},
     ring::Ring,
@@ -71,6 +72,7 @@ pub(super) struct Inner {
     pub(super) order: Order,
     pub(super) notes: Vec<Note>,
     pub(super) ring: Ring,
+    pub(super) caps: Caps,
 }
 
 /// A lifecycle line in its place.
@@ -105,6 +107,7 @@ impl LogStore {
             order: Order::default(),
             notes: Vec::new(),
             ring: Ring::default(),
+            caps: Caps::default(),
         };
         Self {
             processes: processes.to_vec(),

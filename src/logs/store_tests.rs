@@ -298,3 +298,62 @@ proptest! {
         prop_assert_eq!(reread, lines.into_iter().map(|line| LogLine { partial: false, ..line }).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn the_oldest_output_goes_and_what_went_is_known() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up", "down"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    store.cap(&all[0], 1 << 20);
+    let block = |n: u64| (0..1000).flat_map(|i| format!("{:<62}.\n", n * 1000 + i).into_bytes()).collect::<Vec<u8>>();
+    for n in 0..64 {
+        store.append(&all[0], Stream::ALL[(n % 4 == 0) as usize], 1, At(n), &block(n));
+    }
+    let dropped = store.dropped(&all[0]);
+    assert!(dropped.lines >= 47_000 && dropped.lines.is_multiple_of(1000), "{dropped:?}");
+    assert_eq!(dropped.bytes, dropped.lines * 64);
+    assert_eq!((store.lines(&all[0]), store.dropped(&all[1]).lines), (64_000, 0));
+    let used = |name: &str| std::fs::metadata(dir.path().join(name)).expect("the segment").blocks() * 512;
+    assert!(used("up.out") + used("up.err") <= (1 << 20) + 64_000, "the disk has it back");
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&store);
+    assert_eq!(view.len(), 64_000);
+    let gone = view.window(&store, 0, 2).expect("readable");
+    assert!(gone.iter().all(|line| line.lost && line.bytes.is_empty()));
+    let last = view.window(&store, 63_999, 1).expect("readable");
+    assert!(last[0].bytes.starts_with(b"63999 ") && !last[0].lost);
+    let read = LogStore::open(dir.path(), &all).expect("the recording");
+    assert_eq!(read.dropped(&all[0]), dropped);
+    let mut again = LogView::new(Selection::All);
+    again.refresh(&read);
+    for row in [0, 30_000, 46_999, 47_000, 50_000, 63_999] {
+        assert_eq!(again.window(&read, row, 1).expect("readable"), view.window(&store, row, 1).expect("readable"), "row {row}");
+    }
+    // A cap for all takes from whoever has most.
+    store.cap_all(1 << 20);
+    store.append(&all[1], Stream::Out, 1, At(100), "x\n".repeat(400_000).as_bytes());
+    store.append(&all[1], Stream::Out, 1, At(100), b"end\n");
+    assert!(store.dropped(&all[1]).bytes > 0);
+}
+
+#[test]
+fn any_part_of_a_long_line_can_be_read() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    let long: Vec<u8> = (0..300_000u32).map(|n| b'a' + (n / 7 % 26) as u8).collect();
+    store.append(&all[0], Stream::Out, 1, At(0), b"short\n");
+    for part in long.chunks(9_000) {
+        store.append(&all[0], Stream::Out, 1, At(0), part);
+    }
+    store.append(&all[0], Stream::Out, 1, At(0), b"\nnext\n");
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&store);
+    for (from, len) in [(0, 10), (8_990, 20), (65_536, 1000), (150_000, 100_000), (299_999, 5), (300_000, 5), (900_000, 5)] {
+        let expected = long.get(from..).unwrap_or_default();
+        let found = view.line_part(&store, 1, from as u64, len).expect("readable");
+        assert_eq!(found, expected[..expected.len().min(len)], "{from} {len}");
+    }
+    assert_eq!(view.line_part(&store, 0, 2, 100).expect("readable"), b"ort");
+    assert_eq!(view.line_part(&store, 9, 0, 100).expect("readable"), b"");
+}

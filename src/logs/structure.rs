@@ -95,7 +95,10 @@ impl<'a> Head<'a> {
     fn time(&mut self) -> bool {
         let Some(len) = (if self.found.time.is_none() { time_at(self.rest()) } else { None }) else { return false };
         let rest = &self.rest()[len..];
-        if let Some(level) = glog_level(self.text, self.at) {
+        if let Some(level) = glog_level(self.rest()) {
+            if self.at > 0 {
+                return false;
+            }
             self.found.level = Some(level);
         }
         // `12:00:01 is when it began` is no time stamp: one stands alone or before more of a head.
@@ -139,7 +142,8 @@ impl<'a> Head<'a> {
             let inner = &inner[blank..];
             let time = if self.found.time.is_none() { time_at(inner) } else { None };
             let token = inner.find(char::is_whitespace).map_or(inner, |end| &inner[..end]);
-            let len = match (time, level_of_word(token).or_else(|| level_of_letter(token))) {
+            let letter = || if at == 1 { level_of_letter(token) } else { None };
+            let len = match (time, level_of_word(token).or_else(letter)) {
                 (Some(len), _) => {
                     self.found.time = Some(Time::At(self.at + at..self.at + at + len));
                     len
@@ -244,8 +248,7 @@ fn level_of_letter(token: &str) -> Option<Level> {
 }
 
 /// glog puts the level's letter before the date: `E1123 06:21:33.334567`.
-fn glog_level(text: &str, at: usize) -> Option<Level> {
-    let head = &text[at..];
+fn glog_level(head: &str) -> Option<Level> {
     (head.as_bytes().get(1..5)?.iter().all(u8::is_ascii_digit) && head.as_bytes()[0].is_ascii_uppercase())
         .then(|| level_of_letter(&head[..1]))
         .flatten()
@@ -260,7 +263,7 @@ fn spoken_level(text: &str) -> Option<Level> {
     });
     static WARN: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[Ww]arning(?:\[\w+\])?: |npm warn |npm WARN )"));
     static INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[Ii]nfo|debug): "));
-    let head = text.get(..200).unwrap_or(text);
+    let head = &text[..text.floor_char_boundary(200)];
     if ERROR.is_match(head) {
         Some(Level::Error)
     } else if WARN.is_match(head) {

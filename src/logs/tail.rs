@@ -46,13 +46,15 @@ impl LogStore {
             size - record.len() < BYTES
         });
         all.drain(..all.len() - kept.count());
-        let mut text = Vec::new();
+        let (mut text, mut bytes) = (Vec::new(), Vec::new());
         for (index, record) in &all {
             // Another generation may have spoken in between.
             if !record.is(CONTINUES) && text.last().is_some_and(|last| *last != b'\n') {
                 text.push(b'\n');
             }
-            text.extend_from_slice(self.chunk(stream, *index, record)?.as_deref().unwrap_or_default());
+            if self.chunk(stream, *index, record, &mut bytes)? {
+                text.extend_from_slice(&bytes);
+            }
         }
         // A line whose beginning is out of reach is left out, unless there is nothing else.
         let cut = all.first().is_some_and(|(_, record)| record.is(CONTINUES)) && text.contains(&b'\n');

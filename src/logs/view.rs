@@ -10,6 +10,7 @@ use super::{
     line::{Ended, LogLine, MAX_LINE, Source, lines_in},
     order::{Block, NOTES},
     record::{CONTINUES, Record},
+    rows::RowSet,
     store::{Inner, LogStore, Note, Stream},
 };
 use crate::model::{At, ProcessId};
@@ -39,7 +40,20 @@ pub struct LogView {
 /// Rows to read, found under the store's lock and read outside of it.
 enum Piece {
     Note(u64, Box<Note>),
-    Lines { row: u64, stream: u16, index: u64, record: Record, skip: u64, take: u64 },
+    Lines(Part),
+}
+
+/// Some of the lines that begin in a chunk.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The row of the first of them.
+    pub(super) row: u64,
+    pub(super) stream: u16,
+    pub(super) index: u64,
+    pub(super) record: Record,
+    /// Lines left out before it.
+    pub(super) skip: u64,
+    pub(super) take: u64,
 }
 
 impl LogView {
@@ -96,15 +110,41 @@ impl LogView {
     pub fn window(&self, store: &LogStore, from: u64, count: usize) -> io::Result<Vec<LogLine>> {
         let pieces = self.plan(store, from, count)?;
         let mut lines = Vec::with_capacity(count.min(1024));
+        let mut chunk = ChunkReader::default();
         for piece in pieces {
             match piece {
                 Piece::Note(row, note) => lines.push(lifecycle_line(row, *note)),
-                Piece::Lines { row, stream, index, record, skip, take } => {
-                    read_lines(store, stream, index, &record, (row, skip, take), &mut lines)?;
-                }
+                Piece::Lines(part) => chunk.read(store, &part, &mut lines)?,
             }
         }
         Ok(lines)
+    }
+
+    /// The rows of `set` from its `n`th on, at most `count`: what a filter leaves of the view.
+    pub fn window_of(&self, store: &LogStore, set: &RowSet, n: u64, count: usize) -> io::Result<Vec<LogLine>> {
+        let Some(first) = set.nth(n) else { return Ok(Vec::new()) };
+        self.rows(store, &set.iter(first..self.rows).take(count).collect::<Vec<_>>())
+    }
+
+    /// The given rows, which must be in order.
+    pub fn rows(&self, store: &LogStore, rows: &[u64]) -> io::Result<Vec<LogLine>> {
+        let mut lines = Vec::with_capacity(rows.len());
+        let mut chunk = ChunkReader::default();
+        for piece in self.plan_rows(store, rows)? {
+            match piece {
+                Piece::Note(row, note) => lines.push(lifecycle_line(row, *note)),
+                Piece::Lines(part) => chunk.read(store, &part, &mut lines)?,
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Bytes `from..from + len` of the line in `row`, as far as they exist: for lines that a window cuts.
+    pub fn line_part(&self, store: &LogStore, row: u64, from: u64, len: usize) -> io::Result<Vec<u8>> {
+        match self.plan(store, row, 1)?.first() {
+            Some(Piece::Lines(part)) => store.line_part(part, from, len),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The first row at or after sequence number `seq`; [`len`](Self::len) if there is none.
@@ -171,14 +211,14 @@ impl LogView {
             return Ok(pieces);
         }
         let inner = store.read();
-        let block = self.before.partition_point(|&before| before <= from).saturating_sub(1);
+        let block = self.block_of(from);
         self.walk(store, &inner, block, &mut |row, entry| {
             match entry {
                 Entry::Note(note) if row >= from && row < until => pieces.push(Piece::Note(row, Box::new(note.clone()))),
                 Entry::Chunk { stream, index, record, lines } => {
                     let (skip, end) = (from.saturating_sub(row), lines.min(until.saturating_sub(row)));
                     if skip < end {
-                        pieces.push(Piece::Lines { row: row + skip, stream, index, record, skip, take: end - skip });
+                        pieces.push(Piece::Lines(Part { row: row + skip, stream, index, record, skip, take: end - skip }));
                     }
                 }
                 Entry::Note(_) => {}
@@ -186,6 +226,47 @@ impl LogView {
             row < until
         })?;
         Ok(pieces)
+    }
+
+    fn plan_rows(&self, store: &LogStore, rows: &[u64]) -> io::Result<Vec<Piece>> {
+        let (mut pieces, mut left) = (Vec::with_capacity(rows.len()), rows);
+        let inner = store.read();
+        while let Some(&next) = left.first().filter(|row| **row < self.rows) {
+            let block = self.block_of(next);
+            let end = self.before.get(block + 1).copied().unwrap_or(self.rows);
+            self.walk(store, &inner, block, &mut |row, entry| {
+                while let Some(&wanted) = left.first().filter(|wanted| **wanted < row + entry.rows()) {
+                    left = &left[1..];
+                    match entry {
+                        Entry::Note(note) => pieces.push(Piece::Note(row, Box::new(note.clone()))),
+                        Entry::Chunk { stream, index, record, .. } => {
+                            pieces.push(Piece::Lines(Part { row: wanted, stream, index, record, skip: wanted - row, take: 1 }));
+                        }
+                    }
+                }
+                row + entry.rows() < end && !left.is_empty()
+            })?;
+            // Damaged indexes may hold fewer rows than they claim.
+            if left.first() == Some(&next) {
+                left = &left[1..];
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// Moves when rows moved: what was known of them is void.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The block that `row` is in.
+    pub(super) fn block_of(&self, row: u64) -> usize {
+        self.before.partition_point(|&before| before <= row).saturating_sub(1)
+    }
+
+    /// The first row of `block`.
+    pub(super) fn first_row_of(&self, block: usize) -> u64 {
+        self.before.get(block).copied().unwrap_or(self.rows)
     }
 
     fn first_row(&self, store: &LogStore, inner: &Inner, block: usize, reached: impl Fn(u64, At) -> bool) -> io::Result<u64> {
@@ -200,7 +281,13 @@ impl LogView {
     }
 
     /// Visits the selected entries from `block` on, each with its first row, until `visit` says no.
-    fn walk(&self, store: &LogStore, inner: &Inner, block: usize, visit: &mut dyn FnMut(u64, Entry<'_>) -> bool) -> io::Result<()> {
+    pub(super) fn walk(
+        &self,
+        store: &LogStore,
+        inner: &Inner,
+        block: usize,
+        visit: &mut dyn FnMut(u64, Entry<'_>) -> bool,
+    ) -> io::Result<()> {
         // Rows that were added since the last refresh are not part of the view yet.
         for (block, &before) in inner.order.blocks.iter().zip(&self.before).skip(block) {
             let mut row = before;
@@ -223,13 +310,13 @@ impl LogView {
 
 /// One step of the order.
 #[derive(Clone, Copy)]
-enum Entry<'a> {
+pub(super) enum Entry<'a> {
     Note(&'a Note),
     Chunk { stream: u16, index: u64, record: Record, lines: u64 },
 }
 
 impl Entry<'_> {
-    fn rows(&self) -> u64 {
+    pub(super) fn rows(&self) -> u64 {
         match self {
             Self::Note(_) => 1,
             Self::Chunk { lines, .. } => *lines,
@@ -313,43 +400,56 @@ fn lifecycle_line(row: u64, note: Note) -> LogLine {
     }
 }
 
-/// Reads `take` lines of a chunk, behind the first `skip`, as rows from `row` on.
-fn read_lines(
-    store: &LogStore,
-    stream: u16,
-    index: u64,
-    record: &Record,
-    (row, skip, take): (u64, u64, u64),
-    into: &mut Vec<LogLine>,
-) -> io::Result<()> {
-    let (process, which) = store.owner(stream);
-    let line = |n: u64, bytes: Vec<u8>| LogLine {
-        row: row + n,
-        seq: record.seq,
-        process: Some(process.clone()),
-        source: if which == Stream::Out { Source::Out } else { Source::Err },
-        number: record.lines_before().saturating_add(skip).saturating_add(n).saturating_add(1),
-        generation: record.generation,
-        at: record.at,
-        bytes,
-        cut: false,
-        partial: false,
-        lost: false,
-    };
-    let chunk = store.chunk(stream, index, record)?;
-    let mut found = 0;
-    for part in chunk.iter().flat_map(|chunk| lines_in(chunk, record.is(CONTINUES), skip)).take(usize::try_from(take).unwrap_or(0)) {
-        let mut line = line(found, part.bytes[..part.bytes.len().min(MAX_LINE)].to_vec());
-        if part.bytes.len() > MAX_LINE {
-            line.cut = true;
-        } else if !part.ends {
-            let ended = store.rest_of_line(stream, index, &mut line.bytes, MAX_LINE)?;
-            (line.cut, line.partial) = (ended == Ended::Later, ended == Ended::NotYet);
+/// Reads lines of chunks, and remembers the last chunk: neighbours often share it.
+#[derive(Default)]
+struct ChunkReader {
+    read: Option<(u16, u64)>,
+    lost: bool,
+    bytes: Vec<u8>,
+}
+
+impl ChunkReader {
+    fn read(&mut self, store: &LogStore, part: &Part, into: &mut Vec<LogLine>) -> io::Result<()> {
+        let &Part { stream, index, ref record, skip, take, .. } = part;
+        if self.read != Some((stream, index)) {
+            self.lost = !store.chunk(stream, index, record, &mut self.bytes)?;
+            self.read = Some((stream, index));
         }
-        into.push(line);
-        found += 1;
+        let mut found = 0;
+        let bytes = if self.lost { &[][..] } else { &self.bytes };
+        for inside in lines_in(bytes, record.is(CONTINUES), skip).take(usize::try_from(take).unwrap_or(0)) {
+            let mut line = part.line(store, found, inside.bytes[..inside.bytes.len().min(MAX_LINE)].to_vec());
+            if inside.bytes.len() > MAX_LINE {
+                line.cut = true;
+            } else if !inside.ends {
+                let ended = store.rest_of_line(stream, index, &mut line.bytes, MAX_LINE)?;
+                (line.cut, line.partial) = (ended == Ended::Later, ended == Ended::NotYet);
+            }
+            into.push(line);
+            found += 1;
+        }
+        // Lost chunks, and indexes that claim more lines than there are, still have their rows.
+        into.extend((found..take).map(|n| LogLine { lost: true, ..part.line(store, n, Vec::new()) }));
+        Ok(())
     }
-    // Lost chunks, and indexes that claim more lines than there are, still have their rows.
-    into.extend((found..take).map(|n| LogLine { lost: true, ..line(n, Vec::new()) }));
-    Ok(())
+}
+
+impl Part {
+    /// Its `n`th line.
+    fn line(&self, store: &LogStore, n: u64, bytes: Vec<u8>) -> LogLine {
+        let (process, which) = store.owner(self.stream);
+        LogLine {
+            row: self.row + n,
+            seq: self.record.seq,
+            process: Some(process.clone()),
+            source: if which == Stream::Out { Source::Out } else { Source::Err },
+            number: self.record.lines_before().saturating_add(self.skip).saturating_add(n).saturating_add(1),
+            generation: self.record.generation,
+            at: self.record.at,
+            bytes,
+            cut: false,
+            partial: false,
+            lost: false,
+        }
+    }
 }

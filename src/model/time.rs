@@ -53,17 +53,24 @@ impl fmt::Display for At {
 pub struct RunClock {
     started: Instant,
     wall: Timestamp,
+    /// The moment at which the clock of a recording stands.
+    stands_at: Option<At>,
 }
 
 impl RunClock {
     /// A run that starts now.
     pub fn start() -> Self {
-        Self { started: Instant::now(), wall: Timestamp::now() }
+        Self { started: Instant::now(), wall: Timestamp::now(), stands_at: None }
+    }
+
+    /// The clock of a run that is over: it stands at `at`. `wall` is when the run started.
+    pub fn standing(wall: Timestamp, at: At) -> Self {
+        Self { started: Instant::now(), wall, stands_at: Some(at) }
     }
 
     /// The present moment of the run.
     pub fn now(&self) -> At {
-        At::START + self.started.elapsed()
+        self.stands_at.unwrap_or_else(|| At::START + self.started.elapsed())
     }
 
     /// The moment of the run that `instant` is.

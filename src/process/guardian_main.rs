@@ -108,7 +108,7 @@ fn keep(keeper: &mut Keeper<SocketPost>) {
     if std::panic::catch_unwind(AssertUnwindSafe(|| keeper.run())).is_err() {
         let words = LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).clone();
         keeper.post().say(&wire::last_words_frame(&words));
-        sweeper::kill_below(super::KILL_BOUND, |_| true);
+        sweeper::kill(sweeper::Among::Descendants, super::KILL_BOUND, |_| true);
     }
 }
 

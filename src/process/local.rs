@@ -85,7 +85,7 @@ impl Spawner for LocalSpawner {
     fn kill_all(&self, within: Duration) -> usize {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
         _ = self.shared.bell.write(1);
-        self.shared.wait_until_over(within).unwrap_or_else(|| watcher::kill_all_on(self.shared.board, self.shared.marker.as_bytes()))
+        self.shared.wait_until_over(within).unwrap_or_else(|| watcher::kill_all_on(self.shared.board, self.shared.marker.as_bytes()).killed)
     }
 
     fn containment(&self) -> Containment {

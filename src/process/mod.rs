@@ -5,6 +5,7 @@
 
 mod error;
 mod exec;
+mod freeze;
 mod guardian;
 mod guardian_main;
 mod keeper;
@@ -25,7 +26,7 @@ mod wire;
 use std::time::Duration;
 
 pub use error::SpawnError;
-pub use guardian::{Guardian, GuardianError};
+pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
 pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 /// A revision, oldest first. All but the last open with a handshake.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Revision {
+    /// The first. Its own HTTP transport is not here; over streamable HTTP, as over stdio, only its messages are.
+    V2024_11_05,
     /// The first with streamable HTTP; has batches, no version header.
     V2025_03_26,
     /// Drops batches, adds the version header. What Shadowcat's documents describe.
@@ -18,18 +20,19 @@ pub enum Revision {
 
 /// A text that names no revision the parts speak.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no revision this part speaks: use 2025-03-26, 2025-06-18, 2025-11-25 or 2026-07-28")]
+#[error("{0:?} is no revision this part speaks: use 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25 or 2026-07-28")]
 pub struct UnknownRevision(pub String);
 
 impl Revision {
     /// All of them, oldest first.
-    pub const ALL: [Self; 4] = [Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
+    pub const ALL: [Self; 5] = [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
     /// Those that open with a handshake, oldest first.
-    pub const WITH_HANDSHAKE: [Self; 3] = [Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25];
+    pub const WITH_HANDSHAKE: [Self; 4] = [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25];
 
     /// Its date, as it stands in messages and headers.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::V2024_11_05 => "2024-11-05",
             Self::V2025_03_26 => "2025-03-26",
             Self::V2025_06_18 => "2025-06-18",
             Self::V2025_11_25 => "2025-11-25",

@@ -38,7 +38,12 @@ use nix::{
 
 use crate::model::Signal;
 
-use super::{Launch, Order, TreeEvent, TreeId, procfs, tag::Tags, tree::Identity, watcher::Board};
+use super::{
+    Launch, Order, TreeEvent, TreeId, procfs,
+    tag::Tags,
+    tree::Identity,
+    watcher::{Board, Slot},
+};
 
 /// How many orders are carried out before the keeper looks at its children again.
 const BATCH: usize = 64;
@@ -107,6 +112,8 @@ pub(crate) struct Keeper<P> {
     adopted: HashMap<u32, (Identity, Option<TreeId>)>,
     /// Processes looked at that belong to no tree.
     strangers: HashSet<Identity>,
+    /// Processes that carry a tree's tag and nothing else that proves them its own, since when.
+    unsure: HashMap<Identity, (TreeId, Instant)>,
     /// Samples asked for, one list an order.
     samples: Vec<Vec<TreeId>>,
     last_pass: Option<Instant>,
@@ -117,6 +124,8 @@ struct Tree {
     stage: Stage,
     leader: Option<Identity>,
     tag: Option<u64>,
+    /// Its place on the watcher's board, in a guest's household.
+    slot: Option<Slot>,
     /// To be sent at the next pass.
     signals: Vec<Signal>,
     kill: Option<Kill>,
@@ -145,7 +154,6 @@ struct Kill {
     since: Instant,
     round_at: Instant,
     pause: Duration,
-    frozen: HashSet<Identity>,
     refused: HashSet<u32>,
     told_stuck: bool,
 }
@@ -211,6 +219,7 @@ impl<P: Post> Keeper<P> {
             known: HashMap::new(),
             adopted: HashMap::new(),
             strangers: HashSet::new(),
+            unsure: HashMap::new(),
             samples: Vec::new(),
             last_pass: None,
         })
@@ -315,11 +324,12 @@ impl<P: Post> Keeper<P> {
 }
 
 impl Tree {
-    fn new(stage: Stage, tag: Option<u64>) -> Self {
+    fn new(stage: Stage, tag: Option<u64>, slot: Option<Slot>) -> Self {
         Tree {
             stage,
             leader: None,
             tag,
+            slot,
             signals: Vec::new(),
             kill: None,
             awaited: false,
@@ -335,7 +345,6 @@ impl Tree {
             since: now,
             round_at: now,
             pause: Duration::from_millis(1),
-            frozen: HashSet::new(),
             refused: HashSet::new(),
             told_stuck: false,
         });

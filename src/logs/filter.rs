@@ -1,0 +1,290 @@
+//! Filter and find: which rows of a view match, found chunk by chunk, the newest first, and kept up to date as lines
+//! arrive.
+//!
+//! A [`Filter`] is driven by whoever owns a thread for it: each [`advance`](Filter::advance) works for a little while
+//! and can be the last. Several queries are asked in one pass (what is shown, what is highlighted, what alarms); each
+//! has a [`RowSet`] of rows of the view, which never move, so that a front can hold on to them.
+
+use std::{
+    io,
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use super::{
+    line::{Ended, MAX_LINE, Source},
+    matcher::ask,
+    query::{Condition, Lifecycle, Query},
+    record::{CONTINUES, ROUGH},
+    rows::RowSet,
+    store::{LogStore, Note},
+    text::{plain, plain_lines},
+    view::{Entry, LogView, Part},
+};
+use crate::model::{Narration, Tone};
+
+/// Finds the rows of a view that match each of some queries.
+#[derive(Debug)]
+pub struct Filter {
+    view: LogView,
+    questions: Vec<Question>,
+    /// Rows that were asked; none before the first step.
+    asked: Option<Range<u64>>,
+    /// Chunks of the block before them, in order; the last is asked next.
+    older: Vec<Item>,
+    /// Rows that were asked and may still grow.
+    growing: Vec<u64>,
+    changed: Option<u64>,
+    bytes: Vec<u8>,
+}
+
+/// A query and its answer so far.
+#[derive(Debug)]
+struct Question {
+    query: Query,
+    conditions: Vec<Condition>,
+    rows: RowSet,
+}
+
+/// What is asked in one step.
+#[derive(Debug)]
+enum Item {
+    Note(u64, Box<Note>),
+    Lines(Part),
+}
+
+impl Item {
+    fn rows(&self) -> Range<u64> {
+        match self {
+            Self::Note(row, _) => *row..row + 1,
+            Self::Lines(part) => part.row..part.row.saturating_add(part.take),
+        }
+    }
+}
+
+impl Filter {
+    /// Asks `queries` of all rows of a fresh `view`.
+    pub fn new(view: LogView, queries: Vec<Query>) -> Self {
+        let question = |query: Query| Question { conditions: query.conditions(), query, rows: RowSet::default() };
+        let questions = queries.into_iter().map(question).collect();
+        Self { view, questions, asked: None, older: Vec::new(), growing: Vec::new(), changed: None, bytes: Vec::new() }
+    }
+
+    /// The view whose rows are asked, as of the last step.
+    pub fn view(&self) -> &LogView {
+        &self.view
+    }
+
+    /// The rows found so far for the `n`th query.
+    pub fn rows(&self, n: usize) -> &RowSet {
+        &self.questions[n].rows
+    }
+
+    /// The rows that were asked so far: the newest ones.
+    pub fn asked(&self) -> Range<u64> {
+        self.asked.clone().unwrap_or(0..0)
+    }
+
+    /// Whether every row of the view was asked.
+    pub fn is_complete(&self) -> bool {
+        self.asked == Some(0..self.view.len())
+    }
+
+    /// Works for about `budget` (at least one chunk), new lines first, then older ones. True: everything was asked.
+    pub fn advance(&mut self, store: &LogStore, budget: Duration) -> io::Result<bool> {
+        let started = Instant::now();
+        self.take_in(store)?;
+        let older = self.asked().start > 0;
+        // Beside a flood of new lines the old ones get their turn too.
+        if self.ask_newer(store, started, if older { budget / 2 } else { budget })? | self.ask_older(store, started, budget)? {
+            return Ok(false);
+        }
+        Ok(self.is_complete())
+    }
+
+    /// Sees what has been added since the last step.
+    fn take_in(&mut self, store: &LogStore) -> io::Result<()> {
+        let changed = store.changed();
+        if self.changed == Some(changed) {
+            return Ok(());
+        }
+        let epoch = self.view.epoch();
+        self.view.refresh(store);
+        if self.asked.is_none() || epoch != self.view.epoch() {
+            self.asked = Some(self.view.len()..self.view.len());
+            self.older.clear();
+            self.growing.clear();
+            self.questions.iter_mut().for_each(|question| question.rows = RowSet::default());
+        }
+        self.ask_growing(store)?;
+        self.changed = Some(changed);
+        Ok(())
+    }
+
+    /// Asks new rows; true if there are more.
+    fn ask_newer(&mut self, store: &LogStore, started: Instant, budget: Duration) -> io::Result<bool> {
+        while self.asked().end < self.view.len() {
+            let from = self.asked().end;
+            let block = self.view.block_of(from);
+            let end = self.view.first_row_of(block + 1);
+            for item in self.items(store, block, from..end)? {
+                self.ask(store, &item)?;
+                self.asked = Some(self.asked().start..item.rows().end.max(from));
+                if started.elapsed() >= budget {
+                    return Ok(true);
+                }
+            }
+            // Also where an index claims rows that are not there.
+            self.asked = Some(self.asked().start..end);
+        }
+        Ok(false)
+    }
+
+    /// Asks older rows; true if there are more.
+    fn ask_older(&mut self, store: &LogStore, started: Instant, budget: Duration) -> io::Result<bool> {
+        while self.asked().start > 0 {
+            let upto = self.asked().start;
+            if self.older.is_empty() {
+                let block = self.view.block_of(upto - 1);
+                self.older = self.items(store, block, self.view.first_row_of(block)..upto)?;
+            }
+            let row = match self.older.pop() {
+                Some(item) => {
+                    self.ask(store, &item)?;
+                    item.rows().start.min(upto)
+                }
+                None => self.view.first_row_of(self.view.block_of(upto - 1)),
+            };
+            self.asked = Some(row..self.asked().end);
+            if started.elapsed() >= budget {
+                return Ok(row > 0);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What lies in `rows` of a block.
+    fn items(&self, store: &LogStore, block: usize, rows: Range<u64>) -> io::Result<Vec<Item>> {
+        let mut items = Vec::new();
+        let inner = store.read();
+        self.view.walk(store, &inner, block, &mut |row, entry| {
+            if row >= rows.start && row < rows.end {
+                match entry {
+                    Entry::Note(note) => items.push(Item::Note(row, Box::new(note.clone()))),
+                    Entry::Chunk { lines: 0, .. } => {}
+                    Entry::Chunk { stream, index, record, lines } => {
+                        items.push(Item::Lines(Part { row, stream, index, record, skip: 0, take: lines }));
+                    }
+                }
+            }
+            row < rows.end
+        })?;
+        Ok(items)
+    }
+
+    fn ask(&mut self, store: &LogStore, item: &Item) -> io::Result<()> {
+        match item {
+            Item::Note(row, note) => {
+                for question in &mut self.questions {
+                    if question.meets_note(note) {
+                        question.rows.insert(*row);
+                    }
+                }
+                Ok(())
+            }
+            Item::Lines(part) => self.ask_chunk(store, part),
+        }
+    }
+
+    /// Asks the lines that begin in a chunk.
+    fn ask_chunk(&mut self, store: &LogStore, part: &Part) -> io::Result<()> {
+        let wanted: Vec<bool> = self.questions.iter().map(|question| question.may_meet(store, part)).collect();
+        if !wanted.contains(&true) || !store.chunk(part.stream, part.index, &part.record, &mut self.bytes)? {
+            return Ok(());
+        }
+        let begun = if part.record.is(CONTINUES) { memchr::memchr(b'\n', &self.bytes).map(|at| at + 1) } else { Some(0) };
+        let text = &self.bytes[begun.unwrap_or(self.bytes.len())..];
+        let (whole, tail) = match memchr::memrchr(b'\n', text) {
+            Some(end) => (Some(&text[..end]), &text[end + 1..]),
+            None => (None, text),
+        };
+        let count = part.take - u64::from(!tail.is_empty());
+        if let Some(whole) = whole {
+            let plain = part.record.is(ROUGH).then(|| plain_lines(whole));
+            let text = plain.as_deref().unwrap_or(whole);
+            for (question, _) in self.questions.iter_mut().zip(&wanted).filter(|(_, wanted)| **wanted) {
+                question.rows.insert_bits(part.row, &ask(&question.conditions, text, usize::try_from(count).unwrap_or(0)));
+            }
+        }
+        if !tail.is_empty() {
+            let (row, mut line) = (part.row + count, tail[..tail.len().min(MAX_LINE)].to_vec());
+            let ended = store.rest_of_line(part.stream, part.index, &mut line, MAX_LINE)?;
+            if ended == Ended::NotYet {
+                self.growing.push(row);
+            }
+            self.ask_line(row, &line, &wanted);
+        }
+        Ok(())
+    }
+
+    /// Asks one line, perhaps again.
+    fn ask_line(&mut self, row: u64, line: &[u8], wanted: &[bool]) {
+        let text = plain(line);
+        for (question, _) in self.questions.iter_mut().zip(wanted).filter(|(_, wanted)| **wanted) {
+            if ask(&question.conditions, text.as_bytes(), 1) == [1] {
+                question.rows.insert(row);
+            } else {
+                question.rows.remove(row);
+            }
+        }
+    }
+
+    /// Asks the lines again that may have grown.
+    fn ask_growing(&mut self, store: &LogStore) -> io::Result<()> {
+        for row in std::mem::take(&mut self.growing) {
+            for line in self.view.window(store, row, 1)? {
+                let Some(process) = &line.process else { continue };
+                let meets = |question: &Question| question.query.may_meet(process, line.source == Source::Err, line.at);
+                let wanted: Vec<bool> = self.questions.iter().map(meets).collect();
+                self.ask_line(row, &line.bytes, &wanted);
+                if line.partial {
+                    self.growing.push(row);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Question {
+    /// Whether lines of a chunk can meet the query, as far as that is known without reading it.
+    fn may_meet(&self, store: &LogStore, part: &Part) -> bool {
+        let (process, stream) = store.owner(part.stream);
+        self.query.may_meet(process, stream == super::Stream::Err, part.record.at)
+    }
+
+    fn meets_note(&self, note: &Note) -> bool {
+        match self.query.lifecycle {
+            Lifecycle::Kept => return true,
+            Lifecycle::Dropped => return false,
+            Lifecycle::Asked => {}
+        }
+        let bad = matches!(note.narration.tone, Tone::Bad | Tone::Final);
+        let serious = bad || note.narration.tone == Tone::Warn;
+        let text = words(&note.narration);
+        self.query.time.as_ref().is_none_or(|time| time.contains(&note.at))
+            && self.query.stream.is_none()
+            && self.conditions.iter().all(|condition| match condition {
+                Condition::Within(regex) => regex.is_match(text.as_bytes()),
+                Condition::Without(regex) => !regex.is_match(text.as_bytes()),
+                Condition::AtLeast(level) => *level < super::Level::Warn || serious,
+                Condition::Alert(_) => bad,
+            })
+    }
+}
+
+/// A lifecycle line as filters and searches see it: who, and what happened.
+pub fn words(narration: &Narration) -> String {
+    let what = narration.log_text().unwrap_or_else(|| narration.what.clone());
+    narration.process.as_ref().map_or_else(|| what.clone(), |process| format!("{process} {what}"))
+}
