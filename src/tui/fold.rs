@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::{
     logs::{LogLine, Source, plain},
     model::ProcessId,
+    tui::logview::query::is_probe,
 };
 
 /// A line as the log shows it.
@@ -17,6 +18,18 @@ pub(crate) struct Row {
     pub(crate) line: LogLine,
     /// The other lines of its block, if they are folded away.
     pub(crate) folded: Vec<LogLine>,
+}
+
+impl Row {
+    /// The last row of its block.
+    pub(crate) fn last(&self) -> u64 {
+        self.folded.last().map_or(self.line.row, |last| last.row.max(self.line.row))
+    }
+
+    /// Whether what is folded away are earlier lines like it: health probes.
+    pub(crate) fn hidden_probes(&self) -> bool {
+        self.folded.first().is_some_and(|first| first.row < self.line.row)
+    }
 }
 
 /// A block longer than this goes on unfolded: it is a log of its own.
@@ -39,8 +52,38 @@ struct Open {
     block: Option<Block>,
 }
 
-/// Folds `lines`, but for the blocks whose first row is in `unfolded`.
-pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
+/// Folds `lines`, but for the blocks whose first row is in `unfolded`. Of the lines that only tell of a process's health
+/// probes the newest stands for all, unless `probes` are wanted.
+pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>, probes: bool) -> Vec<Row> {
+    let mut rows = fold_blocks(lines, unfolded);
+    if !probes {
+        hide_probes(&mut rows);
+    }
+    rows
+}
+
+fn hide_probes(rows: &mut Vec<Row>) {
+    let mut newest: HashMap<ProcessId, usize> = HashMap::new();
+    let mut gone = vec![false; rows.len()];
+    for i in 0..rows.len() {
+        let Some(process) = rows[i].line.process.clone().filter(|_| is_probe_line(&rows[i].line)) else { continue };
+        if let Some(before) = newest.insert(process, i) {
+            gone[before] = true;
+            let mut hidden = std::mem::take(&mut rows[before].folded);
+            hidden.push(rows[before].line.clone());
+            rows[i].folded = hidden;
+        }
+    }
+    let mut gone = gone.into_iter();
+    rows.retain(|_| !gone.next().unwrap_or(false));
+}
+
+fn is_probe_line(line: &LogLine) -> bool {
+    // Longer ones are no access lines; asking them costs more than it tells.
+    !matches!(line.source, Source::Lifecycle(_)) && line.bytes.len() < 400 && is_probe(&plain(&line.bytes))
+}
+
+fn fold_blocks(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(lines.len());
     let mut open: HashMap<(Option<ProcessId>, bool), Open> = HashMap::new();
     for line in lines {
@@ -137,7 +180,7 @@ mod tests {
     }
 
     fn folded(texts: &[(&str, &str)], unfolded: &[u64]) -> Vec<(u64, usize)> {
-        fold(lines(texts), &unfolded.iter().copied().collect()).iter().map(|row| (row.line.row, row.folded.len())).collect()
+        fold(lines(texts), &unfolded.iter().copied().collect(), false).iter().map(|row| (row.line.row, row.folded.len())).collect()
     }
 
     #[test]
@@ -154,7 +197,7 @@ mod tests {
         ];
         assert_eq!(folded(&texts, &[]), [(0, 5), (1, 0), (7, 0)]);
         assert_eq!(folded(&texts, &[0]).len(), texts.len());
-        let rows = fold(lines(&texts), &BTreeSet::new());
+        let rows = fold(lines(&texts), &BTreeSet::new(), false);
         assert_eq!(message_below(&rows[0]).as_deref(), Some("crash_after 3 calls"));
         assert_eq!(message_below(&rows[1]), None);
     }
@@ -168,6 +211,14 @@ mod tests {
             let of_one: Vec<_> = texts.iter().map(|text| ("a", *text)).collect();
             assert_eq!(folded(&of_one, &[]), [(0, texts.len() - 2), (texts.len() as u64 - 1, 0)], "{texts:?}");
         }
+    }
+
+    #[test]
+    fn of_a_processs_probe_lines_the_newest_stands_for_all() {
+        let probe = "GET /health → 200";
+        let texts = [("a", probe), ("b", "said"), ("a", probe), ("b", probe), ("a", probe), ("b", "said")];
+        assert_eq!(folded(&texts, &[]), [(1, 0), (3, 0), (4, 2), (5, 0)]);
+        assert_eq!(fold(lines(&texts), &BTreeSet::new(), true).len(), texts.len());
     }
 
     #[test]

@@ -216,9 +216,14 @@ fn place(node: &Node, area: Rect, screen: Rect, wants: &dyn Fn(Pane) -> u16, out
         weights -= u32::from(weight);
     }
     let mut offset = 0;
-    for (child, size) in children.iter().zip(sizes) {
-        let part =
-            if along_rows { Rect { y: area.y + offset, height: size, ..area } } else { Rect { x: area.x + offset, width: size, ..area } };
+    for (i, (child, size)) in children.iter().zip(sizes).enumerate() {
+        let part = if along_rows {
+            Rect { y: area.y + offset, height: size, ..area }
+        } else {
+            // A blank column keeps neighbours apart.
+            let gap = u16::from(i + 1 < children.len()).min(size);
+            Rect { x: area.x + offset, width: size - gap, ..area }
+        };
         offset += size;
         if size > 0 {
             place(child, part, screen, wants, out);
@@ -359,7 +364,7 @@ mod tests {
     fn at_200_the_log_stands_beside_the_table() {
         let areas = solve(200, 60, 4, 0);
         let logs = areas.of(Pane::Logs).expect("there is room");
-        assert_eq!((logs.x, logs.y, logs.width), (120, 1, 80));
+        assert_eq!((logs.x, logs.y, logs.width), (121, 1, 79));
         assert_eq!(areas.stage, logs);
     }
 

@@ -73,7 +73,7 @@ impl App {
             Action::Highlight => self.highlight(world),
             Action::AlertsOnly => self.log.alerts_only = !self.log.alerts_only,
             Action::Mute => self.mute(world),
-            Action::ProbeLines => self.log.hide_probes = !self.log.hide_probes,
+            Action::ProbeLines => self.log.show_probes = !self.log.show_probes,
             Action::Wrap => (self.log.wrap, self.log.sideways) = (!self.log.wrap, 0),
             Action::TimeForm => self.log.time = self.log.time.next(),
             Action::AsWritten => self.log.as_written = !self.log.as_written,
@@ -169,7 +169,9 @@ impl App {
             return;
         };
         let first = row.line.row;
-        if !row.folded.is_empty() {
+        if row.hidden_probes() {
+            self.log.show_probes = true;
+        } else if !row.folded.is_empty() {
             self.log.unfolded.insert(first);
         } else if !self.log.unfolded.remove(&first) {
             let text = match &row.line.source {
@@ -362,7 +364,7 @@ impl App {
             Some(from) => (from.min(cursor), from.max(cursor)),
             None => {
                 let row = world.window.rows.iter().rev().find(|row| row.line.row <= cursor);
-                (cursor, row.and_then(|row| row.folded.last()).map_or(cursor, |last| last.row.max(cursor)))
+                (cursor, row.map_or(cursor, |row| row.last().max(cursor)))
             }
         };
         vec![Outcome::Copy { from, to }]
@@ -435,7 +437,7 @@ fn refusal(action: Action, row: &ProcessSnapshot) -> Option<String> {
 }
 
 /// What other lines could share with this one: long ids first, then values of fields, then numbers of some length.
-fn tokens(text: &str) -> Vec<String> {
+pub(crate) fn tokens(text: &str) -> Vec<String> {
     let mut tokens: Vec<String> = ids::ids(text).into_iter().map(|range| text[range].to_owned()).collect();
     let words = text.split(|c: char| c.is_whitespace() || "\"'(),;[]{}".contains(c));
     for word in words {

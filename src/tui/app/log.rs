@@ -95,7 +95,8 @@ pub(crate) struct LogState {
     pub(crate) find: Option<Pattern>,
     pub(crate) token: Option<String>,
     pub(crate) alerts_only: bool,
-    pub(crate) hide_probes: bool,
+    /// Lines that only tell of health probes are shown one by one.
+    pub(crate) show_probes: bool,
     pub(crate) muted: BTreeSet<ProcessId>,
     pub(crate) context: u16,
     /// Somebody walks from alert to alert, so they must be known.
@@ -118,7 +119,6 @@ impl LogState {
             without: self.without.clone(),
             alerts_only: self.alerts_only,
             muted: self.muted.clone(),
-            hide_probes: self.hide_probes,
             context: self.context,
             find: self.find.clone(),
             token: self.token.clone(),
@@ -143,7 +143,6 @@ impl LogState {
         self.within = None;
         self.without = None;
         self.alerts_only = false;
-        self.hide_probes = false;
         self.muted.clear();
         self.context = 0;
     }

@@ -18,7 +18,7 @@ use super::{
     logview::desk::{Seek, Window},
 };
 
-mod act;
+pub(crate) mod act;
 pub(crate) mod log;
 pub(crate) mod overlay;
 mod overlay_keys;

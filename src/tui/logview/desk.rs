@@ -193,7 +193,7 @@ impl Desk {
         if self.hides() || log.as_written {
             return Ok(lines.into_iter().map(|line| Row { line, folded: Vec::new() }).collect());
         }
-        Ok(fold(lines, &log.unfolded))
+        Ok(fold(lines, &log.unfolded, log.show_probes))
     }
 
     /// The rows to draw in `height` rows of the screen; `tall` says how many a row takes.
@@ -241,7 +241,7 @@ impl Desk {
     }
 
     fn finish(&mut self, log: &mut LogState, window: &mut Window) {
-        let end = window.rows.last().map_or(0, |row| row.folded.last().unwrap_or(&row.line).row + 1);
+        let end = window.rows.last().map_or(0, |row| row.last() + 1);
         window.newer = window.shown.saturating_sub(self.position(end));
         match &mut log.place {
             Place::Follow => {

@@ -20,8 +20,6 @@ pub(crate) struct Query {
     pub(crate) alerts_only: bool,
     /// Processes whose lines are hidden.
     pub(crate) muted: BTreeSet<ProcessId>,
-    /// Whether lines that only tell of health probes are hidden.
-    pub(crate) hide_probes: bool,
     /// Lines shown around each that matches.
     pub(crate) context: u16,
     /// What is highlighted.
@@ -42,7 +40,7 @@ pub(crate) struct Answer {
 impl Query {
     /// Whether some lines are not shown.
     pub(crate) fn hides(&self) -> bool {
-        self.within.is_some() || self.without.is_some() || self.alerts_only || !self.muted.is_empty() || self.hide_probes
+        self.within.is_some() || self.without.is_some() || self.alerts_only || !self.muted.is_empty()
     }
 
     /// Asks a line.
@@ -54,8 +52,7 @@ impl Query {
         let shown = (life || !muted)
             && (!self.alerts_only || alert)
             && self.within.as_ref().is_none_or(|pattern| pattern.matches(&text))
-            && self.without.as_ref().is_none_or(|pattern| !pattern.matches(&text))
-            && (!self.hide_probes || life || !is_probe(&text));
+            && self.without.as_ref().is_none_or(|pattern| !pattern.matches(&text));
         Answer {
             shown,
             found: self.find.as_ref().is_some_and(|pattern| pattern.matches(&text)),
@@ -123,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_muted_process_is_silent_and_probes_hide() {
+    fn a_muted_process_is_silent_and_probes_are_known() {
         let muted = ProcessId::new("a").into_iter().collect();
-        let query = Query { muted, hide_probes: true, ..Query::default() };
+        let query = Query { muted, ..Query::default() };
         assert!(!query.ask(&line("a", "hello")).shown);
         assert!(query.ask(&line("b", "hello")).shown);
-        assert!(!query.ask(&line("b", "\"GET /health HTTP/1.1\" 200")).shown);
-        assert!(query.ask(&line("b", "\"GET /health HTTP/1.1\" 503")).shown);
+        assert!(is_probe("\"GET /health HTTP/1.1\" 200"));
+        assert!(!is_probe("\"GET /health HTTP/1.1\" 503"));
         assert!(query.hides());
     }
 
