@@ -61,6 +61,6 @@ fn print(handle: &RunHandle, colour: Colour) -> io::Result<Printer> {
     let out = io::BufWriter::with_capacity(64 << 10, io::stdout());
     let closed = handle.clone();
     Printer::start(handle.logs(), handle.journal(), out, colour, move || {
-        drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor))
+        drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor));
     })
 }

@@ -147,13 +147,9 @@ impl SocketPost {
                 return Some(Err(TreeEvent::SpawnFailed { tree, error }));
             }
         }
-        match wire::read_order(&frame, fds) {
-            Ok(order) => Some(Ok(order)),
-            Err(_) => {
-                self.ended = true;
-                None
-            }
-        }
+        let order = wire::read_order(&frame, fds).ok();
+        self.ended = order.is_none();
+        order.map(Ok)
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn newcomers(listed: &mut Vec<u32>, most: u32, mut found: impl FnMut(
 /// All pids, ascending.
 pub(crate) fn list() -> io::Result<Vec<u32>> {
     let fd = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
     let mut dir = RawDir::new(fd, &mut buffer);
     let mut pids = Vec::with_capacity(256);
     while let Some(entry) = dir.next() {

@@ -20,6 +20,7 @@ mod diagnostics;
 mod graph;
 mod interpolate;
 mod keys;
+mod layers;
 mod load;
 mod locate;
 mod names;

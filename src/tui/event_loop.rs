@@ -34,8 +34,6 @@ const TICK: Duration = Duration::from_secs(1);
 const COUNTDOWN: Duration = Duration::from_millis(100);
 /// An escape character without company for so long was the Esc key.
 const ESCAPE: Duration = Duration::from_millis(30);
-/// How soon lines that nobody announced are seen.
-const LOG_LOOK: Duration = Duration::from_millis(50);
 
 /// The dashboard's thread.
 pub(crate) struct EventLoop {
@@ -49,11 +47,9 @@ pub(crate) struct EventLoop {
     /// Replies that come later: what was refused, what came of an export.
     pub(super) replies: Arc<Mutex<Vec<(String, bool)>>>,
     pub(super) ended: Option<Ended>,
-    logs_changed: u64,
     dirty: bool,
     last_frame: Instant,
     last_tick: Instant,
-    last_log_look: Instant,
 }
 
 impl EventLoop {
@@ -64,6 +60,8 @@ impl EventLoop {
         let sources = Sources { journal: front.journal.clone(), logs: front.logs.clone(), clock: front.clock };
         let teller = waker.clone();
         let tell = Arc::new(move || teller.wake());
+        let ringer = waker.clone();
+        front.logs.ring_when_changed(move || ringer.wake());
         let stage = Stage::new(sources, front.options.clone(), front.abilities(), front.recording, tell);
         let now = Instant::now();
         let mut this = Self {
@@ -75,11 +73,9 @@ impl EventLoop {
             decoder: Decoder::default(),
             replies: Arc::default(),
             ended: None,
-            logs_changed: u64::MAX,
             dirty: true,
             last_frame: now,
             last_tick: now,
-            last_log_look: now,
             front,
         };
         this.refresh();
@@ -143,9 +139,6 @@ impl EventLoop {
         if self.decoder.is_waiting() {
             patience = patience.min(ESCAPE);
         }
-        if self.stage.snapshot.phase != Phase::Ended {
-            patience = patience.min(since(self.last_log_look, LOG_LOOK));
-        }
         patience
     }
 
@@ -169,12 +162,6 @@ impl EventLoop {
             self.last_tick = Instant::now();
             self.dirty = true;
             self.stage.app.settle(self.stage.now());
-        }
-        if self.last_log_look.elapsed() >= LOG_LOOK {
-            self.last_log_look = Instant::now();
-            let changed = self.front.logs.changed();
-            self.dirty |= changed != self.logs_changed;
-            self.logs_changed = changed;
         }
     }
 
@@ -211,6 +198,8 @@ impl EventLoop {
         self.dirty = false;
         self.last_frame = Instant::now();
         let now = self.stage.now();
+        // What comes after this look wakes the loop again, once.
+        self.front.logs.arm();
         let (buffer, drawn) = self.stage.frame(self.screen.area(), now);
         match self.screen.show(buffer, drawn.cursor) {
             Ok(_) => Ok(()),

@@ -5,14 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Household, Keeper, Kill, Post, Stage, Tree};
+use super::{
+    Household, Keeper, Post,
+    tree::{Stage, Tree},
+};
 use crate::{
     model::{Exit, Signal},
     process::{
         KILL_BOUND, TreeEvent, TreeId, Usage,
         exec::{self, Reaped},
         freeze::freeze,
-        procfs, signal,
+        signal,
     },
 };
 
@@ -173,20 +176,6 @@ impl<P: Post> Keeper<P> {
             self.ask_the_silent();
             pause = (pause * 2).min(Duration::from_millis(20));
             self.settle(Instant::now());
-        }
-    }
-}
-
-impl Kill {
-    /// What holds those who are left, in words.
-    pub(super) fn why(&self, pids: &[u32]) -> String {
-        let refused = pids.iter().any(|pid| self.refused.contains(pid));
-        let stuck = pids.iter().any(|pid| procfs::stat(*pid).is_some_and(|stat| stat.state == b'D'));
-        match (refused, stuck) {
-            (true, true) => "signals are not permitted, or it is in an uninterruptible call".to_owned(),
-            (true, false) => "signals to it are not permitted: it runs as another user".to_owned(),
-            (false, true) => "it is in an uninterruptible call of the kernel (state D)".to_owned(),
-            (false, false) => "KILL was sent and has not taken effect".to_owned(),
         }
     }
 }

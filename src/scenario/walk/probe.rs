@@ -42,7 +42,9 @@ impl Walk<'_> {
         self.check_keys(table, keys::HEALTH, "`health`");
         let scope = scope.ready();
         let probe = self.probe(table, node, keys::HEALTH, "health", scope, stdin);
-        if probe.is_none() && !keys::PROBES.iter().any(|p| table.get(p).is_some()) {
+        // An unknown key is probably the probe, and was reported.
+        let all_known = table.iter().all(|(key, _)| keys::HEALTH.iter().any(|k| k.name == key));
+        if all_known && !keys::PROBES.iter().any(|p| table.get(p).is_some()) {
             self.out.push(
                 Diagnostic::error("`health` asks nothing")
                     .at(node.span, "no probe in here")

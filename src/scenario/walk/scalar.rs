@@ -48,12 +48,13 @@ impl Walk<'_> {
         let number = read.trim().replace('_', "").parse::<i128>();
         match number {
             Ok(n) if n >= i128::from(least) && n <= i128::from(most) => u64::try_from(n).ok(),
-            Ok(_) if most == u64::MAX => {
-                self.wrong(key, node, &read, &format!("at least {least}"), None);
-                None
-            }
-            Ok(_) => {
-                self.wrong(key, node, &read, &format!("from {least} to {most}"), None);
+            Ok(n) => {
+                let bound = match n < i128::from(least) {
+                    _ if most < 100_000 => format!("from {least} to {most}"),
+                    true => format!("at least {least}"),
+                    false => format!("at most {most}"),
+                };
+                self.wrong(key, node, &read, &bound, None);
                 None
             }
             Err(_) => {

@@ -9,7 +9,7 @@ use super::super::{
     keys::Key,
     names::{Instance, Names},
     source::{Sources, Span},
-    suggest::{did_you_mean, list_of, shown},
+    suggest::{list_of, meant_key, shown},
     tree::{Node, Table, Value},
 };
 use crate::model::ProcessId;
@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn unknown_key<'k>(&mut self, name: &str, at: Span, known: impl IntoIterator<Item = &'k str> + Clone, of: &str) {
-        let help = did_you_mean(name, known.clone()).or_else(|| {
+        let help = meant_key(name, known.clone()).or_else(|| {
             let known: Vec<_> = known.into_iter().collect();
             (known.len() <= 14).then(|| format!("there are {}", list_of(known).replace(" or ", " and ")))
         });
@@ -187,10 +187,12 @@ impl<'a> Walk<'a> {
             n => format!("{n} names are not set: {}{more}", listed.join(", ")),
         };
         let mut diagnostic = Diagnostic::error(message);
+        // A column of words under one line is no help: only what says more than the title is written there.
+        let plain = if unset.len() == 1 { "not set" } else { "" };
         for one in unset.iter().take(20) {
-            diagnostic = diagnostic.at(one.span, one.hint.clone().unwrap_or_else(|| "not set".into()));
+            diagnostic = diagnostic.at(one.span, one.hint.clone().unwrap_or_else(|| plain.into()));
         }
-        let of = |source: &str| names.iter().find_map(|n| n.strip_prefix(source)).map(str::to_owned);
+        let of = |source: &str| unset.iter().filter(|u| u.hint.is_none()).find_map(|u| u.name.strip_prefix(source)).map(str::to_owned);
         if let Some(name) = of("env.") {
             diagnostic = diagnostic.help(format!("set {name} in the environment, or give it a default: `${{env.{name}:-value}}`"));
         }

@@ -11,7 +11,7 @@ use super::{
         names::Instance,
         suggest::shown,
         support,
-        tree::{Table, Value},
+        tree::{Node, Table, Value},
     },
     process::ReadProcess,
     state::{Scope, Stage, Walk},
@@ -20,6 +20,9 @@ use crate::model::{Containment, ProcessId, Role, RunSpec};
 
 const CONTAINMENTS: [Containment; 5] =
     [Containment::Auto, Containment::Pidns, Containment::Cgroup, Containment::Subreaper, Containment::Group];
+
+/// Bytes kept of a run where the file says nothing.
+const RECORDING_MAX_DISK: u64 = 10_000_000_000;
 
 /// Where a scenario comes from.
 #[derive(Debug, Clone)]
@@ -52,11 +55,13 @@ impl Walk<'_> {
         });
         let processes: IndexMap<_, _> = processes.collect();
         self.not_yet(tree, support::TOP);
+        let expectations = tree.node("expect").map(|n| self.expectations(n)).unwrap_or_default();
+        let recording_max_disk = tree.node("recording").and_then(|n| self.recording(n));
         let ports = match self.stage {
             Stage::Final { ports, .. } => ports.clone(),
             Stage::Draft => IndexMap::new(),
         };
-        RunSpec {
+        let mut spec = RunSpec {
             name: self.run_name(tree),
             description: self.description(tree),
             timeout: self.run_timeout(tree),
@@ -67,7 +72,12 @@ impl Walk<'_> {
             ports,
             containment: self.containment(tree),
             cleanup: tree.node("cleanup").map(|n| self.cleanup(n, Scope::TOP)).unwrap_or_default(),
-        }
+            expectations,
+            steps: Vec::new(),
+            recording_max_disk: recording_max_disk.unwrap_or(RECORDING_MAX_DISK),
+        };
+        spec.steps = tree.node("step").map(|n| self.steps(n, &spec)).unwrap_or_default();
+        spec
     }
 
     fn run_name(&mut self, tree: &Table) -> String {
@@ -108,6 +118,13 @@ impl Walk<'_> {
 
     fn run_timeout(&mut self, tree: &Table) -> Option<Duration> {
         self.timeout(tree, Scope::TOP)
+    }
+
+    /// `recording = { max_disk = "10GB" }`
+    fn recording(&mut self, node: &Node) -> Option<u64> {
+        let table = self.table("recording", node, "a table like { max_disk = \"10GB\" }")?;
+        self.check_keys(table, keys::RECORDING, "`recording`");
+        table.node("max_disk").and_then(|n| self.size("max_disk", n, Scope::TOP))
     }
 
     fn containment(&mut self, tree: &Table) -> Containment {

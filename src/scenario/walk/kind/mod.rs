@@ -103,7 +103,7 @@ impl Walk<'_> {
             self.out.push(
                 Diagnostic::error(format!("`{}` has no `{key}`", instance.base))
                     .at(at, why.to_owned())
-                    .help(format!("add `{key} = {example}`")),
+                    .help(format!("add {key} = {example}")),
             );
         }
         node
