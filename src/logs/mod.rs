@@ -30,6 +30,7 @@ mod filter_tests;
 #[cfg(test)]
 mod floor_tests;
 mod line;
+mod long;
 mod matcher;
 mod open;
 mod order;

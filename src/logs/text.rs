@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complete_sequences_vanish_and_others_show() {
+    fn o2_o3_o4_complete_sequences_vanish_and_others_show() {
         for (bytes, text) in [
             (&b"\x1b[1;31mred\x1b[0m"[..], "red"),
             (b"\x1b]0;title\x07after", "after"),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_beginnings_is_read_in_no_time() {
+    fn o5_a_line_of_beginnings_is_read_in_no_time() {
         let line = b"\x1b]0;".repeat(16_000);
         let started = std::time::Instant::now();
         assert_eq!(plain(&line).chars().count(), line.len());
