@@ -8,4 +8,7 @@ pub mod model;
 pub mod process;
 pub mod record;
 pub mod redact;
+pub mod scenario;
 pub mod supervisor;
+#[cfg(feature = "tui")]
+pub mod tui;

@@ -164,6 +164,11 @@ fn long_functions(source: &Source) -> Vec<String> {
         if !["fn ", "async fn ", "const fn ", "unsafe fn "].iter().any(|f| head.starts_with(f)) {
             continue;
         }
+        // A declaration without a body, or a body on the same line, has no length.
+        let opens = lines[start..].iter().find(|l| l.ends_with(['{', ';', '}']));
+        if !opens.is_some_and(|l| l.ends_with('{')) {
+            continue;
+        }
         let close = format!("{}}}", &line[..line.len() - body.len()]);
         let length = lines[start..].iter().position(|l| **l == close).map_or(0, |n| n + 1);
         if length > FUNCTION_LIMIT {

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the log of a recording as plain text
     Logs(LogsArgs),
+    /// Open a recording or an archive in the dashboard, at its first failure
+    Replay(ReplayArgs),
     /// Say what happened before a failure
     Explain(ExplainArgs),
     /// Pack a recording into one file that replays anywhere
@@ -106,6 +108,16 @@ pub(crate) struct CheckArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// An archive, or a recording by its id or folder
+    #[arg(value_name = "RECORDING")]
+    pub(crate) recording: String,
+    /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) recordings_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

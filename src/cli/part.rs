@@ -21,6 +21,8 @@ use e2e_tui::mcp::{
 pub(crate) enum PartCommand {
     /// An MCP server with a few tools
     MockUpstream(UpstreamArgs),
+    /// A stand-in for the reference server of mcp-validator, with its command line, routes and token
+    McpValidator(ValidatorArgs),
     /// A stand-in for Shadowcat, with its command line
     Proxy(ProxyArgs),
     /// An MCP client that exits 0 or 1 and says why
@@ -78,6 +80,23 @@ struct FaultArgs {
     /// Answer 503 on /health in every other span of this length
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     flap_health: Option<Duration>,
+}
+
+/// Arguments of `part mcp-validator`.
+#[derive(Debug, Args)]
+pub(crate) struct ValidatorArgs {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8088)]
+    port: u16,
+    /// Bearer token that requests must carry, in place of the reference server's
+    #[arg(long, env = "E2E_TUI_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Taken, and without effect
+    #[arg(long)]
+    debug: bool,
 }
 
 /// Arguments of `part proxy`.
@@ -248,6 +267,7 @@ impl PartCommand {
     fn into_part(self) -> Part {
         match self {
             Self::MockUpstream(args) => Part::MockUpstream(args.into_config()),
+            Self::McpValidator(args) => Part::MockUpstream(args.into_config()),
             Self::Proxy(args) => Part::Proxy(args.into_config()),
             Self::TestClient(args) => Part::TestClient(args.into_config()),
         }
@@ -261,7 +281,17 @@ impl UpstreamArgs {
             None => UpstreamTransport::Stdio,
         };
         let (revision, answers, token) = (self.revision, self.answers, self.token.map(Token::new));
-        UpstreamConfig { transport, revision, answers, token, faults: self.faults.into_faults() }
+        UpstreamConfig { transport, revision, answers, token, faults: self.faults.into_faults(), ..UpstreamConfig::default() }
+    }
+}
+
+impl ValidatorArgs {
+    fn into_config(self) -> UpstreamConfig {
+        let mut config = UpstreamConfig::validator(self.host, self.port);
+        if let Some(token) = self.token {
+            config.token = Some(Token::new(token));
+        }
+        config
     }
 }
 

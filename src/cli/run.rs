@@ -46,8 +46,8 @@ pub(super) fn main(args: RunArgs) -> anyhow::Result<u8> {
         }
         let options = HeadlessOptions { colour, quiet: args.quiet, report_json };
         let outcome = headless::run(live, options, &mut io::stderr()).await;
-        // Held to the end: two runs never share a port.
-        drop(resolved.leases);
+        // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
+        drop((resolved.leases, resolved.run_dir));
         match outcome {
             Ok(outcome) => Ok(outcome.exit_code),
             Err(error) => {

@@ -1,10 +1,10 @@
 //! What stays in the terminal when a run is over: the same block after the dashboard and after `run`.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::plain,
-    model::{Outcome, ProcessState, Role, Snapshot, human_duration},
+    model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration},
 };
 
 use super::{Explanation, explanation_text};
@@ -25,6 +25,12 @@ pub struct Closing<'a> {
     pub recorded: Option<String>,
     /// Whether failed processes' last lines are repeated (`run`), or were on screen (dashboard).
     pub last_lines: bool,
+}
+
+/// The run at the moment of its verdict, before the take-down.
+pub fn at_verdict(events: &[Arc<Event>]) -> Snapshot {
+    let before = events.iter().take_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
+    Snapshot::of(before.map(AsRef::as_ref))
 }
 
 /// How a run's tests stand.

@@ -104,7 +104,9 @@ impl Story {
 
     fn crash_restart() -> Self {
         let mut story = Self::new();
-        NAMES.iter().for_each(|name| story.start(30, name));
+        for name in NAMES {
+            story.start(30, name);
+        }
         story.say(870, "upstream", 1, "session=6f1b id=5 tools/call echo\n", None);
         story.say(883, "upstream", 1, "thread 'main' panicked at src/upstream.rs:42:\ncrash_after 3 calls\n", Some(2));
         story.exit(884, "upstream", 1, 101, Then::Restart { delay_ms: 500 });
@@ -127,7 +129,12 @@ impl Story {
 #[test]
 fn what_happened_is_told_from_the_first_abnormal_event_to_the_failure() {
     let story = Story::crash_restart();
-    insta::assert_snapshot!(explanation_text(&story.explanation(), ""), @"");
+    insta::assert_snapshot!(explanation_text(&story.explanation(), ""), @r#"
+    0.884  upstream  exited 101  "panicked at src/upstream.rs:42: crash_after 3 calls"   first abnormal event
+    0.886  proxy     said  "upstream failed error="Connection refused" status=502"  ×2   2 ms later
+    1.390  upstream  restarted by policy (1 of 5), generation 2, pid 41240   506 ms later
+    1.412  client-a  failed, exit 1  "tools/call #3: HTTP 404, wanted 200"   528 ms later
+    "#);
     let exit = story.events.iter().find(|e| matches!(e.kind, EventKind::Exited { .. })).expect("it exited");
     assert!(story.explanation().facts[0].seq < exit.seq, "the log is parked at the panic's own line, before the exit");
 }
@@ -147,7 +154,7 @@ fn a_failure_out_of_nothing_says_so() {
     story.start(30, "client-a");
     story.say(90, "client-a", 1, "assertion failed: left == right\n", Some(1));
     story.exit(100, "client-a", 1, 1, Then::Failed { fails_run: true });
-    insta::assert_snapshot!(explanation_text(&story.explanation(), ""), @"");
+    insta::assert_snapshot!(explanation_text(&story.explanation(), ""), @r#"    0.100  client-a  failed, exit 1  "assertion failed: left == right"   no abnormal event before the failure"#);
 }
 
 #[test]
@@ -172,5 +179,13 @@ fn the_closing_block_tells_it_all_in_a_few_lines() {
         recorded: Some("e2e-tui logs x".into()),
         last_lines: false,
     };
-    insta::assert_snapshot!(closing_block(&closing), @"");
+    insta::assert_snapshot!(closing_block(&closing), @r#"
+    crash-restart: FAILED (exit 1) after 1.5 s   client-a exit 1   1 test: 1 failed   checks 0/1
+        0.884  upstream  exited 101  "panicked at src/upstream.rs:42: crash_after 3 calls"   first abnormal event
+        0.886  proxy     said  "upstream failed error="Connection refused" status=502"  ×2   2 ms later
+        1.390  upstream  restarted by policy (1 of 5), generation 2, pid 41240   506 ms later
+        1.412  client-a  failed, exit 1  "tools/call #3: HTTP 404, wanted 200"   528 ms later
+    Stopped 2 processes in 0.3 s, none needed SIGKILL, no process or port left.
+    Recorded: e2e-tui logs x
+    "#);
 }

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    explain::{FirstFailure, first_failure},
+    explain::{FirstFailure, at_verdict, first_failure},
     logs::LogStore,
-    model::{Event, EventKind, Exit, Health, Outcome, ProcessSnapshot, Signal, Snapshot, Verdict},
+    model::{Event, Exit, Health, Outcome, ProcessSnapshot, Signal, Snapshot, Verdict},
 };
 
 /// The report, in the order of its fields.
@@ -136,12 +136,6 @@ impl Report {
         json.push('\n');
         json
     }
-}
-
-/// The run at the moment of its verdict, before the take-down.
-pub(super) fn at_verdict(events: &[Arc<Event>]) -> Snapshot {
-    let before = events.iter().take_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
-    Snapshot::of(before.map(AsRef::as_ref))
 }
 
 fn process(row: &ProcessSnapshot, logs: &LogStore) -> ProcessReport {

@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     printer::{Colour, Printer},
-    report::{Report, at_verdict},
+    report::Report,
 };
 use crate::{
-    explain::{Closing, closing_block, explain},
+    explain::{Closing, at_verdict, closing_block, explain},
     model::{Actor, Command, Outcome},
     record::{LiveRun, write_private},
     supervisor::{RunHandle, obey_signals},
@@ -61,6 +61,6 @@ fn print(handle: &RunHandle, colour: Colour) -> io::Result<Printer> {
     let out = io::BufWriter::with_capacity(64 << 10, io::stdout());
     let closed = handle.clone();
     Printer::start(handle.logs(), handle.journal(), out, colour, move || {
-        drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor))
+        drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor));
     })
 }

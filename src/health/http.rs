@@ -188,7 +188,7 @@ mod tests {
     async fn h5_a_huge_body_is_read_to_its_cap_only() {
         let url = serve(|connection| {
             let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n");
-            let block = [b'x'; 65536];
+            let block = vec![b'x'; 65536];
             while connection.write_all(&block).is_ok() {}
         });
         let answer = probe(url, LONG).await;

@@ -19,15 +19,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
         let number: u64 = rest[..digits].parse().map_err(|_| invalid())?;
         let unit = &rest[digits..];
         let letters = unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len());
-        let micros: u64 = match &unit[..letters] {
-            "us" => 1,
-            "ms" => 1000,
-            "s" => 1_000_000,
-            "m" => 60_000_000,
-            "h" => 3_600_000_000,
-            _ => return Err(invalid()),
+        let part = match &unit[..letters] {
+            "ns" => Some(Duration::from_nanos(number)),
+            "us" => Some(Duration::from_micros(number)),
+            "ms" => Some(Duration::from_millis(number)),
+            "s" => Some(Duration::from_secs(number)),
+            "m" => number.checked_mul(60).map(Duration::from_secs),
+            "h" => number.checked_mul(3600).map(Duration::from_secs),
+            _ => None,
         };
-        let part = Duration::from_micros(number.checked_mul(micros).ok_or_else(invalid)?);
+        let part = part.ok_or_else(invalid)?;
         total = total.checked_add(part).ok_or_else(invalid)?;
         rest = &unit[letters..];
     }

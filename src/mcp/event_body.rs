@@ -24,6 +24,8 @@ pub(crate) fn event_answer(events: impl Stream<Item = SseEvent> + Send + 'static
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // nginx would hold events back in its buffer otherwise.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
 

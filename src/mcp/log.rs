@@ -1,7 +1,9 @@
-//! Log lines in the style of the `tracing` crate's default format, without colours.
+//! Log lines in the style of the `tracing` crate's default format, without colours and without targets: each part
+//! is one program with one voice, and whoever shows its lines names it anyway.
 //!
 //! A supervisor reads them through a pipe, so each line leaves in a single `write(2)`: lines of several tasks
-//! never mix, and none waits in a buffer when the process is killed.
+//! never mix, and none waits in a buffer when the process is killed. A reader that falls behind slows the part
+//! down, as it does any program.
 
 use std::{
     fmt,
@@ -57,24 +59,23 @@ enum Output {
 #[derive(Debug, Clone)]
 pub struct PartLog {
     output: Output,
-    target: Option<&'static str>,
     least: Level,
 }
 
 impl PartLog {
-    /// Lines on stdout. `target` stands before each message, as a module path does in `tracing`'s lines.
-    pub fn stdout(target: Option<&'static str>) -> Self {
-        Self { output: Output::Stdout, target, least: Level::Info }
+    /// Lines on stdout.
+    pub fn stdout() -> Self {
+        Self { output: Output::Stdout, least: Level::Info }
     }
 
     /// Lines on stderr: for servers, and for whatever speaks the protocol on its stdout.
-    pub fn stderr(target: Option<&'static str>) -> Self {
-        Self { output: Output::Stderr, target, least: Level::Info }
+    pub fn stderr() -> Self {
+        Self { output: Output::Stderr, least: Level::Info }
     }
 
     /// Lines kept in memory, without time stamps: for tests, which read them with [`Self::lines`].
     pub fn memory() -> Self {
-        Self { output: Output::Memory(Arc::default()), target: None, least: Level::Debug }
+        Self { output: Output::Memory(Arc::default()), least: Level::Debug }
     }
 
     /// The same log without the lines below `least`.
@@ -127,8 +128,7 @@ impl PartLog {
             self.keep(format!("{} {message}", level.column().trim_start()));
             return;
         }
-        let (target, colon) = self.target.map_or(("", ""), |target| (target, ": "));
-        self.write(&format!("{:.6} {} {target}{colon}{message}\n", Timestamp::now(), level.column()));
+        self.write(&format!("{:.6} {} {message}\n", Timestamp::now(), level.column()));
     }
 
     fn keep(&self, line: String) {

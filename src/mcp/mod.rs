@@ -9,6 +9,8 @@
 //!         └── exit 0 or 1          └── log lines in the style of the `tracing` crate, one write(2) each
 //! ```
 //!
+//! `part mcp-validator` is the same server with the routes and the token of mcp-validator's reference server.
+//!
 //! They speak the Model Context Protocol over streamable HTTP and stdio ([`protocol`]). The proxy takes
 //! Shadowcat's command line, so that a scenario can swap the stand-in for the real program. None of them knows
 //! that it is supervised: the supervisor treats them like any other child.

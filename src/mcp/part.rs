@@ -33,9 +33,9 @@ pub enum Part {
 /// process that does nothing else.
 pub fn run(part: Part) -> u8 {
     let log = match &part {
-        Part::MockUpstream(_) => PartLog::stderr(Some("upstream")),
-        Part::Proxy(config) => PartLog::stderr(None).at_least(config.log_level),
-        Part::TestClient(_) => PartLog::stdout(None),
+        Part::MockUpstream(_) => PartLog::stderr(),
+        Part::Proxy(config) => PartLog::stderr().at_least(config.log_level),
+        Part::TestClient(_) => PartLog::stdout(),
     };
     if matches!(part, Part::MockUpstream(_)) {
         panic_on_one_line();
@@ -66,7 +66,7 @@ fn panic_on_one_line() {
         let message = info.payload_as_str().unwrap_or("no message");
         let line =
             format!("thread '{}' panicked{place}: {message}\nnote: this is the built-in mock upstream\n", thread.name().unwrap_or("?"));
-        PartLog::stderr(None).raw(line.trim_end());
+        PartLog::stderr().raw(line.trim_end());
     }));
 }
 

@@ -48,6 +48,17 @@ impl Text {
         Ok(text)
     }
 
+    /// What it is made of.
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
+    /// The same text behind `prefix`.
+    #[must_use]
+    pub fn prefixed(self, prefix: &str) -> Self {
+        Self::from_parts(std::iter::once(Part::Literal(prefix.to_owned())).chain(self.0))
+    }
+
     /// The processes whose captured ports it needs.
     pub fn ports_of(&self) -> BTreeSet<ProcessId> {
         self.0.iter().filter_map(|part| if let Part::PortOf(id) = part { Some(id.clone()) } else { None }).collect()

@@ -10,7 +10,7 @@ use std::{
     ffi::{CString, c_char, c_int, c_void},
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
-    sync::atomic::AtomicU64,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Program {
     pub(crate) limits: Vec<(u32, u64, u64)>,
     /// Whether the standard output becomes the controlling terminal.
     pub(crate) tty: bool,
+    /// Where the child writes its pid, in memory it shares with its parent.
+    pub(crate) pid_cell: Option<&'static AtomicU64>,
 }
 
 /// How far a child came that could not become its program.
@@ -137,6 +139,9 @@ unsafe fn child(
         if libc::getppid().cast_unsigned() != parent {
             // It died before the line above; its death signal will not come any more.
             libc::_exit(127);
+        }
+        if let Some(cell) = program.pid_cell {
+            cell.store(u64::from(libc::getpid().cast_unsigned()), Ordering::Release);
         }
         default_dispositions();
         for (target, source) in (0..).zip(stdio) {

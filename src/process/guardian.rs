@@ -32,7 +32,7 @@ use super::{
     guardian_main::{NAME, VERSION, WORD, branches_off},
     limits, procfs,
     socket::{self, Filled, Inbox},
-    sweeper,
+    sweeper::{self, Among},
     tag::{self, TagRange},
     tree::{Identity, Stat},
     wire::{self, Greeting, Said},
@@ -76,6 +76,17 @@ pub enum GuardianError {
     },
 }
 
+/// What this process does about those who lose their parent when the guardian dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphans {
+    /// It becomes a subreaper, and they its children: for a program that is nothing but a supervisor. It adopts, and must
+    /// not mind as zombies, the orphans of everything else it starts, too.
+    Adopt,
+    /// They go to whomever the system gives them, and are found there by tag and marker: for a host that has other things to
+    /// do. One that has also cleared its environment is not found.
+    Leave,
+}
+
 /// A [`Spawner`] whose children belong to a process of their own, which outlives this one just long enough to kill them.
 ///
 /// Either of the two may die at any instant, by any means: the other one sees the end of their socket and kills whatever is
@@ -94,6 +105,7 @@ struct Shared {
     pidfd: Option<OwnedFd>,
     tags: TagRange,
     marker: String,
+    orphans: Orphans,
     /// The end was asked for: nothing is lost then.
     ending: AtomicBool,
     /// It takes no orders any more.
@@ -104,16 +116,19 @@ struct Shared {
 }
 
 impl Guardian {
-    /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main).
+    /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main()). This process
+    /// becomes a subreaper.
     pub fn launch(events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
-        if branches_off() { Self::launch_from(Path::new("/proc/self/exe"), events) } else { Err(GuardianError::NoBranch) }
+        if branches_off() { Self::launch_from(Path::new("/proc/self/exe"), Orphans::Adopt, events) } else { Err(GuardianError::NoBranch) }
     }
 
     /// Starts the guardian from `program`: an `e2e-tui` of exactly this version.
-    pub fn launch_from(program: &Path, events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
+    pub fn launch_from(program: &Path, orphans: Orphans, events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
         let path = || program.display().to_string();
         let start = |source| GuardianError::Start { path: path(), source };
-        nix::sys::prctl::set_child_subreaper(true).map_err(|e| start(e.into()))?;
+        if orphans == Orphans::Adopt {
+            nix::sys::prctl::set_child_subreaper(true).map_err(|e| start(e.into()))?;
+        }
         let (ours, theirs) =
             socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(|e| start(e.into()))?;
         let mut child =
@@ -131,6 +146,7 @@ impl Guardian {
             pidfd: raw_pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()),
             marker: tag::marker(Identity { pid: child.id(), start: procfs::stat(child.id()).map_or(0, |stat| stat.id.start) }, 0),
             socket: ours,
+            orphans,
             tags,
             ending: AtomicBool::new(false),
             gone: AtomicBool::new(false),
@@ -177,7 +193,7 @@ impl Spawner for Guardian {
         }
         // It is frozen, or swamped. Its death leaves everything to this process, which the reader sees to.
         self.shared.kill_guardian();
-        self.shared.wait_until_over(LAST_MOMENT).unwrap_or_else(|| sweeper::kill_below(Duration::ZERO, |stat| self.shared.owns(stat)).len())
+        self.shared.wait_until_over(LAST_MOMENT).unwrap_or_else(|| self.shared.kill_orphans(Duration::ZERO).len())
     }
 
     fn containment(&self) -> Containment {
@@ -209,12 +225,19 @@ impl Shared {
         }
     }
 
-    /// Whether a process was the guardian's and has become a child of this one.
-    fn owns(&self, stat: &Stat) -> bool {
-        stat.ppid == std::process::id()
-            && stat.id.pid != self.pid
-            && (procfs::message_queue_limit(stat.id.pid).is_some_and(|tag| self.tags.values().contains(&tag))
-                || procfs::environment_contains(stat.id.pid, self.marker.as_bytes()))
+    /// Kills what the guardian had started and it cannot kill any more. Says who is left.
+    fn kill_orphans(&self, within: Duration) -> Vec<u32> {
+        let me = procfs::myself();
+        let tagged = |stat: &Stat| procfs::message_queue_limit(stat.id.pid).is_some_and(|tag| self.tags.values().contains(&tag));
+        let marked = |stat: &Stat| procfs::environment_contains(stat.id.pid, self.marker.as_bytes());
+        let other = |stat: &Stat| stat.id.pid != self.pid && stat.id.start >= me.start;
+        match self.orphans {
+            Orphans::Adopt => {
+                sweeper::kill(Among::Descendants, within, |stat| stat.ppid == me.pid && other(stat) && (tagged(stat) || marked(stat)))
+            }
+            // Another program's trees may have the same tag.
+            Orphans::Leave => sweeper::kill(Among::Everybody, within, |stat| other(stat) && tagged(stat) && marked(stat)),
+        }
     }
 }
 
@@ -286,7 +309,7 @@ fn read_events(shared: &Shared, mut inbox: Inbox, mut child: Child, events: &Unb
     }
     shared.gone.store(true, Ordering::SeqCst);
     let status = await_end(shared, &mut child);
-    let left = sweeper::kill_below(KILL_BOUND, |stat| shared.owns(stat));
+    let left = shared.kill_orphans(KILL_BOUND);
     if !shared.ending.load(Ordering::SeqCst) {
         let why = obituary(shared.pid, status, last_words, &left);
         _ = events.send(TreeEvent::Lost { why, left: left.clone() });
@@ -301,13 +324,10 @@ fn await_end(shared: &Shared, child: &mut Child) -> Option<ExitStatus> {
         let timeout = PollTimeout::try_from(LAST_MOMENT).unwrap_or(PollTimeout::ZERO);
         while poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], timeout) == Err(nix::errno::Errno::EINTR) {}
     }
-    match child.try_wait() {
-        Ok(Some(status)) => Some(status),
-        _ => {
-            _ = child.kill();
-            child.wait().ok()
-        }
-    }
+    child.try_wait().ok().flatten().or_else(|| {
+        _ = child.kill();
+        child.wait().ok()
+    })
 }
 
 fn obituary(pid: u32, status: Option<ExitStatus>, last_words: Option<String>, left: &[u32]) -> String {

@@ -108,7 +108,7 @@ fn keep(keeper: &mut Keeper<SocketPost>) {
     if std::panic::catch_unwind(AssertUnwindSafe(|| keeper.run())).is_err() {
         let words = LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).clone();
         keeper.post().say(&wire::last_words_frame(&words));
-        sweeper::kill_below(super::KILL_BOUND, |_| true);
+        sweeper::kill(sweeper::Among::Descendants, super::KILL_BOUND, |_| true);
     }
 }
 
@@ -147,13 +147,9 @@ impl SocketPost {
                 return Some(Err(TreeEvent::SpawnFailed { tree, error }));
             }
         }
-        match wire::read_order(&frame, fds) {
-            Ok(order) => Some(Ok(order)),
-            Err(_) => {
-                self.ended = true;
-                None
-            }
-        }
+        let order = wire::read_order(&frame, fds).ok();
+        self.ended = order.is_none();
+        order.map(Ok)
     }
 }
 

@@ -11,6 +11,8 @@ use super::tree::{Identity, Stat, Table};
 
 /// How much of a command line is kept.
 const COMMAND_CAP: usize = 200;
+/// How often a listing is repeated at most: on a machine where everybody forks all the time somebody is always new.
+const RELISTINGS: u32 = 10;
 
 /// `/proc/PID/FILE` as a C string, without allocating.
 struct Name([u8; 48]);
@@ -48,18 +50,40 @@ pub(crate) fn stat(pid: u32) -> Option<Stat> {
 }
 
 /// The whole process table.
-pub(crate) fn table() -> io::Result<Table> {
-    let fd = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-    let mut dir = RawDir::new(fd, &mut buffer);
-    let mut all = Vec::with_capacity(256);
-    while let Some(entry) = dir.next() {
-        let Ok(entry) = entry else { break };
-        if let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) {
-            all.extend(stat(pid));
+///
+/// A process that lives for a millisecond and leaves a successor could hop over a single reading for ever: listed, and gone
+/// when its file is opened. So the listing is repeated until it shows nobody new.
+pub(crate) fn table() -> Table {
+    let mut all = Vec::new();
+    newcomers(&mut Vec::new(), RELISTINGS, |stat| all.push(stat));
+    Table::new(all)
+}
+
+/// Tells of everybody who is not in `listed`, as soon as they are found, until a listing shows nobody new, at most `most`
+/// times. `listed` is the last listing then.
+pub(crate) fn newcomers(listed: &mut Vec<u32>, most: u32, mut found: impl FnMut(Stat)) {
+    for _ in 0..most {
+        let Ok(again) = list() else { return };
+        let mut news = again.iter().filter(|pid| listed.binary_search(pid).is_err()).peekable();
+        if news.peek().is_none() {
+            return;
         }
+        news.filter_map(|pid| stat(*pid)).for_each(&mut found);
+        *listed = again;
     }
-    Ok(Table::new(all))
+}
+
+/// All pids, ascending.
+pub(crate) fn list() -> io::Result<Vec<u32>> {
+    let fd = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut dir = RawDir::new(fd, &mut buffer);
+    let mut pids = Vec::with_capacity(256);
+    while let Some(entry) = dir.next() {
+        pids.extend(entry?.file_name().to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+    }
+    pids.sort_unstable();
+    Ok(pids)
 }
 
 /// The processes whose parent is the calling thread; none if the kernel does not tell
@@ -116,7 +140,7 @@ mod tests {
     #[test]
     fn this_process_finds_itself() {
         let me = myself();
-        let table = table().expect("/proc is readable");
+        let table = table();
         let found = table.iter().find(|stat| stat.id == me).expect("it runs");
         assert!(found.is_alive() && found.rss > 0);
         assert!(command(me.pid).contains("e2e_tui"), "{}", command(me.pid));

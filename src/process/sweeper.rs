@@ -8,20 +8,29 @@ use std::{
 use crate::model::Signal;
 
 use super::{
-    TreeId, exec, procfs, signal,
+    TreeId, exec,
+    freeze::freeze,
+    procfs, signal,
     tree::{Identity, Stat},
 };
 
-/// Freezes, lists and kills all descendants of this process for which `ours` holds, and all of theirs, until none is left
-/// or `within` has passed. Reaps those that have become its children. Says who is left.
-pub(crate) fn kill_below(within: Duration, ours: impl Fn(&Stat) -> bool) -> Vec<u32> {
+/// Whose orphans are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Among {
+    /// The descendants of this process, a subreaper.
+    Descendants,
+    /// All processes of the machine.
+    Everybody,
+}
+
+/// Freezes, lists and kills all `among` for whom `ours` holds, and all of theirs, until none is left or `within` has passed.
+/// Reaps those that have become children of this process. Says who is left.
+pub(crate) fn kill(among: Among, within: Duration, ours: impl Fn(&Stat) -> bool) -> Vec<u32> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
-        for id in below(&ours).0 {
-            _ = signal::send(id, Signal(nix::libc::SIGSTOP));
-        }
-        let (left, children) = below(&ours);
+        freeze(find(among, &ours).0, &ours);
+        let (left, children) = find(among, &ours);
         for id in &left {
             _ = signal::send(*id, Signal::KILL);
         }
@@ -40,13 +49,13 @@ pub(crate) fn kill_below(within: Duration, ours: impl Fn(&Stat) -> bool) -> Vec<
 }
 
 /// Who lives, and which children of this process there are of them, dead ones included.
-fn below(ours: impl Fn(&Stat) -> bool) -> (Vec<Identity>, Vec<u32>) {
+fn find(among: Among, ours: impl Fn(&Stat) -> bool) -> (Vec<Identity>, Vec<u32>) {
     const OURS: TreeId = TreeId(0);
     let me = std::process::id();
-    let table = procfs::table().unwrap_or_default();
+    let table = procfs::table();
     let mut children = Vec::new();
     let assignment = table.assign(me, &HashMap::new(), &mut |stat, below| {
-        let is_ours = below && ours(stat);
+        let is_ours = (below || among == Among::Everybody) && ours(stat);
         if is_ours && stat.ppid == me {
             children.push(stat.id.pid);
         }

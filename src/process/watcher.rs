@@ -1,6 +1,6 @@
 //! The last line of defence for a program that uses this as a library: a process that outlives it by a moment.
 //!
-//! A test program can be SIGKILLed. Its direct children then die by their death signal, but theirs do not. So the spawner
+//! A test program can be killed by `SIGKILL`. Its direct children then die by their death signal, but theirs do not. So the spawner
 //! forks a watcher that does nothing but wait for the end of a pipe whose other end only the program holds, and then kills
 //! whatever is in a session, or carries a tag and the marker, of a tree on the [`Board`], a page of memory both share.
 //!
@@ -28,37 +28,45 @@ use super::exec;
 
 /// How many trees a board has room for. What finds no room still has its death signal.
 const SLOTS: usize = 2048;
-/// How long the watcher goes on killing.
+/// How often the watcher looks at most.
 const ROUNDS: u32 = 1000;
+/// So many looks in a row must find nobody: one may miss a process that is just being born.
+const CALM: u32 = 5;
+/// So many looks may find somebody who carries a tag and nothing else: in the middle of its `exec` a process has no
+/// environment, and one that goes on having none cannot be told from a stranger's.
+const DOUBTS: usize = 200;
 
 /// Which trees live, in memory that a forked watcher shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Board {
-    /// Two numbers a slot: the leader's pid (0: free) and the tree's tag (0: none).
+    /// Two numbers a slot: the leader's pid and the tree's tag (0: none).
     slots: &'static [AtomicU64],
 }
+
+/// A tree's place on a [`Board`].
+#[derive(Clone, Copy)]
+pub(crate) struct Slot(&'static [AtomicU64; 2]);
+
+/// In the place of a pid: nobody has this slot.
+const FREE: u64 = 0;
+/// In the place of a pid: the tree is about to be forked.
+const CLAIMED: u64 = 1;
 
 impl Board {
     pub(crate) fn new() -> Result<Self, Errno> {
         Ok(Self { slots: exec::shared_numbers(2 * SLOTS)? })
     }
 
-    pub(crate) fn enter(&self, pid: u32, tag: u64) {
-        // Only the keeper's thread writes, so a free slot stays free until it is taken here.
-        if let Some([slot_pid, slot_tag]) = self.pairs().find(|[slot_pid, _]| slot_pid.load(Ordering::Relaxed) == 0) {
-            slot_tag.store(tag, Ordering::Relaxed);
-            slot_pid.store(u64::from(pid), Ordering::Release);
-        }
+    /// A slot for a tree with this tag; none if all are taken. Only the keeper's thread claims.
+    pub(crate) fn claim(&self, tag: u64) -> Option<Slot> {
+        let free = self.pairs().find(|[pid, _]| pid.load(Ordering::Relaxed) == FREE)?;
+        free[1].store(tag, Ordering::Relaxed);
+        free[0].store(CLAIMED, Ordering::Release);
+        Some(Slot(free))
     }
 
-    pub(crate) fn leave(&self, pid: u32) {
-        if let Some([slot_pid, _]) = self.pairs().find(|[slot_pid, _]| slot_pid.load(Ordering::Relaxed) == u64::from(pid)) {
-            slot_pid.store(0, Ordering::Release);
-        }
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = [&AtomicU64; 2]> {
-        self.slots.as_chunks::<2>().0.iter().map(|[pid, tag]| [pid, tag])
+    fn pairs(&self) -> impl Iterator<Item = &'static [AtomicU64; 2]> {
+        self.slots.as_chunks::<2>().0.iter()
     }
 
     /// Whether a process of that session and tag is in a tree, and whether its session alone proves it.
@@ -67,8 +75,8 @@ impl Board {
         for [slot_pid, slot_tag] in self.pairs() {
             let pid = slot_pid.load(Ordering::Acquire);
             let slot_tag = slot_tag.load(Ordering::Relaxed);
-            if pid != 0 && (slot_tag == 0 || tag == Some(slot_tag)) {
-                if pid == u64::from(session) {
+            if pid != FREE && (slot_tag == 0 || tag == Some(slot_tag)) {
+                if pid != CLAIMED && pid == u64::from(session) {
                     return Some(true);
                 }
                 if slot_tag != 0 {
@@ -80,6 +88,17 @@ impl Board {
     }
 }
 
+impl Slot {
+    /// Where the leader writes its pid, by itself and before anything else: the host can be killed right after the fork.
+    pub(crate) fn leader(self) -> &'static AtomicU64 {
+        &self.0[0]
+    }
+
+    pub(crate) fn release(self) {
+        self.0[0].store(FREE, Ordering::Release);
+    }
+}
+
 /// Forks the watcher. It acts when the last copy of the returned descriptor is closed.
 pub(crate) fn watch(board: Board, marker: &str) -> Result<(u32, OwnedFd), Errno> {
     let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
@@ -87,8 +106,12 @@ pub(crate) fn watch(board: Board, marker: &str) -> Result<(u32, OwnedFd), Errno>
         // SAFETY-relevant for `fork_only`: no allocation, no lock, no panic from here on.
         _ = rustix::thread::set_name(c"e2e-tui-watcher");
         await_end(rustix::stdio::stdin());
+        let (mut calm, mut doubts) = (0, 0);
         for _ in 0..ROUNDS {
-            if kill_all_on(board, marker.as_bytes()) == 0 {
+            let Found { killed, doubtful } = kill_all_on(board, marker.as_bytes());
+            calm = if killed > 0 || doubtful > 0 { 0 } else { calm + 1 };
+            doubts = if killed > 0 { 0 } else { doubts + usize::from(doubtful > 0) };
+            if calm == CALM || doubts == DOUBTS {
                 break;
             }
             _ = rustix::thread::nanosleep(&rustix::fs::Timespec { tv_sec: 0, tv_nsec: 2_000_000 });
@@ -102,24 +125,31 @@ fn await_end(pipe: BorrowedFd<'_>) {
     while matches!(io::read(pipe, &mut byte), Ok(1..) | Err(io::Errno::INTR)) {}
 }
 
-/// Sends KILL to everybody who belongs to a tree on the board, and counts them.
-pub(crate) fn kill_all_on(board: Board, marker: &[u8]) -> usize {
-    let Ok(proc_dir) = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return 0 };
+/// What one look has met.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) killed: usize,
+    /// Tagged, but with neither session nor marker.
+    doubtful: usize,
+}
+
+/// Sends KILL to everybody who belongs to a tree on the board.
+pub(crate) fn kill_all_on(board: Board, marker: &[u8]) -> Found {
+    let mut found = Found::default();
+    let Ok(proc_dir) = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return found };
     let mut buffer = [MaybeUninit::uninit(); 8192];
     let mut dir = RawDir::new(proc_dir, &mut buffer);
-    let mut killed = 0;
     while let Some(Ok(entry)) = dir.next() {
         let Some(pid) = digits(entry.file_name().to_bytes()).filter(|pid| *pid > 1) else { continue };
-        let Some((session, alive)) = session_of(pid) else { continue };
-        let proven = match board.find(session, tag_of(pid)) {
-            Some(by_session) => by_session || has_marker(pid, marker),
-            None => false,
-        };
-        if alive && proven && exec::signal_pid(pid, false, Signal::KILL).is_ok() {
-            killed += 1;
+        let Some((session, true)) = session_of(pid) else { continue };
+        let Some(by_session) = board.find(session, tag_of(pid)) else { continue };
+        if !by_session && !has_marker(pid, marker) {
+            found.doubtful += 1;
+        } else if exec::signal_pid(pid, false, Signal::KILL).is_ok() {
+            found.killed += 1;
         }
     }
-    killed
+    found
 }
 
 fn digits(name: &[u8]) -> Option<u32> {
@@ -173,16 +203,19 @@ mod tests {
     fn a_board_knows_trees_by_session_and_by_tag() {
         let board = Board::new().expect("memory");
         assert_eq!(board.find(20, Some(7)), None);
-        board.enter(20, 7);
-        board.enter(30, 0);
+        let slot = board.claim(7).expect("room");
+        assert_eq!(board.find(20, Some(7)), Some(false), "forked, and nobody has written its pid yet");
+        slot.leader().store(20, Ordering::Relaxed);
+        board.claim(0).expect("room").leader().store(30, Ordering::Relaxed);
         assert_eq!(board.find(20, Some(7)), Some(true));
         assert_eq!(board.find(99, Some(7)), Some(false), "in another session: the marker must prove it");
         assert_eq!(board.find(20, Some(8)), None, "a stranger's session of that number");
         assert_eq!(board.find(30, None), Some(true), "a tree without a tag");
-        board.leave(20);
+        slot.release();
         assert_eq!(board.find(20, Some(7)), None);
-        board.enter(40, 9);
-        assert_eq!(board.find(40, Some(9)), Some(true), "the slot is used again");
+        let again = board.claim(9).expect("room");
+        assert!(std::ptr::eq(again.0, slot.0), "the slot is used again");
+        assert_eq!(board.find(1, None), None);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use e2e_tui::mcp::{
     upstream::{After, AnswerForm, Faults, UpstreamConfig},
 };
 
-use crate::support::{client, client_for, count, fails, forward, http, in_time, passes, test, upstream, upstream_with};
+use crate::support::{
+    PING, client, client_for, count, fails, forward, http, in_time, initialize, passes, post, test, upstream, upstream_with,
+};
 
 #[tokio::test]
 async fn it_panics_at_its_third_call_and_the_proxy_says_502() {
@@ -125,10 +127,35 @@ async fn a_token_is_wanted_and_what_has_none_is_refused() {
     assert!(passed, "{lines:#?}");
     assert_eq!(count(&lines, "→ 401, as it must be"), 2, "{lines:#?}");
     assert!(lines.iter().all(|line| !line.contains("demo-token")), "{lines:#?}");
+    let proxy = forward(upstream.url()).await;
+    let mut config = client_for(proxy.url(), Scenario::Auth);
+    config.token = Some(Token::new("demo-token"));
+    passes(config).await;
+    let proxied = proxy.end().await;
+    assert_eq!(count(&proxied, "upstream answered status=401"), 2, "a token passes through: {proxied:#?}");
+    assert!(proxied.iter().all(|line| !line.contains("demo-token")), "{proxied:#?}");
     let health = http().get(format!("http://{}/health", upstream.addr)).send().await.expect("an answer");
     assert_eq!(health.status(), 200, "health needs no token");
     let served = upstream.end().await;
-    assert_eq!(count(&served, "WARN no bearer token → 401"), 2, "{served:#?}");
-    assert_eq!(count(&served, "WARN wrong bearer token → 401"), 1, "{served:#?}");
+    assert_eq!(count(&served, "WARN no bearer token → 401"), 3, "{served:#?}");
+    assert_eq!(count(&served, "WARN wrong bearer token → 401"), 2, "{served:#?}");
     assert!(served.iter().all(|line| !line.contains("demo-token")), "{served:#?}");
+}
+
+#[tokio::test]
+async fn the_stand_in_for_the_validators_server_has_its_routes_and_its_token() {
+    let upstream = upstream(UpstreamConfig::validator("127.0.0.1".to_owned(), 0)).await;
+    let get = async |path: &str| http().get(format!("http://{}{path}", upstream.addr)).send().await.expect("an answer").status();
+    assert_eq!(get("/").await, 200);
+    assert_eq!(get("/health").await, 404);
+    assert_eq!(get("/mcp").await, 406, "a stream must be asked for");
+    let session = initialize(&upstream.url(), "2025-06-18").await;
+    assert_eq!(post(&upstream.url(), PING, &[("mcp-session-id", &session)]).await.status(), 401, "after the handshake");
+    let token = ("authorization", "Bearer valid-test-token-123");
+    assert_eq!(post(&upstream.url(), PING, &[("mcp-session-id", &session), token]).await.status(), 200);
+    let by_query = format!("{}?session_id={session}", upstream.url());
+    assert_eq!(post(&by_query, PING, &[token]).await.status(), 200);
+    let mut config = client(upstream.url());
+    config.token = Some(Token::new("valid-test-token-123"));
+    passes(config).await;
 }

@@ -6,5 +6,6 @@ mod programs;
 mod reverse;
 mod rmcp_peer;
 mod scenarios;
+mod stateless;
 mod stdio;
 mod support;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e_tui::mcp::{
     Token,
-    client::Scenario,
+    client::{ClientTarget, Scenario},
     proxy::{ProxyConfig, ProxyMode, SessionLimits, Target},
     upstream::UpstreamConfig,
 };
@@ -52,7 +52,7 @@ async fn it_adds_the_upstreams_token_in_place_of_the_clients() {
     config.token = Some(Token::new("of-the-client"));
     passes(config.clone()).await;
     let without = reverse(upstream.url()).await;
-    config.target = e2e_tui::mcp::client::ClientTarget::Url(without.url());
+    config.target = ClientTarget::Url(without.url());
     assert_eq!(fails(config.clone()).await, "ERROR initialize: HTTP 401, wanted 200");
     config.token = Some(Token::new("demo-token"));
     passes(config).await;

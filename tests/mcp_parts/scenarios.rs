@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use e2e_tui::mcp::{
-    client::Scenario,
-    upstream::{After, AnswerForm, Faults, UpstreamConfig},
+    PartLog, Token,
+    client::{self, ClientConfig, Scenario},
+    stop_pair,
+    upstream::{After, AnswerForm, Faults, UpstreamConfig, UpstreamTransport},
 };
 
-use crate::support::{client_for, count, fails, forward, passes, test, upstream, upstream_with};
+use crate::support::{Served, client_for, count, fails, forward, in_time, passes, test, upstream, upstream_with};
 
 #[tokio::test]
 async fn pings_are_answered() {
@@ -53,19 +55,19 @@ async fn a_lost_session_is_followed_by_a_new_one_in_a_test_about_it() {
 }
 
 /// Runs a test while its upstream ends and another one takes its place; gives the test's last line.
-async fn restarted_under(config: e2e_tui::mcp::client::ClientConfig, first: crate::support::Served) -> String {
+async fn restarted_under(config: ClientConfig, first: Served) -> String {
     let running = tokio::spawn(test(config));
     let port = first.addr.port();
-    crate::support::in_time(async {
+    in_time(async {
         while count(&first.log.lines(), "tools/call echo") < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
     first.end().await;
-    let transport = e2e_tui::mcp::upstream::UpstreamTransport::Http { host: "127.0.0.1".to_owned(), port };
+    let transport = UpstreamTransport::Http { host: "127.0.0.1".to_owned(), port };
     let second = upstream(UpstreamConfig { transport, ..UpstreamConfig::default() }).await;
-    let (_, lines) = crate::support::in_time(running).await.expect("no panic");
+    let (_, lines) = in_time(running).await.expect("no panic");
     second.end().await;
     lines.last().cloned().expect("a last line")
 }
@@ -86,7 +88,7 @@ async fn an_open_server_fails_the_test_of_its_door() {
     let upstream = upstream(UpstreamConfig::default()).await;
     let mut config = client_for(upstream.url(), Scenario::Auth);
     assert_eq!(fails(config.clone()).await, "ERROR auth: it needs a token to be served with: give one");
-    config.token = Some(e2e_tui::mcp::Token::new("any"));
+    config.token = Some(Token::new("any"));
     assert_eq!(fails(config).await, "ERROR initialize without a token: HTTP 200, wanted 401");
 }
 
@@ -131,11 +133,24 @@ async fn retries_outlive_a_gap_in_the_chain() {
     gone.end().await;
     let mut config = client_for(url, Scenario::Tools);
     config.retries = 10;
-    let running = tokio::spawn(test(config));
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let transport = e2e_tui::mcp::upstream::UpstreamTransport::Http { host: "127.0.0.1".to_owned(), port };
+    let log = PartLog::memory();
+    let running = tokio::spawn({
+        let log = log.clone();
+        async move {
+            let (_handle, stop) = stop_pair();
+            client::run(config, &log, stop).await
+        }
+    });
+    in_time(async {
+        while log.lines().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let transport = UpstreamTransport::Http { host: "127.0.0.1".to_owned(), port };
     let late = upstream(UpstreamConfig { transport, ..UpstreamConfig::default() }).await;
-    let (passed, lines) = crate::support::in_time(running).await.expect("no panic");
+    let passed = in_time(running).await.expect("no panic");
+    let lines = log.lines();
     assert!(passed, "{lines:#?}");
     assert_eq!(lines[0], "WARN initialize → refused, retry 1 of 10", "{lines:#?}");
     late.end().await;

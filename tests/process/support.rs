@@ -12,7 +12,7 @@ use std::{
 
 use e2e_tui::{
     model::{Exit, Limits, Signal},
-    process::{Guardian, Launch, LocalSpawner, Member, Order, Spawner, TreeEvent, TreeId, lookup},
+    process::{Guardian, Launch, LocalSpawner, Member, Order, Orphans, Spawner, TreeEvent, TreeId, lookup},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel};
 
@@ -25,7 +25,11 @@ const MARK: &str = "E2E_TEST_MARK";
 /// Who starts the trees of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Under {
+    /// The guardian of a program that is nothing but a supervisor.
+    Adopting,
+    /// The guardian of a host with other things to do.
     Guardian,
+    /// No guardian.
     Local,
 }
 
@@ -63,8 +67,11 @@ impl Yard {
     pub(crate) fn marked(under: Under, mark: String) -> Self {
         let (sender, events) = unbounded_channel();
         let spawner: Box<dyn Spawner> = match under {
-            Under::Guardian => Box::new(Guardian::launch_from(binary(), sender).expect("the binary was built for this test")),
             Under::Local => Box::new(LocalSpawner::start(sender).expect("a thread and a fork")),
+            under => {
+                let orphans = if under == Under::Adopting { Orphans::Adopt } else { Orphans::Leave };
+                Box::new(Guardian::launch_from(binary(), orphans, sender).expect("the binary was built for this test"))
+            }
         };
         Self { spawner, events, seen: Vec::new(), next: 1, mark }
     }
@@ -200,6 +207,21 @@ impl Yard {
                 Err(TryRecvError::Disconnected) => panic!("the spawner is gone; waited until {what}; seen: {:?}", self.seen),
             }
         }
+    }
+
+    /// Waits until the spawner is lost, however long that takes.
+    pub(crate) fn until_lost(&mut self) -> String {
+        loop {
+            match self.events.blocking_recv().expect("the spawner tells of its end") {
+                TreeEvent::Lost { why, .. } => return why,
+                event => self.seen.push(event),
+            }
+        }
+    }
+
+    /// Whether a notice has come that nobody has asked for.
+    pub(crate) fn has_seen_notice(&self) -> bool {
+        self.seen.iter().any(|event| matches!(event, TreeEvent::Notice { .. }))
     }
 
     /// All events that have come and nobody has asked for.

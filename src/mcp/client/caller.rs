@@ -72,13 +72,14 @@ impl Caller {
 
     /// Opens the session.
     pub(super) async fn handshake(&mut self) -> Result<(), Failure> {
-        let mut patience = Patience::new("initialize");
+        let opening = self.session.opening();
+        let mut patience = Patience::new(opening);
         loop {
             let started = Instant::now();
-            match self.session.initialize().await {
+            match self.session.open().await {
                 Ok(revision) => {
                     let session = self.session.id().map_or_else(String::new, |id| format!(", session {}", clean(id)));
-                    self.test.log.info(format_args!("initialize → {}, revision {revision}{session}", self.took(started)));
+                    self.test.log.info(format_args!("{opening} → {}, revision {revision}{session}", self.took(started)));
                     break;
                 }
                 Err(error) => self.retry(error, &mut patience).await?,

@@ -16,7 +16,10 @@ use super::{
     super::{
         ServeError, Token,
         log::clean,
-        protocol::{Id, Message, SESSION_HEADER, SseParser, VERSION_HEADER},
+        protocol::{
+            Id, Message, SESSION_HEADER, SseParser, VERSION_HEADER,
+            stateless::{METHOD_HEADER, NAME_HEADER, mirrored},
+        },
         proxy::{parse_url, root_cause},
     },
     CallError,
@@ -159,6 +162,12 @@ impl Http {
         }
         if let Some(version) = credentials.version {
             request = request.header(VERSION_HEADER, version);
+        }
+        if let Some((method, name)) = message.filter(|_| credentials.mirrored).and_then(mirrored) {
+            request = request.header(METHOD_HEADER, method);
+            if let Some(name) = name {
+                request = request.header(NAME_HEADER, name);
+            }
         }
         if let Some(message) = message {
             request = request.header(CONTENT_TYPE, "application/json").body(message.to_json().to_string());

@@ -9,13 +9,13 @@ use super::{
     super::{
         PartLog, ServeError, Token,
         log::clean,
-        protocol::{Id, Message, Revision},
+        protocol::{Id, Message, Revision, stateless},
     },
     CallError, ClientConfig,
     wire::{Answer, Credentials, Wire},
 };
 
-/// One session with a server, from `initialize` on.
+/// One session with a server, from its opening on. Where the revision has no sessions, a client of its own.
 #[derive(Debug)]
 pub(super) struct Session {
     wire: Wire,
@@ -46,24 +46,44 @@ impl Session {
         matches!(self.wire, Wire::Http(_))
     }
 
-    /// Sends `initialize`; returns the revision that the server chose.
-    pub(super) async fn initialize(&mut self) -> Result<Revision, CallError> {
+    /// How it opens: `initialize`, or `server/discover` where there is no handshake.
+    pub(super) fn opening(&self) -> &'static str {
+        if self.wanted.is_stateless() { "server/discover" } else { "initialize" }
+    }
+
+    /// Opens it; returns the revision that is spoken from now on.
+    pub(super) async fn open(&mut self) -> Result<Revision, CallError> {
+        if self.wanted.is_stateless() { self.discover().await } else { self.initialize().await }
+    }
+
+    async fn initialize(&mut self) -> Result<Revision, CallError> {
         self.credentials = Credentials::default();
-        let params = json!({
-            "protocolVersion": self.wanted.as_str(),
-            "capabilities": {},
-            "clientInfo": {"name": "e2e-tui test-client", "version": env!("CARGO_PKG_VERSION")},
-        });
+        let params = json!({"protocolVersion": self.wanted.as_str(), "capabilities": {}, "clientInfo": client_info()});
         let (outcome, session) = self.exchange("initialize", params).await?;
         let version = outcome.result.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
         let unknown = |_| CallError::Wrong(format!("the server chose revision {:?}, which this client does not speak", clean(version)));
         let revision: Revision = version.parse().map_err(unknown)?;
-        self.credentials = Credentials { session, version: revision.has_version_header().then_some(revision.as_str()) };
+        self.credentials = Credentials { session, version: revision.has_version_header().then_some(revision.as_str()), mirrored: false };
         Ok(revision)
+    }
+
+    /// There is nothing to agree on, but a server that does not speak the revision says so here.
+    async fn discover(&mut self) -> Result<Revision, CallError> {
+        self.credentials = Credentials { session: None, version: Some(self.wanted.as_str()), mirrored: true };
+        let outcome = self.request("server/discover", Value::Null).await?;
+        let supported = outcome.result.get("supportedVersions").and_then(Value::as_array);
+        let supported = supported.ok_or_else(|| CallError::Malformed("`supportedVersions` is no array".to_owned()))?;
+        if supported.iter().any(|version| version.as_str() == Some(self.wanted.as_str())) {
+            return Ok(self.wanted);
+        }
+        Err(CallError::Wrong(format!("the server does not speak {}", self.wanted)))
     }
 
     /// Says that the handshake is done.
     pub(super) async fn initialized(&mut self) -> Result<(), CallError> {
+        if self.wanted.is_stateless() {
+            return Ok(());
+        }
         self.wire.notify(&Message::notification("notifications/initialized", Value::Null), &self.credentials).await
     }
 
@@ -96,7 +116,10 @@ impl Session {
         }
     }
 
-    async fn exchange(&mut self, method: &str, params: Value) -> Result<(Outcome, Option<String>), CallError> {
+    async fn exchange(&mut self, method: &str, mut params: Value) -> Result<(Outcome, Option<String>), CallError> {
+        if self.wanted.is_stateless() {
+            stateless::describe(&mut params, self.wanted, &client_info());
+        }
         self.last_id += 1;
         let id = Id::from(self.last_id);
         let Answer { message, session, ahead } =
@@ -110,4 +133,8 @@ impl Session {
             other => Err(CallError::Malformed(format!("{} in place of an answer", clean(&other.label())))),
         }
     }
+}
+
+fn client_info() -> Value {
+    json!({"name": "e2e-tui test-client", "version": env!("CARGO_PKG_VERSION")})
 }

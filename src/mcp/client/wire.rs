@@ -41,6 +41,8 @@ pub(super) struct Credentials {
     pub(super) session: Option<String>,
     /// The negotiated revision, where it has a header.
     pub(super) version: Option<&'static str>,
+    /// Whether headers must repeat what the message says.
+    pub(super) mirrored: bool,
 }
 
 impl Wire {

@@ -19,6 +19,10 @@ pub mod code {
     pub const INTERNAL: i64 = -32603;
     /// The first code left to servers; the parts use it for sessions, tokens and dead upstreams.
     pub const SERVER: i64 = -32000;
+    /// From 2026-07-28 on: headers and body differ.
+    pub const HEADER_MISMATCH: i64 = -32020;
+    /// From 2026-07-28 on: the request's revision is not spoken here.
+    pub const UNSUPPORTED_VERSION: i64 = -32022;
 }
 
 /// What ties an answer to its request. MCP allows no null here.
@@ -211,6 +215,8 @@ fn take_outcome(object: &mut Map<String, Value>) -> Result<Result<Value, RpcErro
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -238,6 +244,26 @@ mod tests {
         assert_eq!(parse(r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}"#), code::INVALID_REQUEST);
         assert_eq!(parse(r#"{"jsonrpc":"2.0","id":1}"#), code::INVALID_REQUEST);
         assert_eq!(parse(r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1}}"#), code::INVALID_REQUEST);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_a_peer_sends_makes_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Message::parse(&bytes);
+        }
+
+        #[test]
+        fn objects_that_are_nearly_messages_are_read_or_refused(
+            version in "(2\\.0|1\\.0)?",
+            id in prop_oneof![Just(json!(null)), Just(json!(1)), Just(json!("a")), Just(json!([])), Just(json!(1.5))],
+            method in prop_oneof![Just(json!(null)), Just(json!("ping")), Just(json!(3))],
+            result in prop_oneof![Just(json!(null)), Just(json!({}))],
+        ) {
+            let value = json!({"jsonrpc": version, "id": id, "method": method, "result": result});
+            if let Ok(message) = Message::from_json(value) {
+                prop_assert_eq!(Message::from_json(message.to_json()), Ok(message));
+            }
+        }
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-/// A revision of the handshake era, oldest first.
+/// A revision, oldest first. All but the last open with a handshake.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Revision {
+    /// The first. Its own HTTP transport is not here; over streamable HTTP, as over stdio, only its messages are.
+    V2024_11_05,
     /// The first with streamable HTTP; has batches, no version header.
     V2025_03_26,
     /// Drops batches, adds the version header. What Shadowcat's documents describe.
@@ -12,30 +14,42 @@ pub enum Revision {
     V2025_06_18,
     /// Adds resumable streams with a priming event.
     V2025_11_25,
+    /// Drops the handshake, sessions and GET streams: each request says all there is to know.
+    V2026_07_28,
 }
 
 /// A text that names no revision the parts speak.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no revision this part speaks: use 2025-03-26, 2025-06-18 or 2025-11-25")]
+#[error("{0:?} is no revision this part speaks: use 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25 or 2026-07-28")]
 pub struct UnknownRevision(pub String);
 
 impl Revision {
     /// All of them, oldest first.
-    pub const ALL: [Self; 3] = [Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25];
+    pub const ALL: [Self; 5] = [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
+    /// Those that open with a handshake, oldest first.
+    pub const WITH_HANDSHAKE: [Self; 4] = [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25];
 
     /// Its date, as it stands in messages and headers.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::V2024_11_05 => "2024-11-05",
             Self::V2025_03_26 => "2025-03-26",
             Self::V2025_06_18 => "2025-06-18",
             Self::V2025_11_25 => "2025-11-25",
+            Self::V2026_07_28 => "2026-07-28",
         }
     }
 
-    /// What a server that speaks `newest` and all before it answers to a client that wants `wanted`: the same
-    /// if it can, else the newest it has.
+    /// What a server that speaks `newest` and all before it answers to a handshake that wants `wanted`: the same
+    /// if it can, else the newest it has that opens with a handshake.
     pub fn negotiate(newest: Self, wanted: &str) -> Self {
+        let newest = newest.min(Self::V2025_11_25);
         wanted.parse().ok().filter(|wanted| *wanted <= newest).unwrap_or(newest)
+    }
+
+    /// Whether it has neither handshake nor sessions.
+    pub fn is_stateless(self) -> bool {
+        self >= Self::V2026_07_28
     }
 
     /// Whether a POST may hold an array of messages.
@@ -45,7 +59,7 @@ impl Revision {
 
     /// Whether a stream opens with an event that has an id and no data, from which it could be resumed.
     pub fn has_priming_events(self) -> bool {
-        self >= Self::V2025_11_25
+        self == Self::V2025_11_25
     }
 
     /// Whether requests after the handshake name the revision in a header.
@@ -78,5 +92,6 @@ mod tests {
         assert_eq!(negotiate("2025-06-18"), "2025-06-18");
         assert_eq!(negotiate("2025-11-25"), "2025-06-18", "newer than the server");
         assert_eq!(negotiate("2024-10-07"), "2025-06-18", "older than it speaks");
+        assert_eq!(Revision::negotiate(Revision::V2026_07_28, "2026-07-28").as_str(), "2025-11-25", "the newest with a handshake");
     }
 }

@@ -15,7 +15,7 @@ use reqwest::Url;
 use super::{
     super::{
         Token,
-        protocol::{SESSION_HEADER, code, is_uuid, new_session_id},
+        protocol::{Revision, SESSION_HEADER, VERSION_HEADER, code, is_uuid, new_session_id},
         server::{Body, Handler, text_answer},
     },
     front::{Counts, Denial, check, deny, enter, health, method_not_allowed, not_found},
@@ -54,7 +54,9 @@ impl Reverse {
         let session = session_of(&head.headers);
         let Ok(peeked) = Peeked::read(body).await else { return text_answer(StatusCode::BAD_REQUEST, "the body ended early\n") };
         let what = peeked.label().map_or_else(|| format!("{} {}", head.method, head.uri.path()), str::to_owned);
-        let entry = match check(&peeked).and_then(|()| self.enter(&head.headers, session.as_deref(), peeked.is_initialize())) {
+        let opens = peeked.is_initialize();
+        let free = opens || is_stateless(&head.headers);
+        let entry = match check(&peeked).and_then(|()| self.enter(&head.headers, session.as_deref(), free)) {
             Ok(entry) => entry,
             Err(denial) => return deny(&self.relay.log, denial, peeked.id()),
         };
@@ -77,7 +79,7 @@ impl Reverse {
                 }
                 Some(id)
             }
-            None if status.is_success() => self.open(session_of(answer.headers())),
+            None if opens && status.is_success() => self.open(session_of(answer.headers())),
             None => None,
         };
         self.relay.answered(&Span(session.as_deref()), status, started);
@@ -89,10 +91,10 @@ impl Reverse {
         response
     }
 
-    /// The session that a request goes on in; none for one that opens a session.
-    fn enter(&self, headers: &HeaderMap, session: Option<&str>, opens: bool) -> Result<Option<Entry>, Denial> {
+    /// The session that a request goes on in; none for one that is free of any.
+    fn enter(&self, headers: &HeaderMap, session: Option<&str>, free: bool) -> Result<Option<Entry>, Denial> {
         match session {
-            _ if opens => Ok(None),
+            _ if free => Ok(None),
             None => Err((StatusCode::BAD_REQUEST, code::SERVER, "Mcp-Session-Id is missing: initialize first".to_owned())),
             Some(id) => enter(&self.sessions, id, headers).map(Some),
         }
@@ -131,4 +133,10 @@ impl Reverse {
         }
         headers
     }
+}
+
+/// Whether a request is of a revision that has no sessions.
+fn is_stateless(headers: &HeaderMap) -> bool {
+    let version = headers.get(VERSION_HEADER).and_then(|value| value.to_str().ok());
+    version.and_then(|version| version.parse::<Revision>().ok()).is_some_and(Revision::is_stateless)
 }

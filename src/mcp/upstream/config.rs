@@ -15,6 +15,8 @@ pub struct UpstreamConfig {
     pub answers: AnswerForm,
     /// The bearer token that requests to `/mcp` must carry.
     pub token: Option<Token>,
+    /// Whose routes it has.
+    pub routes: Routes,
     /// What is wrong with it.
     pub faults: Faults,
 }
@@ -39,6 +41,17 @@ impl Default for UpstreamTransport {
     }
 }
 
+/// Whose routes a mock upstream has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Routes {
+    /// `/mcp` and `/health`.
+    #[default]
+    Own,
+    /// Those of the reference server of mcp-validator: `/mcp` and `/`, no `/health`. Its handshake needs no
+    /// token, everything after it does, and a session may also be named by `?session_id=`.
+    Validator,
+}
+
 /// The form of answers over HTTP. A client must take both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AnswerForm {
@@ -47,6 +60,22 @@ pub enum AnswerForm {
     Json,
     /// A stream of events, closed after the answer.
     Sse,
+}
+
+impl UpstreamConfig {
+    /// The one token that the reference server of mcp-validator takes.
+    pub const VALIDATOR_TOKEN: &str = "valid-test-token-123";
+
+    /// A stand-in for the reference server of mcp-validator. What it cannot stand in for is that server's
+    /// handshake, which wants a member `clientCapabilities` that no standard client sends, and fails without.
+    pub fn validator(host: String, port: u16) -> Self {
+        Self {
+            transport: UpstreamTransport::Http { host, port },
+            token: Some(Token::new(Self::VALIDATOR_TOKEN)),
+            routes: Routes::Validator,
+            ..Self::default()
+        }
+    }
 }
 
 impl FromStr for AnswerForm {

@@ -7,11 +7,13 @@ use tokio::sync::mpsc;
 
 use super::{
     super::{
-        protocol::{Message, Revision, RpcError, code},
+        protocol::{Message, Revision, RpcError, code, stateless},
         streams::Streams,
     },
     tools,
 };
+
+const SERVER_NAME: &str = "e2e-tui mock-upstream";
 
 /// The client of a request, as far as a tool can speak to it before it answers.
 #[derive(Debug, Clone)]
@@ -32,13 +34,47 @@ impl Peer {
     }
 }
 
+/// Whether a request will send progress ahead of its answer: that has no place in a JSON body. Clients name a
+/// progress token by habit, so it takes a tool that makes some.
+pub(super) fn makes_progress(method: &str, params: &Value) -> bool {
+    let tool = params.get("name").and_then(Value::as_str);
+    method == "tools/call" && tool == Some("count") && params.pointer("/_meta/progressToken").is_some()
+}
+
 /// The answer to `initialize`.
 pub(super) fn initialize(revision: Revision) -> Value {
     json!({
         "protocolVersion": revision.as_str(),
         "capabilities": {"tools": {}, "logging": {}},
-        "serverInfo": {"name": "e2e-tui mock-upstream", "version": env!("CARGO_PKG_VERSION")},
+        "serverInfo": {"name": SERVER_NAME, "version": env!("CARGO_PKG_VERSION")},
     })
+}
+
+/// The answer to `server/discover`, which takes the place of the handshake.
+fn discover(newest: Revision) -> Value {
+    let supported: Vec<&str> =
+        Revision::ALL.iter().rev().filter(|revision| **revision <= newest).map(|revision| revision.as_str()).collect();
+    let server = json!({"name": SERVER_NAME, "version": env!("CARGO_PKG_VERSION")});
+    json!({"supportedVersions": supported, "capabilities": {"tools": {}}, "_meta": {stateless::SERVER_KEY: server}})
+}
+
+/// Whether revision 2026-07-28 has this method. The others went with the sessions.
+pub(super) fn is_stateless(method: &str) -> bool {
+    matches!(method, "server/discover" | "tools/list" | "tools/call")
+}
+
+/// The answer to a request of the stateless era.
+pub(super) async fn answer_stateless(method: &str, params: &Value, newest: Revision, peer: &Peer) -> Result<Value, RpcError> {
+    let mut result = match method {
+        "server/discover" => discover(newest),
+        _ => answer(method, params, peer).await?,
+    };
+    result["resultType"] = json!("complete");
+    if method != "tools/call" {
+        result["ttlMs"] = json!(0);
+        result["cacheScope"] = json!("private");
+    }
+    Ok(result)
 }
 
 /// The answer to any other request.

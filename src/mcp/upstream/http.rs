@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::Incoming,
     header::{ALLOW, HeaderValue, WWW_AUTHENTICATE},
 };
@@ -16,10 +16,10 @@ use super::{
         PartLog, ServeError, Stop,
         event_body::{event_answer, messages},
         log::clean,
-        protocol::{Message, RpcError, SESSION_HEADER, SseEvent, VERSION_HEADER, code},
+        protocol::{Message, Revision, RpcError, SESSION_HEADER, SseEvent, VERSION_HEADER, code},
         server::{self, Body, Handler, empty_answer, json_answer, text_answer},
     },
-    UpstreamConfig, UpstreamTransport,
+    Routes, UpstreamConfig, UpstreamTransport,
     checks::{Refusal, accepts_stream, check_origin, check_token, header},
     faults::FaultState,
     sessions::{Session, Sessions},
@@ -85,24 +85,31 @@ impl Handler for Server {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         match (&method, path.as_str()) {
-            (&Method::GET, "/health") => self.health().await,
             (_, "/mcp") => self.mcp(request).await,
+            (&Method::GET, path) if path == self.health_path() => self.health(path).await,
             _ => {
                 self.log.warn(format_args!("{method} {} → 404", clean(&path)));
-                text_answer(StatusCode::NOT_FOUND, "there is only /mcp and /health here\n")
+                text_answer(StatusCode::NOT_FOUND, format!("there is only /mcp and {} here\n", self.health_path()))
             }
         }
     }
 }
 
 impl Server {
-    async fn health(&self) -> Response<Body> {
+    fn health_path(&self) -> &'static str {
+        match self.config.routes {
+            Routes::Own => "/health",
+            Routes::Validator => "/",
+        }
+    }
+
+    async fn health(&self, path: &str) -> Response<Body> {
         if self.faults.hangs() {
             return self.hang().await;
         }
         let (status, word) =
             if self.faults.healthy() { (StatusCode::OK, "healthy") } else { (StatusCode::SERVICE_UNAVAILABLE, "unhealthy") };
-        self.log.info(format_args!("health probe GET /health → {}", status.as_u16()));
+        self.log.info(format_args!("health probe GET {path} → {}", status.as_u16()));
         let body = json!({
             "status": word,
             "version": env!("CARGO_PKG_VERSION"),
@@ -118,13 +125,17 @@ impl Server {
     }
 
     async fn mcp(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let checked = check_origin(request.headers()).and_then(|()| check_token(request.headers(), self.config.token.as_ref()));
+        let checked = check_origin(request.headers()).and_then(|()| match self.config.routes {
+            Routes::Own => self.check_token(request.headers()),
+            // There, what is posted decides; see `post`.
+            Routes::Validator => Ok(()),
+        });
         let answer = match checked {
             Err(refusal) => Err(refusal),
             Ok(()) => match *request.method() {
                 Method::POST => Arc::clone(&self).post(request).await,
-                Method::GET => self.stream(request.headers()),
-                Method::DELETE => self.delete(request.headers()),
+                Method::GET => self.stream(request.headers(), request.uri()),
+                Method::DELETE => self.delete(request.headers(), request.uri()),
                 ref other => Ok(self.method_not_allowed(other)),
             },
         };
@@ -149,11 +160,11 @@ impl Server {
     }
 
     /// Opens a stream on which the server may speak first.
-    fn stream(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+    fn stream(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response<Body>, Refusal> {
         if !accepts_stream(headers) {
             return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, "Accept must hold text/event-stream"));
         }
-        let session = self.session(headers)?;
+        let session = self.session(headers, uri)?;
         self.log.info(format_args!("session={} stream opened → 200", session.id));
         let closed = Closed { log: self.log.clone(), session: session.id.clone() };
         let events = messages(session.streams.open()).inspect(move |_| {
@@ -163,30 +174,43 @@ impl Server {
         Ok(event_answer(stream::iter(priming(&session, "stream")).chain(events)))
     }
 
-    fn delete(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
-        let session = self.session(headers)?;
+    fn delete(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response<Body>, Refusal> {
+        let session = self.session(headers, uri)?;
         self.sessions.end(&session.id);
         self.log.info(format_args!("session={} ended by the client → 204", session.id));
         Ok(empty_answer(StatusCode::NO_CONTENT))
     }
 
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        check_token(headers, self.config.token.as_ref())
+    }
+
     /// The session that a request belongs to.
-    pub(super) fn session(&self, headers: &HeaderMap) -> Result<Session, Refusal> {
-        let id =
-            header(headers, SESSION_HEADER).ok_or_else(|| Refusal::bad(code::SERVER, "Mcp-Session-Id is missing: initialize first"))?;
+    pub(super) fn session(&self, headers: &HeaderMap, uri: &Uri) -> Result<Session, Refusal> {
+        if self.config.routes == Routes::Validator {
+            self.check_token(headers)?;
+        }
+        let named = uri.query().filter(|_| self.config.routes == Routes::Validator).and_then(session_in);
+        let id = header(headers, SESSION_HEADER)
+            .or(named)
+            .ok_or_else(|| Refusal::bad(code::SERVER, "Mcp-Session-Id is missing: initialize first"))?;
         let session = self.sessions.find(id).ok_or_else(|| Refusal {
             line: format!("unknown session {id}"),
             ..Refusal::new(StatusCode::NOT_FOUND, code::SERVER, "no such session: initialize anew")
         })?;
-        // Without the header, a server is to assume 2025-03-26, which has none.
+        // Any revision spoken here will do: real clients name another than the negotiated one. Without the header,
+        // a server is to assume 2025-03-26.
         match header(headers, VERSION_HEADER) {
-            Some(version) if version != session.revision.as_str() => {
-                let why = format!("MCP-Protocol-Version is {}, negotiated was {}", clean(version), session.revision);
-                Err(Refusal::bad(code::INVALID_REQUEST, why))
+            Some(version) if !version.parse::<Revision>().is_ok_and(|revision| revision <= self.config.revision) => {
+                Err(Refusal::bad(code::INVALID_REQUEST, format!("MCP-Protocol-Version {} is not spoken here", clean(version))))
             }
             _ => Ok(session),
         }
     }
+}
+
+fn session_in(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("session_id="))
 }
 
 /// The event that opens a stream, in revisions that have one.

@@ -13,6 +13,7 @@ use super::{
         log::{clean, millis},
         protocol::{Id, Message, ParseError, Revision, RpcError, SESSION_HEADER, SseEvent, code},
         server::{Body, BodyError, empty_answer, json_answer, read_body, typed_answer},
+        streams::Streams,
     },
     AnswerForm,
     checks::{Refusal, accepts_stream, check_types},
@@ -28,14 +29,15 @@ const BODY_LIMIT: usize = 4 << 20;
 const QUEUE: usize = 64;
 
 /// A request on its way to its answer.
-struct Exchange {
-    server: Arc<Server>,
-    session: Session,
-    id: Id,
-    method: String,
-    params: Value,
-    started: Instant,
-    spoil: Option<BadFrame>,
+pub(super) struct Exchange {
+    pub(super) server: Arc<Server>,
+    /// Whose request it is, as the log has it: `session=… id=3`.
+    pub(super) tag: String,
+    pub(super) request: (Id, String, Value),
+    pub(super) streams: Arc<Streams>,
+    /// The event that opens a streamed answer.
+    pub(super) priming: Option<SseEvent>,
+    pub(super) stateless: bool,
 }
 
 impl Server {
@@ -47,13 +49,14 @@ impl Server {
             BodyError::Gone => Refusal::bad(code::PARSE, "the body ended early"),
         })?;
         match Message::parse(&body) {
+            Ok(message) if self.is_stateless(&head.headers, &message) => Ok(self.stateless(&head.headers, message).await),
             Ok(Message::Request { id, method, params }) if method == "initialize" => self.initialize(id, &params).await,
             Ok(message) => {
-                let session = self.session(&head.headers)?;
+                let session = self.session(&head.headers, &head.uri)?;
                 Ok(self.message(session, message, accepts_stream(&head.headers)).await)
             }
             Err(ParseError::Batch) => {
-                let session = self.session(&head.headers)?;
+                let session = self.session(&head.headers, &head.uri)?;
                 if !session.revision.has_batches() {
                     return Err(refuse_parse(&ParseError::Batch));
                 }
@@ -70,11 +73,11 @@ impl Server {
         let session = self.sessions.open(revision).map_err(|error| {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, format!("cannot make a session id: {error}"))
         })?;
-        let shown = clean(&id.to_string());
-        self.log.info(format_args!("session={} id={shown} initialize {revision}", session.id));
+        let tag = tag(&session, &id);
+        self.log.info(format_args!("{tag} initialize {revision}"));
         match self.faults.fate("initialize") {
             Fate::Hangs => return Ok(self.hang().await),
-            Fate::Fails(why) => return Ok(self.fail(&session, &id, &why)),
+            Fate::Fails(why) => return Ok(self.fail(&tag, &id, &why)),
             Fate::Answered | Fate::Spoiled(_) => {}
         }
         self.faults.delay().await;
@@ -82,14 +85,14 @@ impl Server {
         let mut response = match self.config.answers {
             AnswerForm::Json => json_answer(StatusCode::OK, &answer.to_json()),
             AnswerForm::Sse => {
-                let events: Vec<SseEvent> = priming(&session, &shown).into_iter().chain([SseEvent::message(&answer)]).collect();
+                let events: Vec<SseEvent> = priming(&session, "initialize").into_iter().chain([SseEvent::message(&answer)]).collect();
                 event_answer(stream::iter(events))
             }
         };
         if let Ok(value) = HeaderValue::from_str(&session.id) {
             response.headers_mut().insert(SESSION_HEADER, value);
         }
-        self.log.info(format_args!("session={} id={shown} → 200 in {}", session.id, millis(started.elapsed())));
+        self.log.info(format_args!("{tag} → 200 in {}", millis(started.elapsed())));
         Ok(response)
     }
 
@@ -99,17 +102,11 @@ impl Server {
             self.log.info(format_args!("session={} {label} → 202", session.id));
             return empty_answer(StatusCode::ACCEPTED);
         };
-        self.log.info(format_args!("session={} id={} {label}", session.id, clean(&id.to_string())));
-        let spoil = match self.faults.fate(&method) {
-            Fate::Hangs => return self.hang().await,
-            Fate::Fails(why) => return self.fail(&session, &id, &why),
-            Fate::Spoiled(frame) => Some(frame),
-            Fate::Answered => None,
-        };
-        // Progress has no place in a JSON body, so a request that wants it gets a stream.
-        let streamed = self.config.answers == AnswerForm::Sse || params.pointer("/_meta/progressToken").is_some();
-        let exchange = Exchange { server: self, session, id, method, params, started: Instant::now(), spoil };
-        if streamed && takes_streams { exchange.streamed() } else { exchange.whole().await }
+        let tag = tag(&session, &id);
+        self.log.info(format_args!("{tag} {label}"));
+        let priming = priming(&session, &clean(&id.to_string()));
+        let request = (id, method, params);
+        Exchange { server: self, tag, request, streams: session.streams, priming, stateless: false }.run(takes_streams).await
     }
 
     /// An array of messages, which only revision 2025-03-26 has.
@@ -132,37 +129,55 @@ impl Server {
         Ok(if none { empty_answer(StatusCode::ACCEPTED) } else { json_answer(StatusCode::OK, &Value::Array(answers)) })
     }
 
-    fn fail(&self, session: &Session, id: &Id, why: &str) -> Response<Body> {
-        self.log.error(format_args!("session={} id={} → 500 {why}", session.id, clean(&id.to_string())));
+    fn fail(&self, tag: &str, id: &Id, why: &str) -> Response<Body> {
+        self.log.error(format_args!("{tag} → 500 {why}"));
         let error = Message::error(Some(id.clone()), RpcError::new(code::INTERNAL, why));
         json_answer(StatusCode::INTERNAL_SERVER_ERROR, &error.to_json())
     }
 }
 
+fn tag(session: &Session, id: &Id) -> String {
+    format!("session={} id={}", session.id, clean(&id.to_string()))
+}
+
 impl Exchange {
-    /// The answer as one JSON body.
-    async fn whole(self) -> Response<Body> {
-        let text = self.answer(None).await;
-        typed_answer(StatusCode::OK, "application/json", text)
+    /// The answer, in the form that was asked for.
+    pub(super) async fn run(self, takes_streams: bool) -> Response<Body> {
+        let (id, method, params) = &self.request;
+        let spoil = match self.server.faults.fate(method) {
+            Fate::Hangs => return self.server.hang().await,
+            Fate::Fails(why) => return self.server.fail(&self.tag, id, &why),
+            Fate::Spoiled(frame) => Some(frame),
+            Fate::Answered => None,
+        };
+        let streamed = self.server.config.answers == AnswerForm::Sse || dispatch::makes_progress(method, params);
+        if streamed && takes_streams {
+            return self.streamed(spoil);
+        }
+        typed_answer(StatusCode::OK, "application/json", self.answer(None, spoil).await)
     }
 
     /// The answer as the last event of a stream.
-    fn streamed(self) -> Response<Body> {
+    fn streamed(mut self, spoil: Option<BadFrame>) -> Response<Body> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let priming = priming(&self.session, &clean(&self.id.to_string()));
+        let priming = self.priming.take();
         let work = tokio::spawn(async move {
-            let data = self.answer(Some(sender)).await;
+            let data = self.answer(Some(sender), spoil).await;
             SseEvent { id: None, event: Some("message".to_owned()), data }
         });
         event_answer(stream::iter(priming).chain(messages(receiver)).chain(last_event(work)))
     }
 
-    async fn answer(self, ahead: Option<mpsc::Sender<Message>>) -> String {
-        let Self { server, session, id, method, params, started, spoil } = self;
+    async fn answer(self, ahead: Option<mpsc::Sender<Message>>, spoil: Option<BadFrame>) -> String {
+        let Self { server, tag, request: (id, method, params), streams, stateless, .. } = self;
+        let started = Instant::now();
         server.faults.delay().await;
-        let shown = clean(&id.to_string());
-        let peer = Peer { streams: session.streams, answer: ahead };
-        let outcome = dispatch::answer(&method, &params, &peer).await;
+        let peer = Peer { streams, answer: ahead };
+        let outcome = if stateless {
+            dispatch::answer_stateless(&method, &params, server.config.revision, &peer).await
+        } else {
+            dispatch::answer(&method, &params, &peer).await
+        };
         let mut note = outcome.as_ref().err().map(|error| format!(" error {}", error.code)).unwrap_or_default();
         let message = Message::Response { id: Some(id), outcome };
         let text = match spoil {
@@ -172,7 +187,7 @@ impl Exchange {
                 frame.spoil(&message)
             }
         };
-        server.log.info(format_args!("session={} id={shown} → 200{note} in {}", session.id, millis(started.elapsed())));
+        server.log.info(format_args!("{tag} → 200{note} in {}", millis(started.elapsed())));
         text
     }
 }

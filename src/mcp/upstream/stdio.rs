@@ -14,7 +14,7 @@ use super::{
         PartLog, Stop,
         lines::{Line, Lines},
         log::{clean, millis},
-        protocol::{Id, Message, Revision, RpcError, code},
+        protocol::{Id, Message, Revision, RpcError, code, stateless::version_of},
         streams::Streams,
     },
     UpstreamConfig,
@@ -110,7 +110,12 @@ impl Server {
     fn request(&mut self, id: Id, method: String, params: Value) {
         let label = clean(&Message::Request { id: id.clone(), method: method.clone(), params: params.clone() }.label());
         self.log.info(format_args!("id={} {label}", clean(&id.to_string())));
-        if method == "initialize" {
+        let stateless = self.config.revision.is_stateless() && version_of(&params).is_some();
+        if stateless {
+            if !dispatch::is_stateless(&method) {
+                return self.say(Message::error(Some(id), RpcError::new(code::METHOD_NOT_FOUND, format!("unknown method: {method}"))));
+            }
+        } else if method == "initialize" {
             let wanted = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
             self.revision = Some(Revision::negotiate(self.config.revision, wanted));
         } else if self.revision.is_none() && method != "ping" {
@@ -122,8 +127,8 @@ impl Server {
                 self.log.error(format_args!("id={} → error {} {why}", clean(&id.to_string()), code::INTERNAL));
                 self.say(Message::error(Some(id), RpcError::new(code::INTERNAL, why)));
             }
-            Fate::Answered => self.answer(id, method, params, None),
-            Fate::Spoiled(frame) => self.answer(id, method, params, Some(frame)),
+            Fate::Answered => self.answer((id, method, params), stateless, None),
+            Fate::Spoiled(frame) => self.answer((id, method, params), stateless, Some(frame)),
         }
     }
 
@@ -131,12 +136,14 @@ impl Server {
         self.work.spawn(async move { message.to_json().to_string() });
     }
 
-    fn answer(&mut self, id: Id, method: String, params: Value, spoil: Option<BadFrame>) {
+    fn answer(&mut self, (id, method, params): (Id, String, Value), stateless: bool, spoil: Option<BadFrame>) {
         let (faults, peer, log, revision) = (Arc::clone(&self.faults), self.peer.clone(), self.log.clone(), self.revision);
+        let newest = self.config.revision;
         let started = Instant::now();
         self.work.spawn(async move {
             faults.delay().await;
             let outcome = match (method.as_str(), revision) {
+                _ if stateless => dispatch::answer_stateless(&method, &params, newest, &peer).await,
                 ("initialize", Some(revision)) => Ok(dispatch::initialize(revision)),
                 _ => dispatch::answer(&method, &params, &peer).await,
             };

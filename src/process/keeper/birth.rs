@@ -12,7 +12,11 @@ use std::{
 use nix::{errno::Errno, sys::wait::waitpid, unistd::Pid};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use super::{Household, Keeper, Post, Stage, Token, Tree};
+use super::{
+    Household, Keeper, Post,
+    run_loop::Token,
+    tree::{Stage, Tree},
+};
 use crate::process::{
     Launch, SpawnError, TreeEvent, TreeId,
     exec::{self, Program, Step},
@@ -20,6 +24,7 @@ use crate::process::{
     lookup::explain_exec,
     procfs, tag,
     tree::Identity,
+    watcher::Slot,
 };
 
 /// A program that is still being written, or a machine that is out of something for a moment, gets this many attempts…
@@ -34,7 +39,11 @@ impl<P: Post> Keeper<P> {
             return self.post.send(TreeEvent::SpawnFailed { tree, error });
         }
         let tag = self.tags.take(tree);
-        self.trees.insert(tree, Tree::new(Stage::Ended, tag));
+        let slot = match &self.household {
+            Household::Guest(board) => board.claim(tag.unwrap_or(0)),
+            Household::Own => None,
+        };
+        self.trees.insert(tree, Tree::new(Stage::Ended, tag, slot));
         self.attempt(tree, launch, 1);
     }
 
@@ -59,8 +68,8 @@ impl<P: Post> Keeper<P> {
     }
 
     fn attempt(&mut self, id: TreeId, launch: Box<Launch>, attempts: u32) {
-        let Some(tag) = self.trees.get(&id).map(|tree| tree.tag) else { return };
-        let program = match self.prepare(id, &launch, tag) {
+        let Some(tree) = self.trees.get(&id) else { return };
+        let program = match self.prepare(id, &launch, tree) {
             Ok(program) => program,
             Err(error) => return self.give_up(id, error),
         };
@@ -76,9 +85,6 @@ impl<P: Post> Keeper<P> {
         let leader = Identity { pid, start: procfs::stat(pid).map_or(0, |stat| stat.id.start) };
         self.leaders.insert(pid, id);
         self.known.insert(leader, id);
-        if let (Household::Guest(board), Some(tree)) = (&self.household, self.trees.get(&id)) {
-            board.enter(pid, tree.tag.unwrap_or(0));
-        }
         let watched = self.watch(&verdict, Token::Verdict(pid));
         if let Some(tree) = self.trees.get_mut(&id) {
             tree.leader = Some(leader);
@@ -183,7 +189,7 @@ impl<P: Post> Keeper<P> {
         }
     }
 
-    fn prepare(&self, id: TreeId, launch: &Launch, tag: Option<u64>) -> Result<Program, SpawnError> {
+    fn prepare(&self, id: TreeId, launch: &Launch, tree: &Tree) -> Result<Program, SpawnError> {
         let text =
             |what: &dyn Fn() -> String, bytes: &OsStr| CString::new(bytes.as_bytes()).map_err(|_| SpawnError::NulByte { what: what() });
         let mut argv = Vec::with_capacity(launch.argv.len());
@@ -202,8 +208,9 @@ impl<P: Post> Keeper<P> {
             argv,
             env,
             cwd: text(&|| "the working directory".to_owned(), launch.cwd.as_os_str())?,
-            limits: limits::in_child(&launch.limits, tag, self.open_files),
+            limits: limits::in_child(&launch.limits, tree.tag, self.open_files),
             tty: launch.tty,
+            pid_cell: tree.slot.map(Slot::leader),
         })
     }
 }

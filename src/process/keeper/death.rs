@@ -5,13 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Household, Keeper, Kill, Post, Stage, Tree};
+use super::{
+    Household, Keeper, Post,
+    tree::{Stage, Tree},
+};
 use crate::{
     model::{Exit, Signal},
     process::{
         KILL_BOUND, TreeEvent, TreeId, Usage,
         exec::{self, Reaped},
-        procfs, signal,
+        freeze::freeze,
+        signal,
     },
 };
 
@@ -70,7 +74,10 @@ impl<P: Post> Keeper<P> {
         }
         self.drop_leader(id, pid);
         if let Some(tree) = self.trees.get_mut(&id) {
-            tree.stage = Stage::Ended;
+            // Closing it is not enough: a child of another thread, caught between fork and exec, may hold a copy.
+            if let Stage::Running { pidfd: Some(pidfd) } = std::mem::replace(&mut tree.stage, Stage::Ended) {
+                _ = self.epoll.delete(pidfd);
+            }
             tree.look = (Instant::now(), Duration::from_millis(1));
             if !tree.forgotten {
                 self.post.send(TreeEvent::Exited { tree: id, exit, usage });
@@ -118,7 +125,8 @@ impl<P: Post> Keeper<P> {
             self.adopt();
             self.adopted.values().filter_map(|(_, owner)| *owner).collect()
         } else {
-            self.pass().into_keys().filter(|id| trees.contains(id)).collect()
+            let inhabited = self.pass();
+            inhabited.into_keys().chain(self.haunted()).filter(|id| trees.contains(id)).collect()
         }
     }
 
@@ -127,8 +135,8 @@ impl<P: Post> Keeper<P> {
         if let Some(tag) = tree.tag {
             self.tags.release(tag);
         }
-        if let (Household::Guest(board), Some(leader)) = (&self.household, tree.leader) {
-            board.leave(leader.pid);
+        if let Some(slot) = tree.slot {
+            slot.release();
         }
         Some(tree)
     }
@@ -142,14 +150,20 @@ impl<P: Post> Keeper<P> {
         self.start_due(started);
         let mut pause = Duration::from_millis(1);
         loop {
-            for id in self.everybody() {
-                _ = signal::send(id, Signal(nix::libc::SIGSTOP));
+            let all = self.everybody();
+            if !all.is_empty() {
+                let own = matches!(self.household, Household::Own);
+                freeze(all, |stat| if own { stat.ppid == self.me.pid } else { self.place(stat, false).is_some() });
             }
             let left = self.everybody();
             for id in &left {
                 _ = signal::send(*id, Signal::KILL);
             }
-            if left.is_empty() && self.leaders.is_empty() {
+            // Adopted ones stay listed until they are reaped, dead or alive.
+            if left.is_empty() && self.leaders.is_empty() && self.adopted.is_empty() {
+                for tree in self.trees.values_mut() {
+                    tree.look.0 = started;
+                }
                 self.settle(Instant::now());
                 return Vec::new();
             }
@@ -162,20 +176,6 @@ impl<P: Post> Keeper<P> {
             self.ask_the_silent();
             pause = (pause * 2).min(Duration::from_millis(20));
             self.settle(Instant::now());
-        }
-    }
-}
-
-impl Kill {
-    /// What holds those who are left, in words.
-    pub(super) fn why(&self, pids: &[u32]) -> String {
-        let refused = pids.iter().any(|pid| self.refused.contains(pid));
-        let stuck = pids.iter().any(|pid| procfs::stat(*pid).is_some_and(|stat| stat.state == b'D'));
-        match (refused, stuck) {
-            (true, true) => "signals are not permitted, or it is in an uninterruptible call".to_owned(),
-            (true, false) => "signals to it are not permitted: it runs as another user".to_owned(),
-            (false, true) => "it is in an uninterruptible call of the kernel (state D)".to_owned(),
-            (false, false) => "KILL was sent and has not taken effect".to_owned(),
         }
     }
 }

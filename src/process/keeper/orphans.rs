@@ -1,16 +1,21 @@
 //! Whose a process without a living parent is.
 
-use super::{Household, Keeper, Post, Tree};
+use std::time::{Duration, Instant};
+
+use super::{Household, Keeper, Post, tree::Tree};
 use crate::process::{
     TreeEvent, TreeId, procfs,
     tree::{Identity, Stat},
 };
 
+/// Longer than any `exec` is between an old environment and a new one.
+const EXEC_TAKES: Duration = Duration::from_millis(200);
+
 impl<P: Post> Keeper<P> {
     /// Takes note of processes that have become children of this one because their parent ended.
     pub(super) fn adopt(&mut self) {
         let children = procfs::children_of_this_thread().unwrap_or_else(|| {
-            let table = procfs::table().unwrap_or_default();
+            let table = procfs::table();
             table.iter().filter(|stat| stat.ppid == self.me.pid).map(|stat| stat.id.pid).collect()
         });
         for pid in children {
@@ -27,6 +32,10 @@ impl<P: Post> Keeper<P> {
 
     /// Whose a process is that neither earlier looks nor its ancestors place. `below`: it descends from this process.
     pub(super) fn place(&mut self, stat: &Stat, below: bool) -> Option<TreeId> {
+        if !stat.is_alive() {
+            self.unsure.remove(&stat.id);
+            return None;
+        }
         if let Some((id, owner)) = self.adopted.get(&stat.id.pid)
             && *id == stat.id
         {
@@ -42,7 +51,7 @@ impl<P: Post> Keeper<P> {
             return None;
         }
         let owner = self.identify(stat);
-        if owner.is_none() {
+        if owner.is_none() && !self.unsure.contains_key(&stat.id) {
             self.strangers.insert(stat.id);
         }
         owner
@@ -57,7 +66,14 @@ impl<P: Post> Keeper<P> {
         let id = by_tag?;
         let proven = self.trees.get(&id).is_some_and(|tree| leads_session_of(tree, stat))
             || procfs::environment_contains(stat.id.pid, self.marker.as_bytes());
-        if !proven && stat.is_alive() {
+        if proven {
+            self.unsure.remove(&stat.id);
+            return Some(id);
+        }
+        // In the middle of its `exec` a process has no environment: only one that goes on having none has cleared it.
+        let (_, since) = *self.unsure.entry(stat.id).or_insert((id, Instant::now()));
+        if since.elapsed() > EXEC_TAKES {
+            self.unsure.remove(&stat.id);
             let text = format!(
                 "pid {} ({}) looks like a daemon of this tree that has cleared its environment: it is left alone, \
                  for without the guardian that cannot be proven",
@@ -66,12 +82,18 @@ impl<P: Post> Keeper<P> {
             );
             self.post.send(TreeEvent::Notice { tree: Some(id), text });
         }
-        proven.then_some(id)
+        None
+    }
+
+    /// Trees that somebody may live in who is not proven to.
+    pub(super) fn haunted(&self) -> impl Iterator<Item = TreeId> {
+        self.unsure.values().map(|(tree, _)| *tree)
     }
 
     /// Forgets strangers that have gone.
     pub(super) fn prune_strangers(&mut self, gone: impl Fn(&Identity) -> bool) {
         self.strangers.retain(|id| !gone(id));
+        self.unsure.retain(|id, _| !gone(id));
     }
 }
 

@@ -14,12 +14,9 @@ use nix::{
 use super::{Household, Keeper, Post};
 use crate::{
     model::Signal,
-    process::{KILL_BOUND, Member, TreeEvent, TreeId, TreeSample, exec, procfs, signal, tree::Identity, tree::Stat},
+    process::{KILL_BOUND, Member, TreeEvent, TreeId, TreeSample, exec, freeze::freeze, procfs, signal, tree::Identity, tree::Stat},
 };
 
-const STOP: Signal = Signal(libc::SIGSTOP);
-/// Looks for newcomers while freezing: what forks faster than this is caught by the next round.
-const FREEZES: u32 = 5;
 /// The longest pause between two rounds of a KILL.
 const SLOWEST_ROUND: Duration = Duration::from_millis(20);
 /// Samples in between two passes only look at processes known from the last one.
@@ -44,7 +41,7 @@ impl<P: Post> Keeper<P> {
     }
 
     fn look(&mut self) -> (Members, Vec<Identity>) {
-        let table = procfs::table().unwrap_or_default();
+        let table = procfs::table();
         let known = std::mem::take(&mut self.known);
         let keeper = self.me.pid;
         let assignment = table.assign(keeper, &known, &mut |stat, below| self.place(stat, below));
@@ -63,7 +60,7 @@ impl<P: Post> Keeper<P> {
                 }
             }
         }
-        if !self.strangers.is_empty() {
+        if !self.strangers.is_empty() || !self.unsure.is_empty() {
             let all: HashSet<Identity> = table.iter().map(|stat| stat.id).collect();
             self.prune_strangers(|id| !all.contains(id));
         }
@@ -73,7 +70,7 @@ impl<P: Post> Keeper<P> {
 
     /// Does what trees want that takes a look at the process table.
     pub(super) fn sweep(&mut self, now: Instant) {
-        let wants = |tree: &super::Tree| !tree.signals.is_empty() || tree.censuses > 0;
+        let wants = |tree: &super::tree::Tree| !tree.signals.is_empty() || tree.censuses > 0;
         let asking: Vec<TreeId> = self.trees.iter().filter(|(_, tree)| wants(tree)).map(|(id, _)| *id).collect();
         if !asking.is_empty() {
             let members = self.pass();
@@ -83,7 +80,7 @@ impl<P: Post> Keeper<P> {
                 self.answer_censuses(id, all);
             }
         }
-        let due = |tree: &super::Tree| tree.kill.as_ref().is_some_and(|kill| kill.round_at <= now);
+        let due = |tree: &super::tree::Tree| tree.kill.as_ref().is_some_and(|kill| kill.round_at <= now);
         let dying: Vec<TreeId> = self.trees.iter().filter(|(_, tree)| due(tree)).map(|(id, _)| *id).collect();
         if !dying.is_empty() {
             self.kill_round(&dying, now);
@@ -121,23 +118,21 @@ impl<P: Post> Keeper<P> {
     /// One round of ending trees: freeze all, so that nobody forks any more, then KILL all. What slips through is there in
     /// the next round. Trees found empty are told of by `settle`.
     fn kill_round(&mut self, dying: &[TreeId], now: Instant) {
-        let mut members = self.pass();
-        for _ in 0..FREEZES {
-            let mut newcomers = false;
-            for id in dying {
-                let Some(kill) = self.trees.get_mut(id).and_then(|tree| tree.kill.as_mut()) else { continue };
-                for stat in members.get(id).into_iter().flatten() {
-                    if kill.frozen.insert(stat.id) {
-                        newcomers = true;
-                        _ = signal::send(stat.id, STOP);
-                    }
-                }
-            }
-            if !newcomers {
-                break;
-            }
-            members = self.pass();
+        let members = self.pass();
+        let all: Vec<Identity> = dying.iter().flat_map(|id| members.get(id).into_iter().flatten()).map(|stat| stat.id).collect();
+        if all.is_empty() {
+            return self.next_round(dying, &members, now);
         }
+        freeze(all, |stat| {
+            let below = stat.ppid == self.me.pid;
+            self.place(stat, below).is_some_and(|owner| dying.contains(&owner))
+        });
+        let members = self.pass();
+        self.next_round(dying, &members, now);
+    }
+
+    /// Sends KILL to whoever is there, and says when to look again.
+    fn next_round(&mut self, dying: &[TreeId], members: &Members, now: Instant) {
         for id in dying {
             let Some(tree) = self.trees.get_mut(id) else { continue };
             let Some(kill) = tree.kill.as_mut() else { continue };

@@ -29,7 +29,7 @@ pub(super) async fn run(test: &Arc<Test>) -> Result<String, Failure> {
 
 async fn refused(test: &Arc<Test>, token: Option<&Token>, step: &str) -> Result<(), Failure> {
     let mut caller = Caller::with_token(test, token)?;
-    match caller.session().initialize().await {
+    match caller.session().open().await {
         Err(CallError::Status { got: 401, .. }) => {
             test.log.info(format_args!("{step} → 401, as it must be"));
             Ok(())

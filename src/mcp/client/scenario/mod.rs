@@ -13,7 +13,10 @@ use super::{CallError, Failure, Scenario, caller::Test};
 
 /// Runs the scenario of that test.
 pub(super) async fn run(test: &Arc<Test>) -> Result<String, Failure> {
+    let stateless = test.config.revision.is_stateless();
     match test.config.scenario {
+        Scenario::Ping if stateless => Err(misused(test, "revision 2026-07-28 has no ping")),
+        Scenario::SessionLoss if stateless => Err(misused(test, "revision 2026-07-28 has no sessions to lose")),
         Scenario::Ping => calls::ping(test).await,
         Scenario::Tools | Scenario::Concurrency => calls::tools(test).await,
         Scenario::Soak => calls::soak(test).await,

@@ -1,0 +1,7 @@
+//! Keys of the language that are read and checked, but that no part of this version acts on. Using one is an error with its
+//! place: a scenario never runs differently from what it says. A key leaves these lists when it is honoured.
+
+/// Of a process.
+pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists", "files"];
+/// Of the top level.
+pub(super) const TOP: &[&str] = &["expect", "step", "recording"];

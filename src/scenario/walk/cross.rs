@@ -1,0 +1,119 @@
+//! What must hold between processes: no circles, conditions that can come true, one owner for each port.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    super::{diagnostics::Diagnostic, graph},
+    state::Walk,
+};
+use crate::model::{Condition, ProcessId, ProcessSpec, RunSpec};
+
+impl Walk<'_> {
+    /// Checks what a file of processes that are each right can still have wrong.
+    pub(in crate::scenario) fn check_between(&mut self, spec: &RunSpec) {
+        self.circles(spec);
+        for process in spec.processes.values() {
+            self.conditions(spec, process);
+        }
+        self.owners();
+        self.unused_ports();
+        self.graces(spec);
+    }
+
+    fn circles(&mut self, spec: &RunSpec) {
+        for circle in graph::circles(&spec.processes) {
+            let path: Vec<_> = circle.iter().chain(circle.first()).map(|id| format!("`{id}`")).collect();
+            let mut diagnostic = match circle.as_slice() {
+                [one] => Diagnostic::error(format!("`{one}` waits for itself")),
+                _ => Diagnostic::error(format!("these processes wait for each other: {}", path.join(" -> "))),
+            };
+            for (i, from) in circle.iter().enumerate() {
+                let to = &circle[(i + 1) % circle.len()];
+                let place = (from.clone(), to.clone());
+                if let Some(at) = self.places.depends.get(&place).or_else(|| self.places.needs_port.get(&place)) {
+                    let text = format!("`{from}` waits for `{to}`");
+                    diagnostic = if i == 0 { diagnostic.at(*at, text) } else { diagnostic.and(*at, text) };
+                }
+            }
+            self.out.push(diagnostic.help("none of them could ever start; take one of these dependencies out"));
+        }
+    }
+
+    fn conditions(&mut self, spec: &RunSpec, process: &Arc<ProcessSpec>) {
+        for dependency in &process.depends_on {
+            let Some(on) = spec.processes.get(&dependency.on) else { continue };
+            let Some(at) = self.places.depends.get(&(process.id.clone(), on.id.clone())).copied() else { continue };
+            let key = self.names.processes.get(on.id.as_str()).map(|f| f.key);
+            if dependency.condition == Condition::Healthy && on.health.is_none() {
+                let diagnostic =
+                    Diagnostic::error(format!("`{}` can never become healthy: it has no health check", on.id)).at(at, "waits for that");
+                let diagnostic = match key {
+                    Some(key) => diagnostic.and(key, "this process"),
+                    None => diagnostic,
+                };
+                self.out.push(
+                    diagnostic.help(format!("wait for `ready`, or add `health = {{ http = \"${{process.{}.url}}/health\" }}`", on.id)),
+                );
+            }
+            if !on.autostart && process.autostart {
+                self.out.push(
+                    Diagnostic::warning(format!("`{}` does not start with the run, and `{}` waits for it", on.id, process.id))
+                        .at(at, "waits until somebody starts it")
+                        .help("take `autostart = false` out, or give it to both"),
+                );
+            }
+        }
+    }
+
+    /// A port has one owner.
+    fn owners(&mut self) {
+        let mut seen: HashMap<&str, (&ProcessId, _)> = HashMap::new();
+        let mut found = Vec::new();
+        for (id, lease, at) in &self.places.listens {
+            match seen.get(lease.as_str()) {
+                Some((first, place)) => found.push(
+                    Diagnostic::error(format!("`{first}` and `{id}` both listen on `{lease}`"))
+                        .at(*at, "this one")
+                        .and(*place, "and this one")
+                        .help(format!("give each a port of its own; replicas get one each by `[ports] {lease} = {{ each = \"NAME\" }}`")),
+                ),
+                None => {
+                    seen.insert(lease, (id, *at));
+                }
+            }
+        }
+        found.into_iter().for_each(|d| self.out.push(d));
+    }
+
+    fn unused_ports(&mut self) {
+        for (name, port) in &self.names.ports {
+            let listens =
+                self.places.listens.iter().any(|(_, lease, _)| lease == name || lease.split_once('.').is_some_and(|(n, _)| n == name));
+            if listens {
+                continue;
+            }
+            let used = self.used_ports.iter().any(|lease| lease == name || lease.split_once('.').is_some_and(|(n, _)| n == name));
+            let diagnostic = match used {
+                true => Diagnostic::warning(format!("nobody listens on the port `{name}`"))
+                    .at(port.key, "asked for, but in no process's `listens`")
+                    .help(format!("add `listens = \"{name}\"` to the process that does: readiness and leak checks need it")),
+                false => Diagnostic::warning(format!("the port `{name}` is never used")).at(port.key, "not leased"),
+            };
+            self.out.push(diagnostic);
+        }
+    }
+
+    /// C11: a grace longer than the run.
+    fn graces(&mut self, spec: &RunSpec) {
+        let Some(timeout) = spec.timeout else { return };
+        for process in spec.processes.values().filter(|p| p.stop.grace > timeout) {
+            if let Some(at) = self.places.grace.get(&process.id) {
+                self.out.push(
+                    Diagnostic::warning(format!("the grace of `{}` is longer than the whole run may take", process.id))
+                        .at(*at, format!("the run's timeout is {}", super::super::values::duration_text(timeout)))
+                        .help("what ignores its stop signal would hold the run up for longer than the run itself"),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `test-client`: the built-in MCP client, a test.
+
+use super::{
+    super::{
+        super::{keys, names::Instance, tree::Value},
+        state::{Scope, Walk},
+    },
+    Recipe, TOKEN,
+};
+use crate::model::{Role, Text};
+
+impl Walk<'_> {
+    pub(super) fn test_client(&mut self, instance: &Instance) -> Recipe {
+        let scope = Scope::of(instance);
+        let mut argv = self.part(&["test-client"]);
+        if let Some(node) = self.required(instance, "target", "a client needs one", "\"${process.NAME.url}/mcp\"")
+            && let Some(url) = self.endpoint("target", node, scope)
+        {
+            argv.extend([Text::from("--target"), url]);
+        }
+        self.choice_flag(&mut argv, instance, "scenario", keys::CLIENT_SCENARIOS);
+        self.integer_flag(&mut argv, instance, "calls", 1);
+        self.flag(&mut argv, instance, "rate", |w, node, scope| {
+            w.number("rate", node, scope, 1_000_000.0).map(|rate| Text::from(rate.to_string()))
+        });
+        self.duration_flag(&mut argv, instance, "duration");
+        self.integer_flag(&mut argv, instance, "concurrency", 1);
+        self.integer_flag(&mut argv, instance, "retries", 0);
+        if let Some(node) = instance.table.node("headers") {
+            if let Value::Table(table) = &node.value {
+                for (name, value) in self.headers(table, scope) {
+                    argv.extend([Text::from("--header"), value.prefixed(&format!("{name}: "))]);
+                }
+            } else {
+                self.mismatch("headers", node, "a table of texts");
+            }
+        }
+        let mut env = Vec::new();
+        self.token(&mut env, instance, "token", TOKEN);
+        Recipe { argv, env, role: Role::Test, ..Recipe::default() }
+    }
+}

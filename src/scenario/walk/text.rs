@@ -1,0 +1,298 @@
+//! `${…}` filled in.
+
+use super::{
+    super::{
+        diagnostics::Diagnostic,
+        interpolate::{self, Of, Piece, Reference},
+        names::Secret,
+        source::Span,
+        suggest::{did_you_mean, shown},
+        tree::{Node, Value},
+    },
+    state::{Captured, Scope, Stage, Unset, Walk},
+};
+use crate::{
+    model::{Part, ProcessId, Text},
+    redact::looks_secret,
+};
+
+/// What stands for a secret wherever a draft is shown.
+const MASK: &str = "****";
+/// The number that a port without one has where a draft must compute with it.
+const SAMPLE_PORT: u16 = 20_000;
+
+/// A text filled in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Filled {
+    /// As it is shown or run.
+    pub(super) text: Text,
+    /// As one string with all values in it, for values that must be computed with.
+    pub(super) sample: String,
+    /// Something secret is in it.
+    pub(super) secret: bool,
+}
+
+/// What one `${…}` stands for.
+pub(super) struct Stands {
+    part: Part,
+    sample: String,
+    secret: bool,
+}
+
+impl Stands {
+    fn plain(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { part: Part::Literal(text.clone()), sample: text, secret: false }
+    }
+
+    pub(super) fn part_text(self) -> Text {
+        Text::from_parts([self.part])
+    }
+
+    /// Known in the end, but not in a draft, which shows it as written.
+    fn later(written: String, sample: impl Into<String>) -> Self {
+        Self { part: Part::Literal(written), sample: sample.into(), secret: false }
+    }
+}
+
+impl Walk<'_> {
+    /// A text as it will be used. None: it is wrong, and that was reported.
+    pub(in crate::scenario) fn text(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Text> {
+        self.filled(key, node, scope).map(|f| f.text)
+    }
+
+    /// A text that must be known at once. In a draft, ports in it have a number that stands for them.
+    pub(in crate::scenario) fn plain(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<String> {
+        self.filled(key, node, scope.now()).map(|f| f.sample)
+    }
+
+    pub(super) fn filled(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Filled> {
+        match &node.value {
+            Value::Text(text) => self.fill(text, node.span, scope),
+            // Numbers and booleans are texts as they are written.
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
+                let text = self.sources.slice(node.span).to_owned();
+                Some(Filled { text: Text::from(text.as_str()), sample: text, secret: false })
+            }
+            _ => {
+                self.mismatch(key, node, "a string");
+                None
+            }
+        }
+    }
+
+    /// Fills in `text`, which stands at `span`.
+    pub(super) fn fill(&mut self, text: &str, span: Span, scope: Scope<'_>) -> Option<Filled> {
+        if interpolate::is_plain(text) {
+            return Some(Filled { text: Text::from(text), sample: text.to_owned(), secret: false });
+        }
+        let (pieces, errors) = interpolate::parse(text);
+        let mut fine = errors.is_empty();
+        for error in errors {
+            let at = self.inside(text, span, error.range);
+            self.out.push(Diagnostic::error(error.message).at(at, "here").maybe_help(error.help));
+        }
+        let (mut parts, mut sample, mut secret) = (Vec::new(), String::new(), false);
+        for piece in pieces {
+            match piece {
+                Piece::Literal(literal) => {
+                    sample.push_str(&literal);
+                    parts.push(Part::Literal(literal));
+                }
+                Piece::Reference(reference, range) => {
+                    let at = self.inside(text, span, range);
+                    let Some(stands) = self.stands_for(&reference, at, scope) else {
+                        fine = false;
+                        continue;
+                    };
+                    for (i, part) in stands.into_iter().enumerate() {
+                        debug_assert!(i < 2, "a reference is a prefix and a port at most");
+                        sample.push_str(&part.sample);
+                        secret |= part.secret;
+                        parts.push(part.part);
+                    }
+                }
+            }
+        }
+        fine.then(|| Filled { text: Text::from_parts(parts), sample, secret })
+    }
+
+    /// The place of `range` of the text, which stands escaped and in quotes at `span`.
+    fn inside(&self, text: &str, span: Span, range: std::ops::Range<usize>) -> Span {
+        let wanted = &text[range.clone()];
+        let before = text[..range.start].matches(wanted).count();
+        let raw = self.sources.slice(span);
+        match raw.match_indices(wanted).nth(before) {
+            Some((at, _)) => Span { start: span.start + at, end: span.start + at + wanted.len(), ..span },
+            None => span,
+        }
+    }
+
+    fn stands_for(&mut self, reference: &Reference<'_>, at: Span, scope: Scope<'_>) -> Option<Vec<Stands>> {
+        let one = match reference {
+            Reference::Port(name, replica) => self.port(name, *replica, at, scope),
+            Reference::Var(name) => match self.names.vars.get(*name) {
+                Some(var) => Some(Stands::plain(var.value.clone())),
+                None => {
+                    self.unset(format!("vars.{}", shown(name)), did_you_mean(name, self.names.vars.keys().map(String::as_str)), at, scope)
+                }
+            },
+            Reference::Secret(name) => self.secret(name, at, scope),
+            Reference::Env(name, default) => self.env(name, *default, at, scope),
+            Reference::ScenarioDir => Some(Stands::plain(self.names.scenario_dir.to_string_lossy())),
+            Reference::RunDir => Some(self.run_dir(None)),
+            Reference::ProcessDir => match scope.instance {
+                Some(instance) => Some(self.run_dir(Some(&instance.id))),
+                None => self.no_process("${process.dir}", at),
+            },
+            Reference::Process(name, of) => return self.port_of(name, *of, at, scope),
+            Reference::Replica => match scope.instance {
+                Some(instance) => Some(Stands::plain(instance.replica.unwrap_or(1).to_string())),
+                None => self.no_process("${replica}", at),
+            },
+        };
+        one.map(|one| vec![one])
+    }
+
+    /// Notes a name that is not set.
+    fn unset<T>(&mut self, name: String, hint: Option<String>, span: Span, scope: Scope<'_>) -> Option<T> {
+        self.unset.push(Unset { span, name, hint, process: scope.instance.map(|i| i.id.clone()) });
+        None
+    }
+
+    fn no_process<T>(&mut self, what: &str, at: Span) -> Option<T> {
+        self.out.push(Diagnostic::error(format!("`{what}` belongs to a process")).at(at, "there is none here"));
+        None
+    }
+
+    fn secret(&mut self, name: &str, at: Span, scope: Scope<'_>) -> Option<Stands> {
+        let known = self.names.secrets.get(name);
+        let Some(Secret { value: Some(value), public, .. }) = known else {
+            let hint = match known {
+                Some(_) => None,
+                None => did_you_mean(name, self.names.secrets.keys().map(String::as_str)),
+            };
+            return self.unset(format!("secrets.{}", shown(name)), hint, at, scope);
+        };
+        Some(self.masked(value, *public))
+    }
+
+    fn env(&mut self, name: &str, default: Option<&str>, at: Span, scope: Scope<'_>) -> Option<Stands> {
+        // As in a shell, `:-` also stands in for a variable that is set to nothing.
+        let value = self.names.env.get(name).filter(|v| default.is_none() || !v.is_empty());
+        match (value.map(|v| v.to_str()), default) {
+            (Some(Some(value)), _) => Some(self.masked(value, !looks_secret(name) || value.len() < 8)),
+            (Some(None), _) => {
+                self.out.push(Diagnostic::error(format!("the variable {} is not UTF-8", shown(name))).at(at, "cannot stand in a text"));
+                None
+            }
+            (None, Some(default)) => Some(Stands::plain(default)),
+            (None, None) => self.unset(format!("env.{}", shown(name)), None, at, scope),
+        }
+    }
+
+    fn masked(&self, value: &str, public: bool) -> Stands {
+        let mask = !public && matches!(self.stage, Stage::Draft);
+        let part = Part::Literal(if mask { MASK.into() } else { value.to_owned() });
+        Stands { part, sample: value.to_owned(), secret: !public }
+    }
+
+    fn run_dir(&mut self, process: Option<&ProcessId>) -> Stands {
+        self.uses_run_dir = true;
+        match (self.stage, process) {
+            (Stage::Final { run_dir, .. }, None) => Stands::plain(run_dir.to_string_lossy()),
+            (Stage::Final { run_dir, .. }, Some(id)) => Stands::plain(run_dir.join(id.as_str()).to_string_lossy()),
+            (Stage::Draft, None) => Stands::later("${run.dir}".into(), "/run.dir"),
+            (Stage::Draft, Some(id)) => Stands::later(format!("${{run.dir}}/{id}"), format!("/run.dir/{id}")),
+        }
+    }
+
+    /// The name under which a port is leased: one of `each` has a number more.
+    pub(super) fn lease_name(&mut self, name: &str, replica: Option<&str>, scope: Scope<'_>) -> Result<String, Option<String>> {
+        let Some(decl) = self.names.ports.get(name) else {
+            return Err(did_you_mean(name, self.names.ports.keys().map(String::as_str)));
+        };
+        let inside = |base: &str| scope.instance.filter(|i| i.base == base).map(|i| i.replica.unwrap_or(1));
+        match (&decl.each, replica) {
+            (None, None) => Ok(name.to_owned()),
+            (None, Some(_)) => Err(Some(format!("`{name}` is one port, without numbers"))),
+            (Some((base, count)), Some(number)) => match number.parse() {
+                Ok(n) if (1..=*count).contains(&n) => Ok(format!("{name}.{n}")),
+                _ => Err(Some(format!("`{base}` has the instances 1 to {count}"))),
+            },
+            (Some((base, _)), None) => match inside(base) {
+                Some(n) => Ok(format!("{name}.{n}")),
+                None => Err(Some(format!("each `{base}` has its own: `${{ports.{name}.1}}`"))),
+            },
+        }
+    }
+
+    fn port(&mut self, name: &str, replica: Option<&str>, at: Span, scope: Scope<'_>) -> Option<Stands> {
+        match self.lease_name(name, replica, scope) {
+            Ok(lease) => Some(self.leased(&lease)),
+            Err(hint) => {
+                let written = replica.map_or_else(|| shown(name), |r| format!("{}.{}", shown(name), shown(r)));
+                self.unset(format!("ports.{written}"), hint, at, scope)
+            }
+        }
+    }
+
+    /// The number of a leased port.
+    pub(super) fn leased(&mut self, lease: &str) -> Stands {
+        self.used_ports.insert(lease.to_owned());
+        match self.stage {
+            Stage::Final { ports, .. } => Stands::plain(ports.get(lease).copied().unwrap_or_default().to_string()),
+            Stage::Draft => match self.names.fixed_port(lease) {
+                Some(port) => Stands::plain(port.to_string()),
+                None => Stands::later(format!("${{ports.{lease}}}"), SAMPLE_PORT.to_string()),
+            },
+        }
+    }
+
+    /// `${process.NAME.port}` and its kin.
+    fn port_of(&mut self, name: &str, of: Of, at: Span, scope: Scope<'_>) -> Option<Vec<Stands>> {
+        let prefix = match of {
+            Of::Port => "",
+            Of::Addr => "127.0.0.1:",
+            Of::Url => "http://127.0.0.1:",
+        };
+        let Some(facts) = self.names.processes.get(name).cloned() else {
+            let hint = match self.names.replicated.get(name) {
+                Some(n) => Some(format!("there are `{name}-1` to `{name}-{n}`")),
+                None => did_you_mean(name, self.names.processes.keys().map(String::as_str)).or(Some("no such process".into())),
+            };
+            let form = ["port", "addr", "url"][of as usize];
+            return self.unset(format!("process.{}.{form}", shown(name)), hint, at, scope);
+        };
+        let id = ProcessId::new(name).ok()?;
+        let port = match facts.listens {
+            Some(lease) => self.leased(&lease),
+            None if facts.captures => {
+                let own = scope.instance.is_some_and(|i| i.id == id);
+                if scope.captured == Captured::None || (own && scope.captured == Captured::Others) {
+                    let why = if own { "it is known only once this process runs" } else { "it is known only once that process runs" };
+                    self.out.push(
+                        Diagnostic::error(format!("the port of `{name}` is not known here"))
+                            .at(at, why)
+                            .and(facts.key, "its `ready.log` captures it"),
+                    );
+                    return None;
+                }
+                if let Some(instance) = scope.instance.filter(|_| !own) {
+                    self.places.needs_port.entry((instance.id.clone(), id.clone())).or_insert(at);
+                }
+                Stands { part: Part::PortOf(id), sample: SAMPLE_PORT.to_string(), secret: false }
+            }
+            None => {
+                self.out.push(
+                    Diagnostic::error(format!("`{name}` has no port"))
+                        .at(at, "asked for here")
+                        .and(facts.key, "this process neither listens nor captures one")
+                        .help(format!("name its port in `listens`, or capture it: `ready = {{ log = 'listening on .*:(?<port>\\d+)' }}`")),
+                );
+                return None;
+            }
+        };
+        Some(vec![Stands::plain(prefix), port])
+    }
+}

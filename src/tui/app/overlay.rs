@@ -1,0 +1,206 @@
+//! What can lie over the panes, one at a time, and the keys it has of its own.
+
+use tui_input::{Input, InputRequest};
+
+use crate::{
+    model::{ProcessId, Signal},
+    tui::{
+        action::Action,
+        key::{Code, Key},
+    },
+};
+
+/// What a prompt asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PromptKind {
+    Find,
+    FilterIn,
+    FilterOut,
+    SendLine,
+    Mark,
+}
+
+impl PromptKind {
+    /// What stands before the input.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Find => "/",
+            Self::FilterIn => "&",
+            Self::FilterOut => "!",
+            Self::SendLine => ">",
+            Self::Mark => "mark:",
+        }
+    }
+}
+
+/// A line being typed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Typing(Input);
+
+impl Typing {
+    pub(crate) fn with(text: &str) -> Self {
+        Self(Input::new(text.to_owned()))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.0.value()
+    }
+
+    /// The cursor, in cells from the text's beginning.
+    pub(crate) fn cursor(&self) -> usize {
+        self.0.visual_cursor()
+    }
+
+    /// Takes a key; false if it is none for a line editor.
+    pub(crate) fn key(&mut self, key: Key) -> bool {
+        let request = match (key.code, key.ctrl, key.alt) {
+            (Code::Char(c), false, false) => InputRequest::InsertChar(c),
+            (Code::Backspace, false, false) => InputRequest::DeletePrevChar,
+            (Code::Char('w'), true, false) | (Code::Backspace, _, true) => InputRequest::DeletePrevWord,
+            (Code::Delete, false, _) => InputRequest::DeleteNextChar,
+            (Code::Left, false, false) => InputRequest::GoToPrevChar,
+            (Code::Right, false, false) => InputRequest::GoToNextChar,
+            (Code::Left, _, _) | (Code::Char('b'), _, true) => InputRequest::GoToPrevWord,
+            (Code::Right, _, _) | (Code::Char('f'), _, true) => InputRequest::GoToNextWord,
+            (Code::Home, ..) | (Code::Char('a'), true, _) => InputRequest::GoToStart,
+            (Code::End, ..) | (Code::Char('e'), true, _) => InputRequest::GoToEnd,
+            (Code::Char('u'), true, _) => InputRequest::DeleteFromStart,
+            (Code::Char('k'), true, _) => InputRequest::DeleteTillEnd,
+            _ => return false,
+        };
+        self.0.handle(request);
+        true
+    }
+
+    /// Takes pasted text; line ends become blanks, so that a paste never presses Enter.
+    pub(crate) fn paste(&mut self, text: &str) {
+        for c in text.chars().take(4096) {
+            let c = if c.is_control() { ' ' } else { c };
+            self.0.handle(InputRequest::InsertChar(c));
+        }
+    }
+}
+
+/// What lies over the panes.
+#[derive(Debug, Clone)]
+pub(crate) enum Overlay {
+    /// The keys; what is typed narrows the list.
+    Help { typing: Option<Typing>, scroll: usize },
+    /// Whether to stop everything and quit.
+    AskQuit,
+    /// Any action or process by name.
+    Palette { typing: Typing, chosen: usize },
+    /// A line to type.
+    Prompt { kind: PromptKind, typing: Typing },
+    /// Which signal to send.
+    Signals { process: ProcessId, chosen: usize },
+    /// The selected process in full.
+    Details { scroll: usize },
+    /// All events; `chosen` counts from the newest.
+    Timeline { chosen: usize },
+    /// One line exactly as it was written.
+    Line { text: String, scroll: usize },
+    /// The tool's own log.
+    OwnLog,
+}
+
+impl Overlay {
+    /// Keeps a scroll position within what there is to scroll.
+    pub(crate) fn clamp(&mut self, end: usize) {
+        match self {
+            Overlay::Help { scroll, .. } | Overlay::Details { scroll } | Overlay::Line { scroll, .. } => *scroll = (*scroll).min(end),
+            Overlay::AskQuit
+            | Overlay::Palette { .. }
+            | Overlay::Prompt { .. }
+            | Overlay::Signals { .. }
+            | Overlay::Timeline { .. }
+            | Overlay::OwnLog => {}
+        }
+    }
+}
+
+/// The signals offered, the usual ones first.
+pub(crate) fn signals() -> Vec<Signal> {
+    let first = ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "KILL", "STOP", "CONT"];
+    let usual = first.into_iter().map(str::to_owned);
+    let others = Signal::names().map(str::to_owned).filter(|name| !first.contains(&name.as_str()));
+    usual.chain(others).filter_map(|name| Signal::parse(&name).ok()).collect()
+}
+
+/// What the palette offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Action(Action),
+    /// A process, by its row.
+    Process(usize, ProcessId),
+}
+
+impl Offer {
+    /// What is matched and shown.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Offer::Action(action) => action.help().to_owned(),
+            Offer::Process(_, id) => format!("go to {id}"),
+        }
+    }
+}
+
+/// The offers that match `typed`, best first.
+pub(crate) fn offers(typed: &str, processes: impl Iterator<Item = ProcessId>) -> Vec<Offer> {
+    let actions = Action::ALL.iter().filter(|a| a.process_row().is_none()).map(|a| Offer::Action(*a));
+    let all = processes.enumerate().map(|(row, id)| Offer::Process(row, id)).chain(actions);
+    let mut scored: Vec<(u32, Offer)> = all
+        .filter_map(|offer| {
+            let name = if let Offer::Action(action) = &offer { action.name() } else { "" };
+            let score = fuzzy(typed, &offer.text()).into_iter().chain(fuzzy(typed, name)).min()?;
+            Some((score, offer))
+        })
+        .collect();
+    scored.sort_by_key(|(score, _)| *score);
+    scored.into_iter().map(|(_, offer)| offer).collect()
+}
+
+/// How far `text` is from what was typed: its letters must all come in order. Less is better.
+fn fuzzy(typed: &str, text: &str) -> Option<u32> {
+    let text = text.to_lowercase();
+    let (mut score, mut at) = (0, 0);
+    let mut apart = true;
+    for c in typed.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
+        let found = at + text[at..].find(c)?;
+        let begins_word = found == 0 || text[..found].ends_with([' ', '-']);
+        if found > at || apart {
+            score += if begins_word { 1 } else { 4 + (found - at) as u32 };
+        }
+        apart = false;
+        at = found + c.len_utf8();
+    }
+    Some(score * 64 + text.len().min(63) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_palette_finds_actions_and_processes_by_their_letters() {
+        let of = |typed| offers(typed, ["upstream", "proxy"].into_iter().filter_map(|n| ProcessId::new(n).ok()));
+        assert_eq!(of("rert").first(), Some(&Offer::Action(Action::RerunTests)));
+        assert_eq!(of("prox").first().map(Offer::text).as_deref(), Some("go to proxy"));
+        assert_eq!(of("zoom").first(), Some(&Offer::Action(Action::Zoom)));
+        assert!(of("qqqq").is_empty());
+        assert_eq!(of("").len(), 2 + Action::ALL.len() - 9);
+    }
+
+    #[test]
+    fn a_paste_presses_no_key() {
+        let mut typing = Typing::default();
+        typing.paste("a\r\nb\x1b[31m");
+        assert_eq!(typing.text(), "a  b [31m");
+    }
+
+    #[test]
+    fn signals_begin_with_the_usual_ones() {
+        assert_eq!(signals().first(), Some(&Signal::TERM));
+        assert!(signals().len() > 25);
+    }
+}

@@ -1,0 +1,259 @@
+//! Keys while something lies over the panes.
+
+use crate::{
+    model::{Command, ProcessId},
+    tui::{
+        action::Action,
+        key::{Code, Key},
+        keymap::{Context, Found},
+        layout::Pane,
+        logview::{desk::Seek, pattern::Pattern},
+    },
+};
+
+use super::{
+    App, Outcome, World,
+    log::Scope,
+    overlay::{Offer, Overlay, PromptKind, Typing, offers, signals},
+};
+
+/// How far a list or a text is moved.
+enum Move {
+    By(i64),
+    First,
+    Last,
+}
+
+impl App {
+    pub(super) fn overlay_key(&mut self, key: Key, world: &World<'_>) -> Vec<Outcome> {
+        let bound = match world.keymap.find(Context::Everywhere, &[key]) {
+            Found::Action(action) => Some(action),
+            Found::Prefix(_) | Found::Nothing => None,
+        };
+        // What stops the run elsewhere only closes what is open here.
+        if key.code == Code::Esc || bound == Some(Action::Interrupt) {
+            self.cancel();
+            return Vec::new();
+        }
+        match self.overlay.take() {
+            Some(Overlay::Prompt { kind, typing }) => self.prompt_key(kind, typing, key, world),
+            Some(Overlay::Palette { typing, chosen }) => self.palette_key(typing, chosen, key, world),
+            Some(Overlay::Help { typing, scroll }) => {
+                self.help_key(typing, scroll, key, bound);
+                Vec::new()
+            }
+            Some(Overlay::AskQuit) => self.ask_quit_key(key, bound, world),
+            Some(Overlay::Signals { process, chosen }) => self.signals_key(process, chosen, key, bound, world),
+            Some(Overlay::Timeline { chosen }) => self.timeline_key(chosen, key, bound, world),
+            Some(Overlay::Details { scroll }) => {
+                self.overlay = scrolled(scroll, bound, &[Action::Details]).map(|scroll| Overlay::Details { scroll });
+                Vec::new()
+            }
+            Some(Overlay::Line { text, scroll }) => {
+                self.overlay = scrolled(scroll, bound, &[Action::Open]).map(|scroll| Overlay::Line { text, scroll });
+                Vec::new()
+            }
+            Some(Overlay::OwnLog) => {
+                let close = matches!(bound, Some(Action::Quit | Action::OwnLog));
+                self.overlay = (!close).then_some(Overlay::OwnLog);
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn cancel(&mut self) {
+        match self.overlay.take() {
+            Some(Overlay::Help { typing: Some(_), .. }) => self.overlay = Some(Overlay::Help { typing: None, scroll: 0 }),
+            // What was tried while typing goes with the prompt.
+            Some(Overlay::Prompt { kind: PromptKind::Find, .. }) => self.log.find = None,
+            Some(Overlay::Prompt { kind: PromptKind::FilterIn, .. }) => self.log.within = None,
+            Some(Overlay::Prompt { kind: PromptKind::FilterOut, .. }) => self.log.without = None,
+            _ => {}
+        }
+    }
+
+    /// Shows what the pattern typed so far would find.
+    pub(super) fn try_out(&mut self) {
+        if let Some(Overlay::Prompt { kind, typing }) = &self.overlay {
+            let pattern = Pattern::new(typing.text());
+            match kind {
+                PromptKind::Find => self.log.find = pattern,
+                PromptKind::FilterIn => self.log.within = pattern,
+                PromptKind::FilterOut => self.log.without = pattern,
+                PromptKind::SendLine | PromptKind::Mark => {}
+            }
+        }
+    }
+
+    fn prompt_key(&mut self, kind: PromptKind, mut typing: Typing, key: Key, world: &World<'_>) -> Vec<Outcome> {
+        match key.code {
+            Code::Enter => return self.prompt_done(kind, typing.text(), world),
+            Code::Tab if kind == PromptKind::Find => {
+                self.log.find = None;
+                self.overlay = Some(Overlay::Prompt { kind: PromptKind::FilterIn, typing });
+            }
+            Code::Tab if kind == PromptKind::FilterIn => {
+                self.log.within = None;
+                self.overlay = Some(Overlay::Prompt { kind: PromptKind::Find, typing });
+            }
+            Code::Up if typing.text().is_empty() => {
+                self.overlay = Some(Overlay::Prompt { kind, typing: Typing::with(&self.last_typed) });
+            }
+            _ => {
+                typing.key(key);
+                self.overlay = Some(Overlay::Prompt { kind, typing });
+            }
+        }
+        self.try_out();
+        Vec::new()
+    }
+
+    fn prompt_done(&mut self, kind: PromptKind, text: &str, world: &World<'_>) -> Vec<Outcome> {
+        let search = matches!(kind, PromptKind::Find | PromptKind::FilterIn | PromptKind::FilterOut);
+        if search && !text.is_empty() {
+            text.clone_into(&mut self.last_typed);
+            self.focus = Pane::Logs;
+            if Pattern::new(text).is_some_and(|pattern| pattern.is_literal()) {
+                self.say(world.now, format!("{text:?} is no regular expression: it is looked for as it stands"));
+            }
+        }
+        match kind {
+            PromptKind::Find if !text.is_empty() => vec![Outcome::Seek(Seek::Nearest)],
+            PromptKind::Find | PromptKind::FilterIn | PromptKind::FilterOut => Vec::new(),
+            PromptKind::SendLine => {
+                let Some(row) = self.target(world.snapshot) else { return Vec::new() };
+                let process = row.id().clone();
+                self.say(world.now, format!("sent to {process}: {text}"));
+                vec![Outcome::Send(Command::SendLine { process, text: text.to_owned() })]
+            }
+            PromptKind::Mark => {
+                let text = if text.is_empty() { "mark" } else { text };
+                self.say(world.now, format!("marked {}: {text}", world.now.seconds()));
+                vec![Outcome::Send(Command::Mark { text: text.to_owned() })]
+            }
+        }
+    }
+
+    fn palette_key(&mut self, mut typing: Typing, chosen: usize, key: Key, world: &World<'_>) -> Vec<Outcome> {
+        let all = offers(typing.text(), world.snapshot.rows.iter().map(|row| row.id().clone()));
+        let down = matches!((key.code, key.ctrl), (Code::Down, _) | (Code::Tab, _) | (Code::Char('n'), true));
+        let up = matches!((key.code, key.ctrl), (Code::Up, _) | (Code::Char('p'), true));
+        let mut chosen = chosen;
+        if key.code == Code::Enter {
+            return match all.get(chosen) {
+                Some(Offer::Action(action)) => self.act(*action, world),
+                Some(Offer::Process(row, _)) => {
+                    self.table.selected = *row;
+                    self.focus = Pane::Processes;
+                    Vec::new()
+                }
+                None => Vec::new(),
+            };
+        }
+        if down {
+            chosen = (chosen + 1).min(all.len().saturating_sub(1));
+        } else if up {
+            chosen = chosen.saturating_sub(1);
+        } else if typing.key(key) {
+            chosen = 0;
+        }
+        self.overlay = Some(Overlay::Palette { typing, chosen });
+        Vec::new()
+    }
+
+    fn help_key(&mut self, typing: Option<Typing>, scroll: usize, key: Key, bound: Option<Action>) {
+        if let Some(mut typing) = typing {
+            let vertical = matches!(key.code, Code::Up | Code::Down | Code::PageUp | Code::PageDown);
+            if !vertical {
+                typing.key(key);
+                self.overlay = Some(Overlay::Help { typing: Some(typing), scroll: 0 });
+                return;
+            }
+            let scroll = scrolled(scroll, bound, &[]).unwrap_or(scroll);
+            self.overlay = Some(Overlay::Help { typing: Some(typing), scroll });
+        } else if bound == Some(Action::Find) {
+            self.overlay = Some(Overlay::Help { typing: Some(Typing::default()), scroll: 0 });
+        } else {
+            self.overlay = scrolled(scroll, bound, &[Action::Help]).map(|scroll| Overlay::Help { typing: None, scroll });
+        }
+    }
+
+    fn ask_quit_key(&mut self, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
+        let yes = key.code == Code::Enter || key.typed() == Some('y') || matches!(bound, Some(Action::Quit | Action::StopAndQuit));
+        let no = key.typed() == Some('n');
+        if yes {
+            return self.leave(world);
+        }
+        self.overlay = (!no).then_some(Overlay::AskQuit);
+        Vec::new()
+    }
+
+    fn signals_key(&mut self, process: ProcessId, chosen: usize, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
+        let signals = signals();
+        if key.code == Code::Enter {
+            let Some(signal) = signals.get(chosen).copied() else { return Vec::new() };
+            self.say(world.now, format!("{signal} sent to {process} and all it started; its restart policy reacts"));
+            return vec![Outcome::Send(Command::Signal { process, signal })];
+        }
+        self.overlay = moved(chosen, signals.len(), bound).map(|chosen| Overlay::Signals { process, chosen });
+        Vec::new()
+    }
+
+    fn timeline_key(&mut self, chosen: usize, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
+        if key.code == Code::Enter {
+            let seq = world.events.iter().rev().nth(chosen).copied();
+            self.focus = Pane::Logs;
+            self.log.scope = Scope::All;
+            return seq.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();
+        }
+        // The newest stands last on the screen, so down is towards it.
+        let last = world.events.len().saturating_sub(1);
+        let close = matches!(bound, Some(Action::Quit | Action::Timeline));
+        let from_first = moved(last.saturating_sub(chosen), world.events.len(), bound).filter(|_| !close);
+        self.overlay = from_first.map(|at| Overlay::Timeline { chosen: last.saturating_sub(at) });
+        Vec::new()
+    }
+}
+
+/// How far an action moves in something that has no cursor of its own.
+fn movement(bound: Option<Action>) -> Option<Move> {
+    Some(match bound? {
+        Action::Down => Move::By(1),
+        Action::Up => Move::By(-1),
+        Action::HalfPageDown => Move::By(10),
+        Action::HalfPageUp => Move::By(-10),
+        Action::PageDown => Move::By(20),
+        Action::PageUp => Move::By(-20),
+        Action::Top => Move::First,
+        Action::Bottom => Move::Last,
+        _ => return None,
+    })
+}
+
+/// The scroll position after a key; none: the key closes. The view clamps it to its content.
+fn scrolled(scroll: usize, bound: Option<Action>, closing: &[Action]) -> Option<usize> {
+    if bound == Some(Action::Quit) || bound.is_some_and(|action| closing.contains(&action)) {
+        return None;
+    }
+    Some(match movement(bound) {
+        Some(Move::By(by)) => scroll.saturating_add_signed(by as isize).min(100_000),
+        Some(Move::First) => 0,
+        Some(Move::Last) => 100_000,
+        None => scroll,
+    })
+}
+
+/// The choice in a list of `len` after a key; none: the key closes.
+fn moved(chosen: usize, len: usize, bound: Option<Action>) -> Option<usize> {
+    if bound == Some(Action::Quit) {
+        return None;
+    }
+    let last = len.saturating_sub(1);
+    Some(match movement(bound) {
+        Some(Move::By(by)) => chosen.saturating_add_signed(by as isize).min(last),
+        Some(Move::First) => 0,
+        Some(Move::Last) => last,
+        None => chosen.min(last),
+    })
+}

@@ -1,0 +1,227 @@
+//! The loop of the dashboard's thread: wait, take what came, draw what changed.
+//!
+//! ```text
+//!   tty ──Decoder──▶ Key ──App──▶ Outcome ──▶ commands, log, clipboard, terminal
+//!   Waker ◀── snapshot, scans, window size          │
+//!     └──────────────▶ refresh ──▶ draw ◀───────────┘
+//! ```
+//!
+//! A key is answered in the next frame, at once; everything else is drawn at most twenty times a second, and only
+//! if a cell differs. Where nothing moves, uptimes tick once a second and the thread sleeps in between.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::model::Phase;
+
+use super::{
+    app::Leaving,
+    front::{Ended, Front, News},
+    pane::state,
+    stage::{Sources, Stage},
+    term::{Guard, Screen, Waker, decode::Decoder, size, wait},
+};
+
+/// Frames that no key asked for come at most this often.
+const FRAME: Duration = Duration::from_millis(50);
+/// Where nothing moves, uptimes tick this often.
+const TICK: Duration = Duration::from_secs(1);
+/// Times that count down show tenths.
+const COUNTDOWN: Duration = Duration::from_millis(100);
+/// An escape character without company for so long was the Esc key.
+const ESCAPE: Duration = Duration::from_millis(30);
+
+/// The dashboard's thread.
+pub(crate) struct EventLoop {
+    pub(super) front: Front,
+    pub(super) stage: Stage,
+    pub(super) screen: Screen,
+    pub(super) guard: Option<Guard>,
+    pub(super) waker: Waker,
+    news: News,
+    decoder: Decoder,
+    /// Replies that come later: what was refused, what came of an export.
+    pub(super) replies: Arc<Mutex<Vec<(String, bool)>>>,
+    pub(super) ended: Option<Ended>,
+    dirty: bool,
+    last_frame: Instant,
+    last_tick: Instant,
+}
+
+impl EventLoop {
+    pub(crate) fn new(front: Front, waker: Waker, news: News) -> io::Result<Self> {
+        let guard = Guard::enter(front.options.plain)?;
+        let (width, height) = size();
+        let screen = Screen::new(width, height, front.options.plain)?;
+        let sources = Sources { journal: front.journal.clone(), logs: front.logs.clone(), clock: front.clock };
+        let teller = waker.clone();
+        let tell = Arc::new(move || teller.wake());
+        let ringer = waker.clone();
+        front.logs.ring_when_changed(move || ringer.wake());
+        let stage = Stage::new(sources, front.options.clone(), front.abilities(), front.recording, tell);
+        let now = Instant::now();
+        let mut this = Self {
+            stage,
+            screen,
+            guard: Some(guard),
+            waker,
+            news,
+            decoder: Decoder::default(),
+            replies: Arc::default(),
+            ended: None,
+            dirty: true,
+            last_frame: now,
+            last_tick: now,
+            front,
+        };
+        this.refresh();
+        this.title()?;
+        Ok(this)
+    }
+
+    /// Runs until there is nothing more to show or nobody to show it to.
+    pub(crate) fn run(mut self) -> io::Result<Ended> {
+        self.draw(true)?;
+        while self.ended.is_none() {
+            let stdin = io::stdin();
+            let output = self.screen.is_behind().then(|| self.screen.fd());
+            let ready = wait(stdin.as_fd(), output, &self.waker, Some(self.patience()))?;
+            if ready.gone {
+                self.ended = Some(Ended::TerminalGone);
+                break;
+            }
+            if ready.output && self.screen.send().is_err() {
+                self.ended = Some(Ended::TerminalGone);
+                break;
+            }
+            let mut key = false;
+            if ready.input {
+                key = self.read(&stdin)?;
+            } else if self.decoder.is_waiting() {
+                let inputs = self.decoder.flush();
+                key = self.take(inputs)?;
+            }
+            self.tick(ready.woken);
+            self.draw(key)?;
+        }
+        self.leave();
+        Ok(self.ended.unwrap_or(Ended::Over))
+    }
+
+    /// Reads what the terminal has. True if it was worth an answer.
+    fn read(&mut self, stdin: &io::Stdin) -> io::Result<bool> {
+        let mut bytes = [0; 4096];
+        match nix::unistd::read(stdin, &mut bytes) {
+            Ok(0) | Err(nix::errno::Errno::EIO | nix::errno::Errno::ENXIO | nix::errno::Errno::EBADF) => {
+                self.ended = Some(Ended::TerminalGone);
+                Ok(false)
+            }
+            Ok(n) => {
+                let inputs = self.decoder.feed(&bytes[..n]);
+                self.take(inputs)
+            }
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// How long there is nothing to do.
+    fn patience(&self) -> Duration {
+        let since = |then: Instant, every: Duration| every.saturating_sub(then.elapsed());
+        let mut patience = since(self.last_tick, self.every());
+        if self.dirty && !self.screen.is_behind() {
+            patience = patience.min(since(self.last_frame, FRAME));
+        }
+        if self.decoder.is_waiting() {
+            patience = patience.min(ESCAPE);
+        }
+        patience
+    }
+
+    /// How often something changes without anything happening.
+    fn every(&self) -> Duration {
+        let counts = self.stage.snapshot.rows.iter().any(|row| state::counts_time(&row.state));
+        let over = self.stage.snapshot.phase == Phase::Ended && self.stage.app.toast.is_none() && !self.stage.is_settling();
+        match (over, counts) {
+            (true, _) => Duration::from_secs(3600),
+            (false, true) => COUNTDOWN,
+            (false, false) => TICK,
+        }
+    }
+
+    fn tick(&mut self, woken: bool) {
+        if woken {
+            self.refresh();
+            self.dirty = true;
+        }
+        if self.last_tick.elapsed() >= self.every() {
+            self.last_tick = Instant::now();
+            self.dirty = true;
+            self.stage.app.settle(self.stage.now());
+        }
+    }
+
+    /// Takes in what others have left.
+    fn refresh(&mut self) {
+        let snapshot = self.front.snapshot.borrow().clone();
+        let now = self.stage.now();
+        self.stage.update(snapshot, now);
+        if self.news.resized.has_changed().unwrap_or(false) {
+            self.news.resized.borrow_and_update();
+            let (width, height) = size();
+            self.screen.resize(width, height);
+        }
+        if self.news.explanation.has_changed().unwrap_or(false) {
+            let explanation = self.news.explanation.borrow_and_update().clone();
+            let outcomes = self.stage.explain(explanation, now);
+            self.carry_out(outcomes);
+        }
+        let replies = std::mem::take(&mut *self.replies.lock().unwrap_or_else(PoisonError::into_inner));
+        for (text, bad) in replies {
+            if bad { self.stage.app.complain(now, text) } else { self.stage.app.say(now, text) }
+        }
+        if self.stage.snapshot.phase == Phase::Ended && self.stage.abilities.live && self.ended.is_none() {
+            self.ended = Some(Ended::Over);
+        }
+    }
+
+    /// Draws if there is something new and the terminal has room; at once if a key asked for it.
+    fn draw(&mut self, at_once: bool) -> io::Result<()> {
+        self.dirty |= at_once;
+        if !self.dirty || self.screen.is_behind() || (!at_once && self.last_frame.elapsed() < FRAME) {
+            return Ok(());
+        }
+        self.dirty = false;
+        self.last_frame = Instant::now();
+        let now = self.stage.now();
+        // What comes after this look wakes the loop again, once.
+        self.front.logs.arm();
+        let (buffer, drawn) = self.stage.frame(self.screen.area(), now);
+        match self.screen.show(buffer, drawn.cursor) {
+            Ok(_) => Ok(()),
+            Err(e) if is_gone(&e) => {
+                self.ended = Some(Ended::TerminalGone);
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Gives the terminal back.
+    fn leave(&mut self) {
+        self.stage.app.leaving = self.stage.app.leaving.max(Leaving::Stopping);
+        if self.ended != Some(Ended::TerminalGone) {
+            self.screen.finish();
+        }
+        self.guard = None;
+    }
+}
+
+/// Whether an error says that there is no terminal any more.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(nix::libc::EIO | nix::libc::ENXIO | nix::libc::EBADF | nix::libc::EPIPE))
+}

@@ -1,0 +1,63 @@
+//! The events that tell something, as the events pane and the timeline list them.
+
+use std::sync::Arc;
+
+use crate::{
+    model::{Event, EventKind, Narration, narrate},
+    supervisor::Journal,
+};
+
+/// Events with words, oldest first. They are shared with the journal; words are made when they are shown.
+#[derive(Debug, Default)]
+pub(crate) struct EventList {
+    read: usize,
+    told: Vec<Arc<Event>>,
+    seqs: Vec<u64>,
+    marks: Vec<u64>,
+}
+
+impl EventList {
+    /// Takes in what the journal has got since. True if that changed the list.
+    pub(crate) fn refresh(&mut self, journal: &Journal) -> bool {
+        let before = self.told.len();
+        if journal.len() > self.read {
+            self.extend(journal.from(self.read));
+        }
+        self.told.len() > before
+    }
+
+    /// Takes in events.
+    pub(crate) fn extend(&mut self, events: Vec<Arc<Event>>) {
+        self.read += events.len();
+        for event in events {
+            if narrate(&event).is_some() {
+                self.seqs.push(event.seq);
+                if matches!(event.kind, EventKind::Marked { .. }) {
+                    self.marks.push(event.seq);
+                }
+                self.told.push(event);
+            }
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Their numbers, in order.
+    pub(crate) fn seqs(&self) -> &[u64] {
+        &self.seqs
+    }
+
+    /// The numbers of those that are marks.
+    pub(crate) fn marks(&self) -> &[u64] {
+        &self.marks
+    }
+
+    /// Events `from..to` with their words.
+    pub(crate) fn window(&self, from: usize, to: usize) -> impl Iterator<Item = (&Event, Narration)> {
+        let to = to.min(self.told.len());
+        self.told.get(from.min(to)..to).unwrap_or_default().iter().filter_map(|event| Some((&**event, narrate(event)?)))
+    }
+}

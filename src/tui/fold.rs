@@ -1,0 +1,228 @@
+//! Blocks that say one thing on many lines (panics, tracebacks, stack traces, pretty JSON) fold to their first.
+//!
+//! Folding looks only at the lines it is given: the window to be shown and some lines before it. The lines of a
+//! block may stand between those of other processes; what joins them is their process and stream.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::{
+    logs::{LogLine, Source, plain},
+    model::ProcessId,
+    tui::logview::query::is_probe,
+};
+
+/// A line as the log shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// The line, or the first of a block.
+    pub(crate) line: LogLine,
+    /// The other lines of its block, if they are folded away.
+    pub(crate) folded: Vec<LogLine>,
+}
+
+impl Row {
+    /// The last row of its block.
+    pub(crate) fn last(&self) -> u64 {
+        self.folded.last().map_or(self.line.row, |last| last.row.max(self.line.row))
+    }
+
+    /// Whether what is folded away are earlier lines like it: health probes.
+    pub(crate) fn hidden_probes(&self) -> bool {
+        self.folded.first().is_some_and(|first| first.row < self.line.row)
+    }
+}
+
+/// A block longer than this goes on unfolded: it is a log of its own.
+const MAX_BLOCK: usize = 400;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    /// A Rust panic; `true`: its message is still to come.
+    Panic(bool),
+    /// A Python traceback: ends behind its first line that is not indented.
+    Traceback,
+    /// `at …` lines below an error.
+    Stack,
+    /// JSON over several lines, up to the line that closes it.
+    Json(char),
+}
+
+struct Open {
+    row: usize,
+    block: Option<Block>,
+}
+
+/// Folds `lines`, but for the blocks whose first row is in `unfolded`. Of the lines that only tell of a process's health
+/// probes the newest stands for all, unless `probes` are wanted.
+pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>, probes: bool) -> Vec<Row> {
+    let mut rows = fold_blocks(lines, unfolded);
+    if !probes {
+        hide_probes(&mut rows);
+    }
+    rows
+}
+
+fn hide_probes(rows: &mut Vec<Row>) {
+    let mut newest: HashMap<ProcessId, usize> = HashMap::new();
+    let mut gone = vec![false; rows.len()];
+    for i in 0..rows.len() {
+        let Some(process) = rows[i].line.process.clone().filter(|_| is_probe_line(&rows[i].line)) else { continue };
+        if let Some(before) = newest.insert(process, i) {
+            gone[before] = true;
+            let mut hidden = std::mem::take(&mut rows[before].folded);
+            hidden.push(rows[before].line.clone());
+            rows[i].folded = hidden;
+        }
+    }
+    let mut gone = gone.into_iter();
+    rows.retain(|_| !gone.next().unwrap_or(false));
+}
+
+fn is_probe_line(line: &LogLine) -> bool {
+    // Longer ones are no access lines; asking them costs more than it tells.
+    !matches!(line.source, Source::Lifecycle(_)) && line.bytes.len() < 400 && is_probe(&plain(&line.bytes))
+}
+
+fn fold_blocks(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::with_capacity(lines.len());
+    let mut open: HashMap<(Option<ProcessId>, bool), Open> = HashMap::new();
+    for line in lines {
+        if matches!(line.source, Source::Lifecycle(_)) {
+            // What comes after a start or an end is another story.
+            open.retain(|(process, _), _| *process != line.process);
+            rows.push(Row { line, folded: Vec::new() });
+            continue;
+        }
+        let text = plain(&line.bytes[..line.bytes.len().min(200)]);
+        let stream = (line.process.clone(), line.source == Source::Err);
+        let before = open.get_mut(&stream);
+        if let Some(before) = before
+            && let Some(next) = goes_on(before.block, &text)
+            && rows[before.row].folded.len() < MAX_BLOCK
+        {
+            before.block = next;
+            if unfolded.contains(&rows[before.row].line.row) {
+                rows.push(Row { line, folded: Vec::new() });
+            } else {
+                rows[before.row].folded.push(line);
+            }
+            continue;
+        }
+        open.insert(stream, Open { row: rows.len(), block: begins(&text) });
+        rows.push(Row { line, folded: Vec::new() });
+    }
+    rows
+}
+
+/// The block that a line begins.
+fn begins(text: &str) -> Option<Block> {
+    let text = text.trim_end();
+    if text.starts_with("thread '") && text.contains("panicked at") {
+        Some(Block::Panic(text.ends_with(':')))
+    } else if text.ends_with("Traceback (most recent call last):") {
+        Some(Block::Traceback)
+    } else if text == "{" {
+        Some(Block::Json('}'))
+    } else if text == "[" {
+        Some(Block::Json(']'))
+    } else {
+        None
+    }
+}
+
+/// Whether a line goes on with `block`, and with what the next one may go on. `Some(None)`: it is the last.
+fn goes_on(block: Option<Block>, text: &str) -> Option<Option<Block>> {
+    let trimmed = text.trim_start();
+    let indented = trimmed.len() < text.len() && !trimmed.is_empty();
+    let stack = indented && (trimmed.starts_with("at ") || trimmed.starts_with("... ")) || text.starts_with("Caused by: ");
+    match block {
+        Some(Block::Panic(true)) if !trimmed.is_empty() => Some(Some(Block::Panic(false))),
+        Some(Block::Panic(_)) => {
+            let numbered = trimmed.split_once(": ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
+            let part = indented || numbered || text.starts_with("note: ") || text.starts_with("stack backtrace:");
+            part.then_some(Some(Block::Panic(false)))
+        }
+        Some(Block::Traceback) if indented => Some(Some(Block::Traceback)),
+        Some(Block::Traceback) => (!trimmed.is_empty()).then_some(None),
+        Some(Block::Json(end)) if text.starts_with(end) => Some(None),
+        Some(Block::Json(end)) => (indented || text.starts_with(']') || text.starts_with('}')).then_some(Some(Block::Json(end))),
+        Some(Block::Stack) | None => stack.then_some(Some(Block::Stack)),
+    }
+}
+
+/// The message of a panic, which Rust prints on the line below the place.
+pub(crate) fn message_below(row: &Row) -> Option<String> {
+    let first = row.folded.first()?;
+    let head = plain(&row.line.bytes[..row.line.bytes.len().min(400)]);
+    (begins(&head) == Some(Block::Panic(true))).then(|| plain(&first.bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::At;
+
+    fn lines(texts: &[(&str, &str)]) -> Vec<LogLine> {
+        let line = |(row, (process, text)): (usize, &(&str, &str))| LogLine {
+            row: row as u64,
+            seq: row as u64,
+            process: ProcessId::new(process).ok(),
+            source: Source::Err,
+            number: row as u64 + 1,
+            generation: 1,
+            at: At(0),
+            bytes: text.as_bytes().to_vec(),
+            cut: false,
+            partial: false,
+            lost: false,
+        };
+        texts.iter().enumerate().map(line).collect()
+    }
+
+    fn folded(texts: &[(&str, &str)], unfolded: &[u64]) -> Vec<(u64, usize)> {
+        fold(lines(texts), &unfolded.iter().copied().collect(), false).iter().map(|row| (row.line.row, row.folded.len())).collect()
+    }
+
+    #[test]
+    fn a_panic_folds_with_its_message_and_backtrace_even_between_other_lines() {
+        let texts = [
+            ("a", "thread 'main' (7) panicked at src/upstream.rs:42:5:"),
+            ("b", "listening"),
+            ("a", "crash_after 3 calls"),
+            ("a", "stack backtrace:"),
+            ("a", "   0: std::panicking::begin_panic"),
+            ("a", "             at ./src/x.rs:1"),
+            ("a", "note: run with `RUST_BACKTRACE=1`"),
+            ("a", "next life"),
+        ];
+        assert_eq!(folded(&texts, &[]), [(0, 5), (1, 0), (7, 0)]);
+        assert_eq!(folded(&texts, &[0]).len(), texts.len());
+        let rows = fold(lines(&texts), &BTreeSet::new(), false);
+        assert_eq!(message_below(&rows[0]).as_deref(), Some("crash_after 3 calls"));
+        assert_eq!(message_below(&rows[1]), None);
+    }
+
+    #[test]
+    fn tracebacks_stacks_and_json_fold() {
+        let traceback = ["Traceback (most recent call last):", "  File \"x.py\", line 1", "    boom()", "ValueError: x", "next"];
+        let stack = ["TypeError: no", "    at main (/x.js:1:2)", "    at node:internal", "next"];
+        let json = ["{", "  \"a\": [", "    1", "  ]", "}", "next"];
+        for texts in [&traceback[..], &stack, &json] {
+            let of_one: Vec<_> = texts.iter().map(|text| ("a", *text)).collect();
+            assert_eq!(folded(&of_one, &[]), [(0, texts.len() - 2), (texts.len() as u64 - 1, 0)], "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_processs_probe_lines_the_newest_stands_for_all() {
+        let probe = "GET /health → 200";
+        let texts = [("a", probe), ("b", "said"), ("a", probe), ("b", probe), ("a", probe), ("b", "said")];
+        assert_eq!(folded(&texts, &[]), [(1, 0), (3, 0), (4, 2), (5, 0)]);
+        assert_eq!(fold(lines(&texts), &BTreeSet::new(), true).len(), texts.len());
+    }
+
+    #[test]
+    fn indented_lines_alone_do_not_fold() {
+        assert_eq!(folded(&[("a", "ready"), ("a", "  local: http://x"), ("a", "  network: none")], &[]).len(), 3);
+    }
+}

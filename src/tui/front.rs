@@ -1,0 +1,164 @@
+//! What the dashboard is given, and the thread it runs on.
+
+use std::{io, sync::Arc, thread};
+
+use tokio::{
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{
+    explain::{Explanation, explain},
+    logs::LogStore,
+    model::{Command, RunClock, Snapshot},
+    supervisor::Journal,
+};
+
+use super::{app::Abilities, event_loop::EventLoop, keymap::Keymap, layout::Layout, look::Look, term};
+
+/// Why a command was not carried out, to be shown.
+pub type Refused = Box<dyn FnOnce(String) + Send>;
+
+/// Everything a dashboard works with. It sees nothing else of the run.
+pub struct Front {
+    /// How the run stands, whenever that changes.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// All events.
+    pub journal: Arc<Journal>,
+    /// All that was said.
+    pub logs: Arc<LogStore>,
+    /// The run's clock; of a recording, one that stands at its end.
+    pub clock: RunClock,
+    /// Carries out commands; what is refused is told through the callback. None: it is a recording.
+    pub commands: Option<Box<dyn Fn(Command, Refused) + Send>>,
+    /// Writes an archive and says in one line what came of it. Called on a thread of its own.
+    pub export: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    /// Whether all this is being recorded.
+    pub recording: bool,
+    /// Where signals and changes are waited for.
+    pub runtime: Handle,
+    /// How it looks and which keys it takes.
+    pub options: Options,
+}
+
+/// How a dashboard looks and which keys it takes.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Colours and signs.
+    pub look: Look,
+    /// The live keymap.
+    pub keymap: Keymap,
+    /// The layouts that `L` walks through; the first is shown first.
+    pub layouts: Vec<Layout>,
+    /// `TERM=dumb`: nothing but cursor movement is sent.
+    pub plain: bool,
+}
+
+impl Options {
+    /// What comes with the program, as far as this environment can show it.
+    pub fn from_env() -> Self {
+        let layouts = super::layout::BUILT_IN.iter().filter_map(|(name, _)| Layout::built_in(name)).collect();
+        let plain = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        Self { look: Look::from_env(), keymap: Keymap::built_in(), layouts, plain }
+    }
+}
+
+/// How the dashboard ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The run is over, or there was none to end.
+    Over,
+    /// The user would not wait for the run's end: what is left must be killed.
+    Forced,
+    /// The terminal is gone: the run must be taken down.
+    TerminalGone,
+}
+
+/// Whether a dashboard can be shown: stdin and stdout are a terminal.
+pub fn is_possible() -> bool {
+    term::is_terminal()
+}
+
+/// Runs the dashboard on a thread of its own. It ends when the run is over (or, with a recording, when the user
+/// leaves), when the terminal is gone, or when the user will not wait any longer; the terminal is then as it was.
+pub fn spawn(front: Front) -> io::Result<thread::JoinHandle<io::Result<Ended>>> {
+    thread::Builder::new().name("dashboard".into()).spawn(move || run(front))
+}
+
+/// Runs the dashboard on this thread, which must be none of the runtime's.
+pub fn run(front: Front) -> io::Result<Ended> {
+    term::install_panic_hook();
+    let waker = term::Waker::new()?;
+    let news = News::start(&front, waker.clone())?;
+    let ended = EventLoop::new(front, waker, news)?.run();
+    term::restore();
+    ended
+}
+
+/// What others have for the front, left where it finds it when it is woken.
+pub(crate) struct News {
+    pub(crate) explanation: watch::Receiver<Option<Arc<Explanation>>>,
+    pub(crate) resized: watch::Receiver<u64>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl News {
+    fn start(front: &Front, waker: term::Waker) -> io::Result<Self> {
+        let _context = front.runtime.enter();
+        let (explained, explanation) = watch::channel(None);
+        let (resize, resized) = watch::channel(0u64);
+        let mut winch = signal(SignalKind::window_change())?;
+        let resize_waker = waker.clone();
+        let resizes = front.runtime.spawn(async move {
+            while winch.recv().await.is_some() {
+                resize.send_modify(|n| *n += 1);
+                resize_waker.wake();
+            }
+        });
+        let (mut snapshot, journal, logs) = (front.snapshot.clone(), front.journal.clone(), front.logs.clone());
+        let changes = front.runtime.spawn(async move {
+            let mut explained_at = None;
+            loop {
+                let now = snapshot.borrow_and_update().clone();
+                waker.wake();
+                let failed = failure(&now);
+                if failed != explained_at {
+                    explained_at = failed;
+                    let (journal, logs) = (journal.clone(), logs.clone());
+                    // Explaining reads the log: no work for a thread that others wait on.
+                    let told = tokio::task::spawn_blocking(move || failed.and_then(|_| explain(&journal.from(0), &logs))).await;
+                    explained.send_replace(told.ok().flatten().map(Arc::new));
+                    waker.wake();
+                }
+                if snapshot.changed().await.is_err() {
+                    return;
+                }
+                // A storm of changes is one wake-up for a screen that is drawn twenty times a second.
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+        Ok(Self { explanation, resized, tasks: vec![resizes, changes] })
+    }
+}
+
+impl Drop for News {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// What there is to explain: none while nothing has failed for good.
+fn failure(snapshot: &Snapshot) -> Option<(crate::model::At, usize)> {
+    use crate::model::{ProcessState, Verdict};
+    let failed = snapshot.outcome.as_ref().is_some_and(|outcome| outcome.verdict == Verdict::Failed);
+    let gave_up = snapshot.count(|state| matches!(state, ProcessState::GaveUp { .. }));
+    // The first failure is explained once; a rerun that clears it lets the next one be explained.
+    (failed || gave_up > 0).then_some((crate::model::At::START, 0))
+}
+
+impl Front {
+    pub(crate) fn abilities(&self) -> Abilities {
+        Abilities { live: self.commands.is_some(), export: self.export.is_some() }
+    }
+}

@@ -1,0 +1,407 @@
+//! One log on the screen: turns a place in it into the rows to draw, and a wish to be elsewhere into a place.
+//!
+//! Places are rows of the view, which never move. What is shown of them may be a part (filters) and fold (blocks), so
+//! every step is taken among the rows that are shown.
+
+use std::{io, sync::Arc};
+
+use crate::{
+    logs::{LogLine, LogStore, LogView, Selection},
+    model::At,
+    tui::fold::{Row, fold},
+};
+
+use super::{query::Query, scan::Scanner};
+use crate::tui::app::log::{LogState, Place};
+
+/// Rows to draw, and how they stand to the rest.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Window {
+    pub(crate) rows: Vec<Row>,
+    /// Rows of the whole log.
+    pub(crate) total: u64,
+    /// Rows that filters leave.
+    pub(crate) shown: u64,
+    /// Rows below the last one drawn.
+    pub(crate) newer: u64,
+    /// The row under the cursor, as an index of `rows`; none while following.
+    pub(crate) cursor: Option<usize>,
+    /// When the line under the cursor was said.
+    pub(crate) cursor_at: Option<At>,
+    /// Whether filters have been asked of every line yet.
+    pub(crate) complete: bool,
+    /// Which match the cursor is on or behind, from 1, and how many there are; if something is looked for.
+    pub(crate) found: Option<(u64, u64)>,
+    /// Why nothing can be read.
+    pub(crate) error: Option<String>,
+}
+
+/// Where to go in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seek {
+    /// So many lines down, or up.
+    Lines(i64),
+    /// So many half pages down, or up.
+    HalfPages(i64),
+    First,
+    /// The end, and stay there.
+    Follow,
+    /// The first row at or after an event.
+    Seq(u64),
+    /// The first row at or after a time.
+    Time(At),
+    /// The row itself.
+    Row(u64),
+    Match(Way),
+    /// The match nearest to the cursor, upwards first.
+    Nearest,
+    Alert(Way),
+    Token(Way),
+}
+
+/// Down (later) or up (earlier).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Next,
+    Previous,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    Done,
+    /// Beyond the last; it went on from the other end.
+    Wrapped,
+    Nothing,
+    /// Not all lines have been asked yet.
+    NotYet,
+}
+
+/// One log on the screen.
+pub(crate) struct Desk {
+    store: Arc<LogStore>,
+    view: LogView,
+    scanner: Option<Scanner>,
+    tell: Arc<dyn Fn() + Send + Sync>,
+    asked: Option<(Selection, Query)>,
+    changed: u64,
+    /// The chunk of the line under the cursor, to find it again in another selection.
+    cursor_seq: u64,
+    floor: u64,
+}
+
+/// Lines before a window that may hold the beginning of a block in it.
+const MARGIN: u64 = 64;
+
+/// Lines looked through for one screen; a folded block of this length would be a screen's one line.
+const MOST: u64 = 16_384;
+
+impl Desk {
+    /// A desk for `store`. `tell` is called from another thread when a scan has found something.
+    pub(crate) fn new(store: Arc<LogStore>, tell: Arc<dyn Fn() + Send + Sync>) -> Self {
+        let view = LogView::new(Selection::All);
+        Self { store, view, scanner: None, tell, asked: None, changed: u64::MAX, cursor_seq: 0, floor: 0 }
+    }
+
+    /// Takes in what has been said since, and what the pane wants to see now.
+    pub(crate) fn refresh(&mut self, log: &mut LogState, selection: &Selection) -> io::Result<()> {
+        let moved = self.store.changed();
+        let other = self.view.selection() != selection;
+        if other {
+            self.view = LogView::new(selection.clone());
+        }
+        if other || moved != self.changed {
+            self.view.refresh(&self.store);
+        }
+        if other {
+            log.unfolded.clear();
+            log.select_from = None;
+            if let Place::Parked { cursor, top } = &mut log.place {
+                *cursor = self.view.row_at_seq(&self.store, self.cursor_seq)?.min(self.view.len().saturating_sub(1));
+                *top = cursor.saturating_sub(3);
+            }
+        }
+        self.floor = if log.cleared_before == 0 { 0 } else { self.view.row_at_seq(&self.store, log.cleared_before)? };
+        self.ask(log, selection, moved != self.changed);
+        self.changed = moved;
+        Ok(())
+    }
+
+    fn ask(&mut self, log: &LogState, selection: &Selection, more: bool) {
+        let query = log.query();
+        if !query.hides() && query.find.is_none() && query.token.is_none() && !log.walks_alerts {
+            self.asked = None;
+            return;
+        }
+        if self.scanner.is_none() {
+            let tell = self.tell.clone();
+            // Without the thread there is no filter; the log itself still shows.
+            self.scanner = Scanner::start(self.store.clone(), move || tell()).ok();
+        }
+        let Some(scanner) = &self.scanner else { return };
+        let wanted = (selection.clone(), query);
+        if self.asked.as_ref() != Some(&wanted) {
+            scanner.ask(wanted.0.clone(), wanted.1.clone());
+            self.asked = Some(wanted);
+        } else if more {
+            scanner.nudge();
+        }
+    }
+
+    fn hides(&self) -> bool {
+        self.asked.as_ref().is_some_and(|(_, query)| query.hides())
+    }
+
+    /// Rows shown before row `row`.
+    fn position(&self, row: u64) -> u64 {
+        match &self.scanner {
+            Some(scanner) if self.hides() => {
+                let findings = scanner.findings();
+                let set = if findings.around.len() > 0 { &findings.around } else { &findings.shown };
+                set.rank(row.min(self.view.len())).saturating_sub(set.rank(self.floor))
+            }
+            _ => row.min(self.view.len()).saturating_sub(self.floor),
+        }
+    }
+
+    fn shown(&self) -> u64 {
+        self.position(self.view.len())
+    }
+
+    /// The lines at positions `from..from + count` of those shown.
+    fn lines(&self, from: u64, count: u64) -> io::Result<Vec<LogLine>> {
+        let count = count.min(self.shown().saturating_sub(from));
+        let Some(scanner) = self.scanner.as_ref().filter(|_| self.hides()) else {
+            return self.view.window(&self.store, self.floor + from, count as usize);
+        };
+        let rows: Vec<u64> = {
+            let findings = scanner.findings();
+            let set = if findings.around.len() > 0 { &findings.around } else { &findings.shown };
+            let first = set.rank(self.floor) + from;
+            (first..first + count).map_while(|n| set.nth(n)).collect()
+        };
+        let mut lines = Vec::with_capacity(rows.len());
+        for run in rows.chunk_by(|a, b| a + 1 == *b) {
+            lines.extend(self.view.window(&self.store, run[0], run.len())?);
+        }
+        Ok(lines)
+    }
+
+    /// Shown rows from position `from` on, folded; filters show every line they leave.
+    fn rows(&self, log: &LogState, from: u64, count: u64) -> io::Result<Vec<Row>> {
+        let lines = self.lines(from, count)?;
+        if self.hides() || log.as_written {
+            return Ok(lines.into_iter().map(|line| Row { line, folded: Vec::new() }).collect());
+        }
+        Ok(fold(lines, &log.unfolded, log.show_probes))
+    }
+
+    /// The rows to draw in `height` rows of the screen; `tall` says how many a row takes.
+    pub(crate) fn window(&mut self, log: &mut LogState, height: u16, tall: &dyn Fn(&Row) -> u16) -> Window {
+        match self.try_window(log, height, tall) {
+            Ok(window) => window,
+            Err(error) => Window { error: Some(format!("this part of the log cannot be read: {error}")), ..Window::default() },
+        }
+    }
+
+    fn try_window(&mut self, log: &mut LogState, height: u16, tall: &dyn Fn(&Row) -> u16) -> io::Result<Window> {
+        let len = self.shown();
+        let mut window = Window { total: self.view.len(), shown: len, ..Window::default() };
+        let top = match log.place {
+            Place::Follow => None,
+            Place::Parked { top, .. } => Some(self.position(top)),
+        };
+        let mut reach = MARGIN + 2 * u64::from(height);
+        loop {
+            let from = top.unwrap_or(len).saturating_sub(if top.is_some() { MARGIN } else { reach });
+            let rows = self.rows(log, from, reach + MARGIN)?;
+            let at_end = from + reach + MARGIN >= len;
+            let at_start = from == 0;
+            let first = match log.place {
+                Place::Follow => last_screen(&rows, height, tall),
+                Place::Parked { top, .. } => {
+                    let first = rows.iter().rposition(|row| row.line.row <= top).unwrap_or(0);
+                    // A short rest of the log fills the screen from below.
+                    if at_end { first.min(last_screen(&rows, height, tall)) } else { first }
+                }
+            };
+            let enough = match log.place {
+                Place::Follow => first > 0 || at_start,
+                Place::Parked { .. } => at_end || fits(&rows[first..], height, tall) < rows.len() - first,
+            };
+            if enough || reach >= MOST {
+                let last = first + fits(&rows[first..], height, tall);
+                window.rows = rows.into_iter().take(last).skip(first).collect();
+                break;
+            }
+            reach *= 4;
+        }
+        self.finish(log, &mut window);
+        Ok(window)
+    }
+
+    fn finish(&mut self, log: &mut LogState, window: &mut Window) {
+        let end = window.rows.last().map_or(0, |row| row.last() + 1);
+        window.newer = window.shown.saturating_sub(self.position(end));
+        match &mut log.place {
+            Place::Follow => {
+                if let Some(last) = window.rows.last() {
+                    self.cursor_seq = last.line.seq;
+                }
+                log.last_seen = (window.rows.first().map_or(0, |row| row.line.row), end.saturating_sub(1));
+                window.newer = 0;
+            }
+            Place::Parked { cursor, top } => {
+                let index = window.rows.iter().rposition(|row| row.line.row <= *cursor).unwrap_or(0);
+                if let Some(row) = window.rows.get(index) {
+                    window.cursor = Some(index);
+                    window.cursor_at = Some(row.line.at);
+                    self.cursor_seq = row.line.seq;
+                    *top = window.rows[0].line.row;
+                }
+            }
+        }
+        window.complete = true;
+        if let (Some(scanner), Some((_, query))) = (&self.scanner, &self.asked) {
+            let findings = scanner.findings();
+            window.complete = findings.is_complete();
+            let set = if query.find.is_some() { Some(&findings.found) } else { query.token.as_ref().map(|_| &findings.tokens) };
+            let cursor = window.cursor.and_then(|i| window.rows.get(i)).map_or(u64::MAX, |row| row.line.row);
+            window.found = set.map(|set| (set.rank(cursor.saturating_add(1)), set.len()));
+        }
+    }
+
+    /// Goes elsewhere.
+    pub(crate) fn seek(&mut self, log: &mut LogState, seek: Seek, height: u16, tall: &dyn Fn(&Row) -> u16) -> io::Result<Sought> {
+        let half = i64::from(height / 2).max(1);
+        match seek {
+            Seek::Follow => log.place = Place::Follow,
+            Seek::First => {
+                let first = self.lines(0, 1)?.first().map_or(0, |line| line.row);
+                log.place = Place::Parked { cursor: first, top: first };
+            }
+            Seek::Lines(lines) => self.step(log, lines, height, tall)?,
+            Seek::HalfPages(pages) => self.step(log, pages * half, height, tall)?,
+            Seek::Seq(seq) => {
+                let row = self.view.row_at_seq(&self.store, seq)?;
+                self.park(log, row, height)?;
+            }
+            Seek::Time(at) => {
+                let row = self.view.row_at_time(&self.store, at)?;
+                self.park(log, row, height)?;
+            }
+            Seek::Row(row) => self.park(log, row, height)?,
+            Seek::Match(_) | Seek::Nearest | Seek::Alert(_) | Seek::Token(_) => return self.seek_found(log, seek, height),
+        }
+        Ok(Sought::Done)
+    }
+
+    fn seek_found(&mut self, log: &mut LogState, seek: Seek, height: u16) -> io::Result<Sought> {
+        let cursor = log.cursor();
+        let (row, sought) = {
+            let Some(scanner) = &self.scanner else { return Ok(Sought::Nothing) };
+            let findings = scanner.findings();
+            let (set, way) = match seek {
+                Seek::Alert(way) => (&findings.alerts, way),
+                Seek::Token(way) => (&findings.tokens, way),
+                Seek::Match(way) => (&findings.found, way),
+                _ => (&findings.found, Way::Previous),
+            };
+            let at = if seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
+            let (next, around) = match way {
+                Way::Next => (set.after(at), set.nth(0)),
+                Way::Previous => (set.before(at), set.len().checked_sub(1).and_then(|last| set.nth(last))),
+            };
+            match (next, around) {
+                (Some(row), _) => (row, Sought::Done),
+                (None, _) if !findings.is_complete() => return Ok(Sought::NotYet),
+                (None, Some(row)) => (row, if seek == Seek::Nearest { Sought::Done } else { Sought::Wrapped }),
+                (None, None) => return Ok(Sought::Nothing),
+            }
+        };
+        self.park(log, row, height)?;
+        Ok(sought)
+    }
+
+    /// Puts the cursor on `row`, with a few lines before it on the screen unless it is on the screen already.
+    fn park(&mut self, log: &mut LogState, row: u64, height: u16) -> io::Result<()> {
+        let row = row.min(self.view.len().saturating_sub(1));
+        let (first, last) = log.last_seen;
+        let before = u64::from(height.saturating_sub(1) / 6);
+        let position = self.position(row);
+        let top = match log.place {
+            Place::Parked { top, .. } if (first..=last).contains(&row) => top,
+            Place::Follow | Place::Parked { .. } => self.lines(position.saturating_sub(before), 1)?.first().map_or(row, |line| line.row),
+        };
+        log.place = Place::Parked { cursor: row, top };
+        Ok(())
+    }
+
+    /// Moves the cursor by so many of the rows that are shown.
+    fn step(&mut self, log: &mut LogState, lines: i64, height: u16, tall: &dyn Fn(&Row) -> u16) -> io::Result<()> {
+        if lines >= 0 && log.place == Place::Follow {
+            return Ok(());
+        }
+        let cursor = log.cursor().min(self.view.len().saturating_sub(1));
+        let at = self.position(cursor);
+        let mut reach = lines.unsigned_abs() + MARGIN + 2 * u64::from(height);
+        loop {
+            let from = at.saturating_sub(reach);
+            let rows = self.rows(log, from, 2 * reach + 1)?;
+            let Some(here) = rows.iter().rposition(|row| row.line.row <= cursor) else { return Ok(()) };
+            let target = (here as i64).saturating_add(lines).clamp(0, rows.len() as i64 - 1) as usize;
+            let cut = (target == 0 && from > 0) || (target + 1 == rows.len() && from + 2 * reach < self.shown());
+            if cut && reach < MOST {
+                reach *= 4;
+                continue;
+            }
+            let row = rows[target].line.row;
+            // The highest top from which the cursor is still on the screen.
+            let lowest = last_screen(&rows[..=target], height, tall);
+            let top = match log.place {
+                Place::Parked { top, .. } => top,
+                Place::Follow => log.last_seen.0,
+            };
+            log.place = Place::Parked { cursor: row, top: top.clamp(rows[lowest].line.row.min(row), row) };
+            return Ok(());
+        }
+    }
+
+    /// The rows `from..=to`, for copying.
+    pub(crate) fn copy(&self, from: u64, to: u64) -> io::Result<Vec<LogLine>> {
+        let first = self.position(from);
+        let count = self.position(to.saturating_add(1)).saturating_sub(first);
+        self.lines(first, count.min(MOST))
+    }
+
+    /// The number that the next line will come behind: what is cleared from the view comes before it.
+    pub(crate) fn newest_seq(&self) -> io::Result<u64> {
+        let last = self.view.window(&self.store, self.view.len().saturating_sub(1), 1)?;
+        Ok(last.first().map_or(0, |line| line.seq + 1))
+    }
+}
+
+/// The first of the last rows that fill `height` rows of the screen.
+fn last_screen(rows: &[Row], height: u16, tall: &dyn Fn(&Row) -> u16) -> usize {
+    let mut left = height;
+    for (i, row) in rows.iter().enumerate().rev() {
+        match left.checked_sub(tall(row).max(1)) {
+            Some(rest) => left = rest,
+            // A line taller than the screen is shown from its beginning.
+            None => return (i + 1).min(rows.len() - 1),
+        }
+    }
+    0
+}
+
+/// How many of the first rows are seen on `height` rows of the screen, the last perhaps in part.
+fn fits(rows: &[Row], height: u16, tall: &dyn Fn(&Row) -> u16) -> usize {
+    let mut used = 0u16;
+    for (i, row) in rows.iter().enumerate() {
+        if used >= height {
+            return i;
+        }
+        used = used.saturating_add(tall(row).max(1));
+    }
+    rows.len()
+}

@@ -1,0 +1,95 @@
+//! What the front itself counts: lines a second, and which output has not been seen.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::model::{At, ProcessId};
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counter {
+    lines: u64,
+    rate: u64,
+    sampled: u64,
+    seen: u64,
+}
+
+/// Counters of all processes.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    counters: HashMap<ProcessId, Counter>,
+    sampled_at: At,
+}
+
+/// Rates are those of the last whole second or more.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+impl Meter {
+    /// Takes in how many lines each process has said by `now`.
+    pub(crate) fn update(&mut self, now: At, lines: impl IntoIterator<Item = (ProcessId, u64)>) {
+        let since = now.since(self.sampled_at);
+        let sample = since >= SAMPLE;
+        for (process, lines) in lines {
+            let counter = self.counters.entry(process).or_default();
+            counter.lines = lines;
+            if sample {
+                let said = lines.saturating_sub(counter.sampled);
+                counter.rate = (said as f64 / since.as_secs_f64()).round() as u64;
+                counter.sampled = lines;
+            }
+        }
+        if sample {
+            self.sampled_at = now;
+        }
+    }
+
+    /// All that `process` has said so far was on the screen, or could have been.
+    pub(crate) fn saw(&mut self, process: &ProcessId) {
+        if let Some(counter) = self.counters.get_mut(process) {
+            counter.seen = counter.lines;
+        }
+    }
+
+    /// Lines a second.
+    pub(crate) fn rate(&self, process: &ProcessId) -> u64 {
+        self.counters.get(process).map_or(0, |counter| counter.rate)
+    }
+
+    /// Whether it said something that was not on the screen.
+    pub(crate) fn is_unseen(&self, process: &ProcessId) -> bool {
+        self.counters.get(process).is_some_and(|counter| counter.lines > counter.seen)
+    }
+
+    /// Whether a rate shown will change without anything happening.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.counters.values().any(|counter| counter.rate > 0 || counter.lines > counter.sampled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_per_second_and_fall_to_zero() {
+        let id = ProcessId::new("a").expect("a name");
+        let mut meter = Meter::default();
+        let mut at = |ms: u64, lines| {
+            meter.update(At(ms * 1000), [(id.clone(), lines)]);
+            (meter.rate(&id), meter.is_settling())
+        };
+        assert_eq!(at(100, 5), (0, true));
+        assert_eq!(at(2000, 20), (10, true));
+        assert_eq!(at(2500, 99), (10, true));
+        assert_eq!(at(4000, 99), (40, true));
+        assert_eq!(at(5000, 99), (0, false));
+    }
+
+    #[test]
+    fn output_is_unseen_until_it_was_on_the_screen() {
+        let id = ProcessId::new("a").expect("a name");
+        let mut meter = Meter::default();
+        meter.update(At(0), [(id.clone(), 1)]);
+        assert!(meter.is_unseen(&id));
+        meter.saw(&id);
+        assert!(!meter.is_unseen(&id));
+    }
+}

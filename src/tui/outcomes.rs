@@ -1,0 +1,284 @@
+//! What the loop does for the app: everything that reaches beyond the dashboard's own state.
+
+use std::{fs, io, os::unix::fs::OpenOptionsExt, path::PathBuf, process::Command as Program, sync::PoisonError};
+
+use nix::sys::signal::{Signal, raise};
+
+use super::{
+    app::Outcome,
+    event_loop::EventLoop,
+    front::Ended,
+    layout::Pane,
+    logview::{desk::Seek, query},
+    term::{
+        Guard,
+        decode::{Input, Mouse, MouseKind},
+        size,
+    },
+    units::counted,
+};
+
+/// More than a terminal's clipboard takes.
+const CLIPBOARD: usize = 74_000;
+
+impl EventLoop {
+    /// Takes what came from the terminal. True if something did.
+    pub(super) fn take(&mut self, inputs: Vec<Input>) -> io::Result<bool> {
+        let some = !inputs.is_empty();
+        for input in inputs {
+            let now = self.stage.now();
+            let outcomes = match input {
+                Input::Key(key) => self.stage.with_world(now, |app, world| app.key(key, world)),
+                Input::Paste(text) => {
+                    self.stage.with_world(now, |app, world| app.paste(&text, world));
+                    Vec::new()
+                }
+                Input::Mouse(mouse) => self.mouse(mouse),
+            };
+            self.carry_out(outcomes);
+        }
+        Ok(some)
+    }
+
+    /// Carries out what keys led to.
+    pub(super) fn carry_out(&mut self, outcomes: Vec<Outcome>) {
+        let now = self.stage.now();
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Send(command) => {
+                    let replies = self.replies.clone();
+                    if let Some(commands) = &self.front.commands {
+                        let waker = self.waker.clone();
+                        let refused = move |why| {
+                            replies.lock().unwrap_or_else(PoisonError::into_inner).push((why, true));
+                            waker.wake();
+                        };
+                        commands(command, Box::new(refused));
+                    }
+                }
+                Outcome::Seek(seek) => self.stage.seek(seek, now),
+                Outcome::Copy { from, to } => self.copy(from, to),
+                Outcome::Edit { path, line } => self.edit(&path, line),
+                Outcome::Clear => {
+                    if let Ok(seq) = self.stage.desk.newest_seq() {
+                        self.stage.app.log.cleared_before = seq;
+                    }
+                    self.stage.seek(Seek::Follow, now);
+                }
+                Outcome::Export => self.export(),
+                Outcome::Mouse(on) => {
+                    let modes = if on { "\x1b[?1000h\x1b[?1002h\x1b[?1006h" } else { "\x1b[?1006l\x1b[?1002l\x1b[?1000l" };
+                    self.tell_terminal(modes);
+                }
+                Outcome::Redraw => self.screen.forget(),
+                Outcome::Suspend => self.suspend(),
+                Outcome::Leave => {
+                    let over = !self.front.abilities().live || self.stage.snapshot.phase == crate::model::Phase::Ended;
+                    self.ended = Some(if over { Ended::Over } else { Ended::Forced });
+                }
+            }
+        }
+    }
+
+    fn copy(&mut self, from: u64, to: u64) {
+        let now = self.stage.now();
+        let lines = match self.stage.desk.copy(from, to) {
+            Ok(lines) => lines,
+            Err(error) => return self.stage.app.complain(now, format!("the log cannot be read: {error}")),
+        };
+        let text: String = lines.iter().map(|line| query::text_of(line) + "\n").collect();
+        let what = format!("{}, {} bytes", counted(lines.len() as u64, "line"), text.len());
+        if text.len() <= CLIPBOARD && !self.front.options.plain {
+            let encoded = base64(text.as_bytes());
+            self.tell_terminal(&format!("\x1b]52;c;{encoded}\x1b\\"));
+            self.stage.app.say(now, format!("copied {what} to the clipboard (if your terminal takes OSC 52)"));
+            return;
+        }
+        match to_file(&text) {
+            Ok(path) => self.stage.app.say(now, format!("{what}: too much for a clipboard, written to {}", path.display())),
+            Err(error) => self.stage.app.complain(now, format!("{what} could not be written: {error}")),
+        }
+    }
+
+    fn export(&mut self) {
+        let Some(export) = self.front.export.clone() else { return };
+        let now = self.stage.now();
+        self.stage.app.say(now, "writing an archive…");
+        let (replies, waker) = (self.replies.clone(), self.waker.clone());
+        let written = std::thread::Builder::new().name("export".into()).spawn(move || {
+            let said = export();
+            replies.lock().unwrap_or_else(PoisonError::into_inner).push((said, false));
+            waker.wake();
+        });
+        if let Err(error) = written {
+            self.stage.app.complain(now, format!("no archive: {error}"));
+        }
+    }
+
+    /// Opens a place in $EDITOR, which has the terminal until it ends.
+    fn edit(&mut self, path: &str, line: u32) {
+        let now = self.stage.now();
+        let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
+        let Ok(editor) = editor else {
+            return self.stage.app.complain(now, format!("{path}:{line}   set $EDITOR to open it from here"));
+        };
+        let Some(found) = self.find_source(path) else {
+            return self.stage.app.complain(now, format!("{path} is not below any process's folder"));
+        };
+        let mut words = editor.split_whitespace();
+        let Some(program) = words.next() else { return };
+        self.guard = None;
+        let status = Program::new(program).args(words).arg(format!("+{line}")).arg(&found).status();
+        self.back();
+        if let Err(error) = status {
+            self.stage.app.complain(now, format!("{program}: {error}"));
+        }
+    }
+
+    /// The file that a process calls `path`.
+    fn find_source(&self, path: &str) -> Option<PathBuf> {
+        let direct = PathBuf::from(path);
+        let below = self.stage.snapshot.rows.iter().map(|row| PathBuf::from(&row.info.cwd).join(path));
+        std::iter::once(direct).chain(below).find(|candidate| candidate.is_file())
+    }
+
+    /// Stops like any program that is asked to by Ctrl-Z, and comes back when the shell says so.
+    fn suspend(&mut self) {
+        self.screen.finish();
+        self.guard = None;
+        // The default of TSTP stops all threads until CONT; where it does nothing, nothing was lost.
+        let _ = raise(Signal::SIGTSTP);
+        self.back();
+    }
+
+    /// Takes the terminal again after somebody else had it.
+    fn back(&mut self) {
+        match Guard::enter(self.front.options.plain) {
+            Ok(guard) => self.guard = Some(guard),
+            Err(_) => self.ended = Some(Ended::TerminalGone),
+        }
+        let (width, height) = size();
+        self.screen.resize(width, height);
+        if self.stage.app.mouse {
+            self.carry_out(vec![Outcome::Mouse(true)]);
+        }
+        // The title was pushed anew.
+        let _ = self.title();
+    }
+
+    /// The window's title, while the dashboard is open.
+    pub(super) fn title(&mut self) -> io::Result<()> {
+        if self.front.options.plain {
+            return Ok(());
+        }
+        let name = self.stage.snapshot.run.as_ref().map_or("", |run| &run.scenario);
+        let name: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(64).collect();
+        self.screen.write(&format!("\x1b]2;e2e-tui {name}\x1b\\"))
+    }
+
+    fn tell_terminal(&mut self, sequence: &str) {
+        if let Err(e) = self.screen.write(sequence)
+            && super::event_loop::is_gone(&e)
+        {
+            self.ended = Some(Ended::TerminalGone);
+        }
+    }
+
+    fn mouse(&mut self, mouse: Mouse) -> Vec<Outcome> {
+        if self.stage.app.overlay.is_some() {
+            return Vec::new();
+        }
+        let Some((pane, area)) = self.stage.areas.at(mouse.x, mouse.y) else { return Vec::new() };
+        match mouse.kind {
+            MouseKind::WheelUp | MouseKind::WheelDown => {
+                let by = if mouse.kind == MouseKind::WheelUp { -3 } else { 3 };
+                match pane {
+                    Pane::Logs => vec![Outcome::Seek(Seek::Lines(by))],
+                    Pane::Processes => {
+                        let snapshot = self.stage.snapshot.clone();
+                        self.stage.app.table.step(&snapshot.rows, by.signum());
+                        Vec::new()
+                    }
+                    Pane::Happened | Pane::Events | Pane::Details => Vec::new(),
+                }
+            }
+            MouseKind::Down => self.click(pane, area, mouse.y),
+            MouseKind::Drag if pane == Pane::Logs => {
+                let Some(row) = self.row_at(area, mouse.y) else { return Vec::new() };
+                if self.stage.app.log.select_from.is_none() {
+                    self.stage.app.log.select_from = Some(self.stage.app.log.cursor());
+                }
+                vec![Outcome::Seek(Seek::Row(row))]
+            }
+            MouseKind::Up if self.stage.app.log.select_from.is_some() => {
+                let now = self.stage.now();
+                self.stage.with_world(now, |app, world| app.act(super::action::Action::Copy, world))
+            }
+            MouseKind::Drag | MouseKind::Up | MouseKind::Other => Vec::new(),
+        }
+    }
+
+    fn click(&mut self, pane: Pane, area: ratatui::layout::Rect, y: u16) -> Vec<Outcome> {
+        match pane {
+            Pane::Processes => {
+                self.stage.app.focus = pane;
+                if let Some(index) = self.stage.process_at(area, y - area.y) {
+                    self.stage.app.table.selected = index;
+                }
+            }
+            Pane::Logs => {
+                self.stage.app.focus = pane;
+                if let Some(row) = self.row_at(area, y) {
+                    return vec![Outcome::Seek(Seek::Row(row))];
+                }
+            }
+            Pane::Happened => {
+                let facts = self.stage.facts();
+                let at = usize::from(y.saturating_sub(area.y)).checked_sub(1).and_then(|i| facts.get(i).map(|fact| fact.seq));
+                return at.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();
+            }
+            Pane::Events | Pane::Details => {}
+        }
+        Vec::new()
+    }
+
+    /// The row of the log at a row of the screen.
+    fn row_at(&self, area: ratatui::layout::Rect, y: u16) -> Option<u64> {
+        let line = usize::from(y.saturating_sub(area.y)).checked_sub(1)?;
+        self.stage.window.rows.get(line).map(|row| row.line.row)
+    }
+}
+
+/// Writes a copy where nobody else can read it.
+fn to_file(text: &str) -> io::Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("e2e-tui-copy-{}.txt", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    Ok(path)
+}
+
+/// For OSC 52, whose payload is base64 and so holds nothing that could end it.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let n = chunk.iter().enumerate().fold(0u32, |n, (i, b)| n | u32::from(*b) << (16 - 8 * i));
+        for i in 0..4 {
+            let digit = DIGITS[(n >> (18 - 6 * i) & 63) as usize] as char;
+            out.push(if i <= chunk.len() { digit } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clipboard_gets_base64() {
+        for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(text.as_bytes()), encoded);
+        }
+    }
+}

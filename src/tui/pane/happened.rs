@@ -1,0 +1,136 @@
+//! The strip "What happened": facts in time order, from the first abnormal event to the failure.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
+
+use super::rule::{self, Rule};
+use crate::{
+    explain::{Fact, distance as later, fact_text},
+    tui::{
+        action::Action,
+        glyph::Glyph,
+        keymap::Context,
+        scene::Scene,
+        text::{self, Pen},
+        theme::Role,
+    },
+};
+
+/// How many rows the strip wants on a screen so high: its rule, and a row for every eight.
+pub(crate) fn wants(facts: usize, height: u16) -> u16 {
+    // On a very low screen the log says it all; the key still jumps there.
+    if facts == 0 || height < 16 { 0 } else { 1 + (facts as u16).min((height / 8).max(1)) }
+}
+
+/// Draws the strip.
+pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let wide = area.width >= 100;
+    let key = |action| scene.keymap.key_of(Context::Log, action).unwrap_or_default();
+    let jump = format!("{} jumps here", key(Action::FirstFailure));
+    let more = format!("{} more", key(Action::Details));
+    let mode = if wide { vec![jump, more] } else { vec![jump] };
+    let style = scene.look.style(Role::StripTitle);
+    let rule = Rule { line: Glyph::Thick, line_style: style, title: &["What happened".to_owned()], title_style: style, mode: &mode };
+    rule::draw(&rule, area, buf, scene.look);
+    let room = usize::from(area.height - 1);
+    for (y, index) in (area.y + 1..area.bottom()).zip(chosen(scene.facts.len(), room)) {
+        row(scene, index, Rect { y, height: 1, ..area }, buf);
+    }
+}
+
+/// Which facts to show in so many rows: the first and the last always, others from the first on.
+fn chosen(facts: usize, room: usize) -> Vec<usize> {
+    if facts <= room {
+        return (0..facts).collect();
+    }
+    match room {
+        0 => Vec::new(),
+        1 => vec![0],
+        _ => (0..room - 1).chain([facts - 1]).collect(),
+    }
+}
+
+fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
+    let Some(fact) = scene.facts.get(index) else { return };
+    let look = scene.look;
+    let wide = area.width >= 100;
+    let strong = if index == 0 { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+    let alone = scene.facts.len() == 1;
+    let distance = distance(fact, index, wide, alone);
+    let right = text::width(&distance) as u16 + if wide { 16 } else { 1 + u16::from(index > 0) };
+    let mut pen = Pen::new(buf, area.x, area.y, area.width);
+    let time = fact.at.seconds();
+    pen.text(&format!("{time:>9}"), strong).gap(2);
+    let name = u16::from(wide) + 9;
+    let hue = scene.index_of(&fact.process).map(|i| look.theme.process(i)).unwrap_or_default();
+    pen.text(&text::fit(fact.process.as_str(), usize::from(name), look.ellipsis()), hue.patch(strong));
+    pen.to(11 + name + 1);
+    // Distances stand in one column where there is room, else at the right edge.
+    let column = if wide {
+        area.width.saturating_sub(if index == 0 { 27.max(text::width(&distance) as u16 + 1) } else { right })
+    } else {
+        area.width.saturating_sub(right)
+    };
+    let room = usize::from(column.saturating_sub(pen.column() + 1));
+    let told = fact_text(fact);
+    let told = if wide { told } else { told.split("  ").collect::<Vec<_>>().join(" ") };
+    pen.text(&fit_quoted(&told, room, look.ellipsis()), strong);
+    pen.to(column).text(&distance, look.style(Role::Dim));
+}
+
+/// `first abnormal event`, `2 ms later`; where it is narrow `first`, `+2 ms`.
+fn distance(fact: &Fact, index: usize, wide: bool, alone: bool) -> String {
+    match (index, wide) {
+        (0, true) if alone => "no abnormal event before the failure".into(),
+        (0, false) if alone => "nothing before".into(),
+        (0, true) => "first abnormal event".into(),
+        (0, false) => "first".into(),
+        (_, true) => format!("{} later", later(fact)),
+        (_, false) => format!("+{}", later(fact)),
+    }
+}
+
+/// Shortens a text inside its quotes, so that what stands behind them stays.
+fn fit_quoted(told: &str, room: usize, ellipsis: &str) -> String {
+    let whole = text::width(told);
+    if whole <= room {
+        return told.to_owned();
+    }
+    if let (Some(open), Some(close)) = (told.find('"'), told.rfind('"'))
+        && open < close
+    {
+        let (before, quoted, after) = (&told[..=open], &told[open + 1..close], &told[close..]);
+        let rest = text::width(before) + text::width(after);
+        if room > rest + 4 {
+            return format!("{before}{}{after}", text::fit(quoted, room - rest, ellipsis));
+        }
+    }
+    text::fit(told, room, ellipsis).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_and_the_last_fact_are_always_shown() {
+        assert_eq!(chosen(4, 4), [0, 1, 2, 3]);
+        assert_eq!(chosen(4, 3), [0, 1, 3]);
+        assert_eq!(chosen(9, 1), [0]);
+        assert_eq!(chosen(9, 0), [0usize; 0]);
+        assert_eq!((wants(4, 24), wants(4, 40), wants(0, 40), wants(9, 40)), (4, 5, 0, 6));
+    }
+
+    #[test]
+    fn quotes_shrink_before_what_surrounds_them() {
+        let told = "502 to client-a \"connect 127.0.0.1:20001: Connection refused\" ×3";
+        assert_eq!(fit_quoted(told, 40, "…"), "502 to client-a \"connect 127.0.0.1:…\" ×3");
+        assert_eq!(fit_quoted("no quotes at all", 9, "…"), "no quote…");
+    }
+}

@@ -1,0 +1,69 @@
+//! All that a frame is drawn from. Panes read it and change nothing.
+
+use ratatui::layout::Position;
+
+use crate::{
+    explain::Fact,
+    logs::Source,
+    model::{At, ProcessId, RunClock, Snapshot},
+};
+
+use super::{
+    app::{Abilities, App},
+    events::EventList,
+    keymap::Keymap,
+    layout::Areas,
+    logview::desk::Window,
+    look::Look,
+    meter::Meter,
+};
+
+/// What a frame shows.
+pub(crate) struct Scene<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) now: At,
+    pub(crate) clock: RunClock,
+    pub(crate) areas: &'a Areas,
+    pub(crate) look: &'a Look,
+    pub(crate) keymap: &'a Keymap,
+    pub(crate) window: &'a Window,
+    /// Logs side by side, if they are.
+    pub(crate) side: &'a [(ProcessId, Window)],
+    pub(crate) meter: &'a Meter,
+    pub(crate) events: &'a EventList,
+    pub(crate) facts: &'a [Fact],
+    /// Whether all this is being recorded.
+    pub(crate) recording: bool,
+    pub(crate) abilities: Abilities,
+}
+
+/// What drawing found out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    /// Where the terminal's cursor belongs, while something is typed.
+    pub(crate) cursor: Option<Position>,
+    /// How far an overlay can be scrolled.
+    pub(crate) scroll_end: Option<usize>,
+}
+
+impl Scene<'_> {
+    /// The row of a process, for its colour.
+    pub(crate) fn index_of(&self, process: &ProcessId) -> Option<usize> {
+        self.snapshot.rows.iter().position(|row| row.id() == process)
+    }
+
+    /// Whether the log shows `process`.
+    pub(crate) fn log_shows(&self, process: &ProcessId) -> bool {
+        match self.app.selection(self.snapshot) {
+            crate::logs::Selection::All => true,
+            crate::logs::Selection::Some(some) => some.contains(process),
+        }
+    }
+
+    /// Whether the line under the log's cursor is a lifecycle line.
+    pub(crate) fn on_lifecycle(&self) -> bool {
+        let row = self.window.cursor.and_then(|i| self.window.rows.get(i));
+        row.is_some_and(|row| matches!(row.line.source, Source::Lifecycle(_)))
+    }
+}

@@ -1,0 +1,118 @@
+//! The modes a dashboard needs, and their undoing on every way out: at the end, on an error, in a panic of any thread.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    os::fd::AsFd,
+    panic,
+    sync::{
+        Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+
+/// Whether the terminal is ours at the moment.
+static OURS: AtomicBool = AtomicBool::new(false);
+/// Whether nothing but plain text and colours may be sent (`TERM=dumb`).
+static PLAIN: AtomicBool = AtomicBool::new(false);
+/// Entering and leaving never interleave.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A screen of its own, no cursor, pastes in one piece; the window's title kept aside.
+const ENTER: &str = "\x1b[?1049h\x1b[22;2t\x1b[?25l\x1b[?2004h\x1b[2J";
+/// The same undone, and whatever else may be on: mouse reports, colours, a frame that was cut off.
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[23;2t\x1b[?25h\x1b[?1049l";
+/// A string sequence that a cut-off frame may have left open ends here.
+const CLOSE_STRING: &str = "\x18\x1b\\";
+
+/// How long a terminal that takes no bytes is waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether stdin and stdout are a terminal.
+pub(crate) fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// The terminal's size, at least one cell: zero is what a window says that is not there yet.
+pub(crate) fn size() -> (u16, u16) {
+    let (width, height) = crossterm::terminal::size().unwrap_or((80, 24));
+    // Nobody reads that far, and a buffer of 65535 squared would be the end of us.
+    (width.clamp(1, 1000), height.clamp(1, 500))
+}
+
+/// The terminal while it is ours; dropping this gives it back.
+#[derive(Debug)]
+pub(crate) struct Guard;
+
+impl Guard {
+    /// Takes the terminal.
+    pub(crate) fn enter(plain: bool) -> io::Result<Self> {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        PLAIN.store(plain, Ordering::Relaxed);
+        enable_raw_mode()?;
+        OURS.store(true, Ordering::SeqCst);
+        let guard = Self;
+        let mut out = io::stdout().lock();
+        out.write_all(ENTER.as_bytes())?;
+        out.flush()?;
+        Ok(guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back as it was, if it is ours. Safe to call from anywhere, any number of times.
+pub fn restore() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let _turn = TURN.try_lock();
+    let _ = disable_raw_mode();
+    let text = format!("{CLOSE_STRING}{LEAVE}");
+    write_patiently(text.as_bytes(), PATIENCE);
+}
+
+/// Writes to stdout as long as it takes bytes; a terminal that does not is left as it is.
+fn write_patiently(mut bytes: &[u8], patience: Duration) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let stdout = io::stdout();
+    let end = Instant::now() + patience;
+    while !bytes.is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)];
+        let millis = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
+        match poll(&mut fds, PollTimeout::from(millis)) {
+            Ok(0) => return,
+            Ok(_) if !fds[0].revents().is_some_and(|flags| flags.contains(PollFlags::POLLOUT)) => return,
+            Ok(_) => {}
+            Err(nix::errno::Errno::EINTR) => continue,
+            Err(_) => return,
+        }
+        match nix::unistd::write(&stdout, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Makes every panic give the terminal back before anything is printed. Later calls do nothing.
+pub fn install_panic_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            restore();
+            before(info);
+        }));
+    });
+}

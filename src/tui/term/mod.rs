@@ -1,0 +1,15 @@
+//! The terminal: bytes in, frames out, and every mode undone on every way out.
+//!
+//! Input is decoded here and not by crossterm's reader, which waits inside a half-received escape sequence and spins
+//! when the terminal is gone; both would take the answer to a key hostage.
+
+pub(crate) mod decode;
+mod guard;
+mod output;
+mod screen;
+mod wait;
+
+pub(crate) use guard::{Guard, is_terminal, size};
+pub use guard::{install_panic_hook, restore};
+pub(crate) use screen::Screen;
+pub(crate) use wait::{Ready, Waker, wait};

@@ -1,0 +1,63 @@
+//! A whole frame.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{
+    app::overlay::Overlay,
+    layout::{Areas, Layout, Pane},
+    overlay,
+    pane::{events, happened, logs, processes},
+    row::{hints, message, prompt, status},
+    scene::{Drawn, Scene},
+};
+
+/// Where everything stands on a screen so large.
+pub(crate) fn areas(layout: &Layout, screen: Rect, processes: usize, facts: usize, alone: Option<Pane>) -> Areas {
+    let wants = |pane| match pane {
+        Pane::Processes => u16::try_from(processes + 1).unwrap_or(u16::MAX),
+        Pane::Happened => happened::wants(facts, screen.height),
+        Pane::Logs | Pane::Events | Pane::Details => 1,
+    };
+    layout.solve(screen, &wants, alone)
+}
+
+/// Draws everything.
+pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
+    let areas = scene.areas;
+    if !areas.status.is_empty() {
+        status::draw(scene, areas.status, buf);
+    }
+    for (pane, area) in &areas.panes {
+        match pane {
+            Pane::Processes => processes::draw(scene, *area, buf),
+            Pane::Happened => happened::draw(scene, *area, buf),
+            Pane::Logs => logs::draw(scene, *area, buf),
+            Pane::Events => events::draw(scene, *area, buf),
+            Pane::Details => overlay::details_pane(scene, *area, buf),
+        }
+    }
+    let mut drawn = overlay::draw(scene, buf);
+    let own_row = !areas.message.is_empty();
+    if own_row {
+        message::draw(scene, areas.message, buf);
+    }
+    if areas.hints.is_empty() {
+        return drawn;
+    }
+    match &scene.app.overlay {
+        Some(Overlay::Prompt { kind, typing }) => drawn.cursor = prompt::draw(scene, *kind, typing, areas.hints, buf),
+        Some(Overlay::AskQuit) => overlay::question(scene, areas.hints, buf),
+        None if !own_row && message::replies(scene) => message::draw(scene, areas.hints, buf),
+        None
+        | Some(
+            Overlay::Help { .. }
+            | Overlay::Palette { .. }
+            | Overlay::Signals { .. }
+            | Overlay::Details { .. }
+            | Overlay::Timeline { .. }
+            | Overlay::Line { .. }
+            | Overlay::OwnLog,
+        ) => hints::draw(scene, areas.hints, buf),
+    }
+    drawn
+}
