@@ -23,6 +23,7 @@
 //! [`lookup`](lookup()) resolves a program before anything is forked, with the child's own PATH. [`sockets`] tells who listens on
 //! a port. What is policy (graces, restarts, probes) lives above, in the supervisor.
 
+mod commands;
 mod error;
 mod exec;
 mod freeze;
@@ -45,6 +46,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
 pub use error::SpawnError;
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;

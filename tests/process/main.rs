@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the supervisor that these tests kill speaks to them on its stdout")]
 
 mod deaths;
+mod probes;
 mod starts;
 mod support;
 mod trees;
