@@ -41,6 +41,7 @@ mod spawner;
 mod sweeper;
 mod tag;
 mod tree;
+mod tty;
 mod watcher;
 mod wire;
 
@@ -54,6 +55,7 @@ pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;
 pub use lookup::lookup;
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
+pub use tty::{Terminal, resize};
 
 /// How long a KILL may take before what is left is reported as [`TreeEvent::Stuck`].
 pub const KILL_BOUND: Duration = Duration::from_secs(2);
