@@ -103,7 +103,7 @@ impl EventLoop {
                 key = self.read(&stdin)?;
             } else if self.decoder.is_waiting() {
                 let inputs = self.decoder.flush();
-                key = self.take(inputs)?;
+                key = self.take(inputs);
             }
             self.tick(ready.woken);
             self.draw(key)?;
@@ -122,7 +122,7 @@ impl EventLoop {
             }
             Ok(n) => {
                 let inputs = self.decoder.feed(&bytes[..n]);
-                self.take(inputs)
+                Ok(self.take(inputs))
             }
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => Ok(false),
             Err(errno) => Err(errno.into()),
@@ -147,7 +147,7 @@ impl EventLoop {
         let counts = self.stage.snapshot.rows.iter().any(|row| state::counts_time(&row.state));
         let over = self.stage.snapshot.phase == Phase::Ended && self.stage.app.toast.is_none() && !self.stage.is_settling();
         match (over, counts) {
-            (true, _) => Duration::from_secs(3600),
+            (true, _) => Duration::from_hours(1),
             (false, true) => COUNTDOWN,
             (false, false) => TICK,
         }

@@ -6,9 +6,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    logs::{LogLine, Source, plain},
+    logs::{LogLine, Source, is_probe, plain},
     model::ProcessId,
-    tui::logview::query::is_probe,
 };
 
 /// A line as the log shows it.
@@ -95,18 +94,19 @@ fn fold_blocks(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
         }
         let text = plain(&line.bytes[..line.bytes.len().min(200)]);
         let stream = (line.process.clone(), line.source == Source::Err);
-        let before = open.get_mut(&stream);
-        if let Some(before) = before
-            && let Some(next) = goes_on(before.block, &text)
+        if let Some(before) = open.get_mut(&stream)
             && rows[before.row].folded.len() < MAX_BLOCK
         {
-            before.block = next;
-            if unfolded.contains(&rows[before.row].line.row) {
-                rows.push(Row { line, folded: Vec::new() });
-            } else {
-                rows[before.row].folded.push(line);
+            let next = goes_on(before.block, &text);
+            if !matches!(next, Next::Out) {
+                before.block = if let Next::In(block) = next { Some(block) } else { None };
+                if unfolded.contains(&rows[before.row].line.row) {
+                    rows.push(Row { line, folded: Vec::new() });
+                } else {
+                    rows[before.row].folded.push(line);
+                }
+                continue;
             }
-            continue;
         }
         open.insert(stream, Open { row: rows.len(), block: begins(&text) });
         rows.push(Row { line, folded: Vec::new() });
@@ -130,23 +130,40 @@ fn begins(text: &str) -> Option<Block> {
     }
 }
 
-/// Whether a line goes on with `block`, and with what the next one may go on. `Some(None)`: it is the last.
-fn goes_on(block: Option<Block>, text: &str) -> Option<Option<Block>> {
+/// What a line makes of `block`, the one before it.
+fn goes_on(block: Option<Block>, text: &str) -> Next {
     let trimmed = text.trim_start();
     let indented = trimmed.len() < text.len() && !trimmed.is_empty();
     let stack = indented && (trimmed.starts_with("at ") || trimmed.starts_with("... ")) || text.starts_with("Caused by: ");
     match block {
-        Some(Block::Panic(true)) if !trimmed.is_empty() => Some(Some(Block::Panic(false))),
+        Some(Block::Panic(true)) if !trimmed.is_empty() => Next::In(Block::Panic(false)),
         Some(Block::Panic(_)) => {
             let numbered = trimmed.split_once(": ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
             let part = indented || numbered || text.starts_with("note: ") || text.starts_with("stack backtrace:");
-            part.then_some(Some(Block::Panic(false)))
+            Next::when(part, Block::Panic(false))
         }
-        Some(Block::Traceback) if indented => Some(Some(Block::Traceback)),
-        Some(Block::Traceback) => (!trimmed.is_empty()).then_some(None),
-        Some(Block::Json(end)) if text.starts_with(end) => Some(None),
-        Some(Block::Json(end)) => (indented || text.starts_with(']') || text.starts_with('}')).then_some(Some(Block::Json(end))),
-        Some(Block::Stack) | None => stack.then_some(Some(Block::Stack)),
+        Some(Block::Traceback) if indented => Next::In(Block::Traceback),
+        Some(Block::Traceback) if !trimmed.is_empty() => Next::Last,
+        Some(Block::Traceback) => Next::Out,
+        Some(Block::Json(end)) if text.starts_with(end) => Next::Last,
+        Some(Block::Json(end)) => Next::when(indented || text.starts_with(']') || text.starts_with('}'), Block::Json(end)),
+        Some(Block::Stack) | None => Next::when(stack, Block::Stack),
+    }
+}
+
+/// How a line stands to the block before it.
+enum Next {
+    /// It is part of it, which goes on as this.
+    In(Block),
+    /// It is the last of it.
+    Last,
+    /// It is none of it.
+    Out,
+}
+
+impl Next {
+    fn when(part: bool, block: Block) -> Self {
+        if part { Self::In(block) } else { Self::Out }
     }
 }
 

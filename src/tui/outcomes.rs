@@ -23,7 +23,7 @@ const CLIPBOARD: usize = 74_000;
 
 impl EventLoop {
     /// Takes what came from the terminal. True if something did.
-    pub(super) fn take(&mut self, inputs: Vec<Input>) -> io::Result<bool> {
+    pub(super) fn take(&mut self, inputs: Vec<Input>) -> bool {
         let some = !inputs.is_empty();
         for input in inputs {
             let now = self.stage.now();
@@ -37,7 +37,7 @@ impl EventLoop {
             };
             self.carry_out(outcomes);
         }
-        Ok(some)
+        some
     }
 
     /// Carries out what keys led to.

@@ -97,7 +97,7 @@ impl Stage {
     /// Takes in what is known about the failure.
     pub(crate) fn explain(&mut self, explanation: Option<Arc<Explanation>>, now: At) -> Vec<Outcome> {
         self.explanation = explanation;
-        self.with_world(now, |app, world| app.explain(world))
+        self.with_world(now, App::explain)
     }
 
     /// Lets the app look at the world.

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    model::ProcessId,
-    tui::logview::{pattern::Pattern, query::Query},
-};
+use crate::{logs::Pattern, model::ProcessId, tui::logview::query::Query};
 
 /// Whose lines a pane shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -122,6 +119,7 @@ impl LogState {
             context: self.context,
             find: self.find.clone(),
             token: self.token.clone(),
+            alerts: self.walks_alerts,
         }
     }
 

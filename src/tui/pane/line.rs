@@ -42,7 +42,7 @@ pub(crate) fn head_cells(form: TimeForm, width: u16) -> u16 {
 pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     let line = &row.line;
     if line.lost {
-        let lost = "(this line is lost: the disk refused it)".to_owned();
+        let lost = "(gone: dropped to stay within the disk cap, or refused by the disk)".to_owned();
         return Body { pieces: vec![(lost, look.style(Role::Warn))], ..Body::default() };
     }
     let mut body = if log.as_written { as_written(line) } else { tidied(row, log, width, look) };
@@ -154,9 +154,7 @@ fn style_at(pieces: &[(String, Style)], at: usize) -> Style {
 /// The style a child asked for, as far as this terminal shows it.
 fn child_style(style: TextStyle, colours: Colours) -> Style {
     let colour = |colour: logs::Color| match (colours, colour) {
-        (Colours::None, _) => None,
-        (Colours::Sixteen, logs::Color::Indexed(n)) if n >= 16 => None,
-        (Colours::Sixteen, logs::Color::Rgb(..)) => None,
+        (Colours::None, _) | (Colours::Sixteen, logs::Color::Indexed(16..) | logs::Color::Rgb(..)) => None,
         (_, logs::Color::Indexed(n)) => Some(Color::Indexed(n)),
         (_, logs::Color::Rgb(r, g, b)) => Some(Color::Rgb(r, g, b)),
     };
@@ -280,7 +278,7 @@ mod tests {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let hit = Style::new().add_modifier(Modifier::UNDERLINED);
         let mut pieces = vec![("ab".to_owned(), plain), ("cd".to_owned(), bold)];
-        mark(&mut pieces, |_| vec![1..3], hit);
+        mark(&mut pieces, |_| std::iter::once(1..3).collect(), hit);
         let expected = vec![("a", plain), ("b", plain.patch(hit)), ("c", bold.patch(hit)), ("d", bold)];
         assert_eq!(pieces, expected.into_iter().map(|(t, s)| (t.to_owned(), s)).collect::<Vec<_>>());
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     logs::Source,
-    model::At,
+    model::{At, ProcessId},
     tui::{
         app::log::{LogState, Scope},
         fold::Row,
@@ -116,7 +116,7 @@ fn filters(log: &LogState) -> Vec<String> {
         parts.push("with probes".into());
     }
     if !log.muted.is_empty() {
-        let names: Vec<_> = log.muted.iter().map(|id| id.as_str()).collect();
+        let names: Vec<_> = log.muted.iter().map(ProcessId::as_str).collect();
         parts.push(format!("without {}", names.join(", ")));
     }
     if log.as_written {

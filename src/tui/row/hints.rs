@@ -6,8 +6,8 @@ use crate::{
     model::ProcessState,
     tui::{
         action::Action,
-        app::{act::tokens, log::Scope, overlay::Overlay},
-        keymap::{Context, Found},
+        app::{log::Scope, overlay::Overlay, walk::tokens},
+        keymap::Found,
         layout::Pane,
         logview::query,
         scene::Scene,
