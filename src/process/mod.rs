@@ -23,6 +23,7 @@
 //! [`lookup`](lookup()) resolves a program before anything is forked, with the child's own PATH. [`sockets`] tells who listens on
 //! a port. What is policy (graces, restarts, probes) lives above, in the supervisor.
 
+mod commands;
 mod error;
 mod exec;
 mod freeze;
@@ -40,11 +41,13 @@ mod spawner;
 mod sweeper;
 mod tag;
 mod tree;
+mod tty;
 mod watcher;
 mod wire;
 
 use std::time::Duration;
 
+pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
 pub use error::SpawnError;
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
@@ -52,6 +55,7 @@ pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;
 pub use lookup::lookup;
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
+pub use tty::{Terminal, resize};
 
 /// How long a KILL may take before what is left is reported as [`TreeEvent::Stuck`].
 pub const KILL_BOUND: Duration = Duration::from_secs(2);

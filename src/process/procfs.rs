@@ -31,16 +31,11 @@ impl Name {
     }
 }
 
-/// Reads at most `buffer.len()` bytes of `/proc/PID/FILE`.
+/// Reads at most `buffer.len()` bytes of `/proc/PID/FILE`. One read: the kernel makes these texts whole, and asking again
+/// whether that was all costs as much as the answer.
 fn read<'b>(pid: u32, file: &str, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
     let fd = openat(CWD, Name::new(pid, file).as_cstr(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut length = 0;
-    while length < buffer.len() {
-        match io::read(fd.as_fd(), &mut buffer[length..])? {
-            0 => break,
-            n => length += n,
-        }
-    }
+    let length = io::read(fd.as_fd(), &mut *buffer)?;
     Ok(&buffer[..length])
 }
 

@@ -2,7 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "the supervisor that these tests kill speaks to them on its stdout")]
 
+mod costs;
 mod deaths;
+mod probes;
 mod starts;
 mod support;
+mod terminals;
 mod trees;

@@ -10,8 +10,10 @@ pub(crate) trait Post {
     fn ready(&self) -> BorrowedFd<'_>;
     /// Takes at most `most` of the orders that have arrived, without waiting.
     fn take(&mut self, most: usize, orders: &mut Vec<Order>) -> Mail;
-    /// Sends an event. One that nobody will read is dropped.
+    /// Sends an event, at the latest with the next [`flush`](Self::flush). One that nobody will read is dropped.
     fn send(&mut self, event: TreeEvent);
+    /// Nothing more is to be sent for now.
+    fn flush(&mut self) {}
 }
 
 /// What [`Post::take`] has left behind.

@@ -65,6 +65,10 @@ pub(crate) struct Keeper<P> {
     /// Samples asked for, one list an order.
     pub(super) samples: Vec<Vec<TreeId>>,
     pub(super) last_pass: Option<Instant>,
+    /// When this process's children were last read, and how long that took.
+    pub(super) looked: Option<(Instant, Duration)>,
+    /// When they are to be read again, if somebody waits for that.
+    pub(super) look_again: Option<Instant>,
 }
 
 /// What an epoll event is about: a kind, and a leader's pid.
@@ -131,6 +135,8 @@ impl<P: Post> Keeper<P> {
             unsure: HashMap::new(),
             samples: Vec::new(),
             last_pass: None,
+            looked: None,
+            look_again: None,
         })
     }
 
@@ -146,6 +152,7 @@ impl<P: Post> Keeper<P> {
             let pause = if mail == Mail::More { Some(Duration::ZERO) } else { self.pause(Instant::now()) };
             let more = mail == Mail::More;
             mail = Mail::Taken;
+            self.post.flush();
             let tokens = self.wait(pause);
             for token in &tokens {
                 self.heed(*token);
@@ -200,7 +207,7 @@ impl<P: Post> Keeper<P> {
             (Stage::Ended, None) if self.child_signals.is_none() && tree.wants_end() => Some(tree.look.0),
             _ => None,
         });
-        wants.min().map(|at| at.saturating_duration_since(now))
+        wants.chain(self.look_again).min().map(|at| at.saturating_duration_since(now))
     }
 
     /// Waits for something to happen, at most that long.
