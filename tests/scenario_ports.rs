@@ -172,3 +172,38 @@ fn a_lock_folder_that_others_could_have_made_is_refused() {
     symlink("/etc/passwd", planted.join("ports.lock")).expect("a link");
     assert!(matches!(Leases::in_dir(&planted), Err(LeaseError::LockFile { .. })));
 }
+
+#[test]
+fn runs_with_different_runtime_folders_still_see_each_other() {
+    // The same question asked by two programs whose environments differ, as a test suite and a terminal do.
+    let other = |runtime: &Path| {
+        let exe = std::env::current_exe().expect("this test");
+        let out = Command::new(exe)
+            .args(["--exact", "helper_that_leases_for_the_user", "--nocapture"])
+            .env(DIR, "the user's")
+            .env("XDG_RUNTIME_DIR", runtime)
+            .stdin(Stdio::null())
+            .output()
+            .expect("this test can be started again");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        let line = said.lines().find(|l| l.starts_with("ports ")).unwrap_or_else(|| panic!("{said}")).to_owned();
+        line.split_whitespace().skip(1).map(|p| p.parse().expect("a number")).collect::<BTreeSet<u16>>()
+    };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut leases = Leases::new().expect("the lock files of this user");
+    let own: Vec<Lease> = (0..5).map(|_| leases.lease(PortRequest::Any).expect("there are thousands")).collect();
+    let theirs = other(dir.path());
+    assert!(own.iter().all(|l| !theirs.contains(&l.port())), "{own:?} {theirs:?}");
+}
+
+/// Not a test of its own: the program that the one above starts.
+#[test]
+fn helper_that_leases_for_the_user() {
+    if std::env::var_os(DIR).is_none_or(|d| d != "the user's") {
+        return;
+    }
+    let mut leases = Leases::new().expect("the lock files of this user");
+    let all: Vec<Lease> = (0..5).map(|_| leases.lease(PortRequest::Any).expect("there are thousands")).collect();
+    let ports: Vec<_> = all.iter().map(|l| l.port().to_string()).collect();
+    writeln!(std::io::stdout(), "\nports {}", ports.join(" ")).expect("the parent listens");
+}
