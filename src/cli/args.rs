@@ -96,6 +96,15 @@ pub(crate) struct RunArgs {
     /// End the run with exit code 4 after this long [default: the scenario's timeout]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+    /// Pack the run into an archive
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) archive: Option<PathBuf>,
+    /// Pack it into this folder if it did not pass
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) archive_on_failure: Option<PathBuf>,
+    /// Write over an archive that is there
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Print only the closing block, not the output of the processes
     #[arg(long)]
     pub(crate) quiet: bool,

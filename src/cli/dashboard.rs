@@ -39,7 +39,12 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
     Ok(outcome.exit_code)
 }
 
-async fn show(resolved: Resolved, keep: e2e_tui::record::Keep, options: Options, runtime: tokio::runtime::Handle) -> anyhow::Result<Outcome> {
+async fn show(
+    resolved: Resolved,
+    keep: e2e_tui::record::Keep,
+    options: Options,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<Outcome> {
     let Resolved { spec, secrets, leases, run_dir } = resolved;
     let timeout = spec.timeout;
     let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout })?;

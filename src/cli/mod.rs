@@ -1,5 +1,7 @@
 //! The command line: arguments become options, errors become text and exit codes; each command picks a front.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command says is what it is for")]
+
 mod args;
 mod check;
 mod dashboard;

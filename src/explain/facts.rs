@@ -108,7 +108,7 @@ impl Gathering {
                 }
             }
             EventKind::Failed { process, generation, reason, .. } => {
-                self.push(event, process, *generation, "failed".into(), Some(reason.to_string()))
+                self.push(event, process, *generation, "failed".into(), Some(reason.to_string()));
             }
             EventKind::GaveUp { process, generation, reason, times, .. } => {
                 self.push(event, process, *generation, format!("gave up, {} ×{times}", reason.short()), None);

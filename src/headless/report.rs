@@ -71,7 +71,7 @@ struct LeakReport {
 
 impl Report {
     /// The report of a run that is over.
-    pub fn of(events: &[Arc<Event>], logs: &LogStore, recording: Option<String>) -> Self {
+    pub fn of(events: &[Arc<Event>], logs: &LogStore, recording: Option<String>, archive: Option<String>) -> Self {
         let end = Snapshot::of(events.iter().map(AsRef::as_ref));
         let verdict = at_verdict(events);
         let outcome =
@@ -107,7 +107,7 @@ impl Report {
             processes: processes.collect(),
             expectations: Vec::new(),
             leaks: leaks.collect(),
-            archive: None,
+            archive,
         }
     }
 

@@ -151,6 +151,13 @@ mod tests {
             ("HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", "500"),
             ("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", "degraded"),
             ("hello, I am no web server\r\n\r\n", "no http"),
+            // An interim answer is none; what follows it is.
+            ("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "ok"),
+            // A TLS alert, as a server says that was greeted without TLS.
+            ("\x15\x03\x01\x00\x02\x02\x46", "no http"),
+            // Nothing but its end.
+            ("", "no http"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\ncut", "cut"),
         ] {
             let answer = probe(serve(say(text)), LONG).await;
             assert_eq!(short(&answer), wanted, "{text:?} → {answer:?}");
@@ -188,7 +195,7 @@ mod tests {
     async fn h5_a_huge_body_is_read_to_its_cap_only() {
         let url = serve(|connection| {
             let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n");
-            let block = [b'x'; 65536];
+            let block = vec![b'x'; 65536];
             while connection.write_all(&block).is_ok() {}
         });
         let answer = probe(url, LONG).await;

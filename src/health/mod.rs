@@ -5,11 +5,16 @@
 //! a redirect or a proxy, so that the answer is the process's own.
 //!
 //! - [`Question`] is a [`Probe`](crate::model::Probe) with its texts resolved; [`ask`] asks it once.
-//! - [`http`] and [`tcp`] know their protocols. Readiness by log line is matched where lines are read, in
-//!   [`logs`](crate::logs); commands and stdio exchanges need a spawner and a stdin, so the supervisor asks those.
+//! - [`http`], [`tcp`], [`exec`] and [`stdio`] know how each is asked. A command runs through the spawner, in a tree of its own; an
+//!   exchange by stdio goes through whoever holds the process's pipes. Readiness by log line is matched where lines are
+//!   read, in [`logs`](crate::logs).
 
+mod exec;
 mod http;
 mod question;
+mod stdio;
 mod tcp;
 
+pub use exec::ExecQuestion;
 pub use question::{Answer, HttpQuestion, Question, ask};
+pub use stdio::{Exchange, StdioQuestion};

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::{exec::ExecQuestion, stdio::StdioQuestion};
 use crate::model::{HttpProbe, Probe, ProbeOutcome, ProcessId, UnresolvedPort};
+
+/// How much longer than its time a question by command may take, all in all.
+const COMMAND_SLACK: Duration = Duration::from_millis(200);
 
 /// A probe with its texts resolved: everything it takes to ask once.
 #[derive(Debug, Clone)]
@@ -15,6 +19,10 @@ pub enum Question {
         /// `host:port`.
         addr: String,
     },
+    /// A command.
+    Exec(ExecQuestion),
+    /// A line and its answer.
+    Stdio(StdioQuestion),
 }
 
 /// An HTTP request and what it must answer.
@@ -46,7 +54,8 @@ pub struct Answer {
 }
 
 impl Question {
-    /// The question that `probe` asks, with the ports that `port_of` knows; none for probes that are not asked from here.
+    /// The question that `probe` asks, with the ports that `port_of` knows; none for a log line, which nobody asks for, and for
+    /// commands and exchanges, which take more than texts: see [`ExecQuestion`] and [`StdioQuestion`].
     pub fn of(probe: &Probe, degraded: &[u16], port_of: impl Fn(&ProcessId) -> Option<u16>) -> Result<Option<Self>, UnresolvedPort> {
         Ok(match probe {
             Probe::Tcp { addr } => Some(Self::Tcp { addr: addr.resolve(port_of)? }),
@@ -71,9 +80,13 @@ pub async fn ask(question: &Question, timeout: Duration, degraded_after: Option<
         match question {
             Question::Http(http) => super::http::ask(http).await,
             Question::Tcp { addr } => super::tcp::ask(addr).await,
+            Question::Exec(exec) => super::exec::ask(exec, timeout).await,
+            Question::Stdio(stdio) => super::stdio::ask(stdio).await,
         }
     };
-    let outcome = tokio::time::timeout(timeout, answer).await.unwrap_or_else(|_| ProbeOutcome::Failed {
+    // A command keeps the time itself and still has its last words to tell.
+    let limit = if matches!(question, Question::Exec(_)) { timeout + COMMAND_SLACK } else { timeout };
+    let outcome = tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| ProbeOutcome::Failed {
         short: "timeout".into(),
         why: format!("no answer within {}", crate::model::human_duration(timeout)),
     });

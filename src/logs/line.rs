@@ -3,9 +3,8 @@
 use std::{io, os::unix::fs::FileExt};
 
 use super::{
-    record::{CONTINUES, DROPPED, IN_MEMORY, LOST, Record},
-    store::{Inner, LogStore},
-    view::Part,
+    record::{DROPPED, IN_MEMORY, LOST, MAX_CHUNK, Record},
+    store::LogStore,
 };
 use crate::model::{At, Generation, Narration, ProcessId};
 
@@ -80,118 +79,29 @@ impl LogStore {
         Ok(index >= self.read().streams[usize::from(stream)].dropped.chunks)
     }
 
-    /// Bytes `from..from + len` of a line that begins in a chunk, as far as they exist. What is before them is not read
-    /// where it fills whole chunks.
-    pub(super) fn line_part(&self, part: &Part, from: u64, len: usize) -> io::Result<Vec<u8>> {
-        let (mut index, mut bytes, mut wanted) = (part.index, Vec::new(), Wanted { skip: from, len, found: Vec::new() });
-        if !self.chunk(part.stream, index, &part.record, &mut bytes)? {
-            return Ok(wanted.found);
-        }
-        let Some(line) = lines_in(&bytes, part.record.is(CONTINUES), part.skip).next() else { return Ok(wanted.found) };
-        let mut ended = line.ends;
-        wanted.take(line.bytes);
-        while !ended && wanted.is_open() {
-            index += 1;
-            let records = self.records(&self.read(), part.stream, index, index + 2)?;
-            let Some(record) = records.first().filter(|record| record.is(CONTINUES)) else { break };
-            // No line begins in a chunk between two that continue the same line.
-            let whole = records.get(1).is_some_and(|next| next.is(CONTINUES) && next.lines_before() == record.lines_before());
-            if whole && record.len() <= wanted.skip {
-                wanted.skip -= record.len();
-                continue;
-            }
-            if !self.chunk(part.stream, index, record, &mut bytes)? {
+    /// Reads chunks that follow each other, up to `limit` bytes, with one read where they lie side by side. Ends before
+    /// what is lost.
+    pub(super) fn chunks(&self, stream: u16, first: u64, records: &[Record], limit: usize) -> io::Result<Vec<u8>> {
+        let (mut all, mut bytes, mut at) = (Vec::new(), Vec::new(), 0);
+        while at < records.len() && all.len() < limit {
+            let mut run = records[at];
+            let joined = records[at + 1..].iter().take_while(|next| {
+                let side_by_side = [IN_MEMORY, LOST, DROPPED].iter().all(|flag| !next.is(*flag) && !run.is(*flag));
+                let fits = side_by_side && next.offset == run.offset + run.len() && run.len() + next.len() <= MAX_CHUNK as u64;
+                if fits {
+                    run = run.longer(next.len());
+                }
+                fits
+            });
+            let count = 1 + joined.count();
+            if !self.chunk_part(stream, first + at as u64, &run, (limit - all.len()) as u64, &mut bytes)? {
                 break;
             }
-            let end = memchr::memchr(b'\n', &bytes);
-            ended = end.is_some();
-            wanted.take(&bytes[..end.unwrap_or(bytes.len())]);
+            all.extend_from_slice(&bytes);
+            at += count;
         }
-        Ok(wanted.found)
+        Ok(all)
     }
-
-    /// Adds to `line` what chunks behind `index` hold of it, up to `limit` bytes in all.
-    pub(super) fn rest_of_line(&self, stream: u16, index: u64, line: &mut Vec<u8>, limit: usize) -> io::Result<Ended> {
-        let mut next = index + 1;
-        let mut bytes = Vec::new();
-        loop {
-            let records = {
-                let inner = self.read();
-                if next >= inner.streams[usize::from(stream)].records.len() {
-                    return Ok(if may_grow(&inner, stream) { Ended::NotYet } else { Ended::Here });
-                }
-                self.records(&inner, stream, next, next + 64)?
-            };
-            for record in records {
-                if !record.is(CONTINUES) {
-                    return Ok(Ended::Here);
-                }
-                if line.len() >= limit {
-                    return Ok(Ended::Later);
-                }
-                if !self.chunk_part(stream, next, &record, (limit - line.len() + 1) as u64, &mut bytes)? {
-                    return Ok(Ended::Here);
-                }
-                if let Some(end) = memchr::memchr(b'\n', &bytes) {
-                    line.extend_from_slice(&bytes[..end]);
-                    return Ok(Ended::cut_to(line, limit));
-                }
-                line.extend_from_slice(&bytes);
-                if line.len() > limit {
-                    return Ok(Ended::cut_to(line, limit));
-                }
-                next += 1;
-            }
-        }
-    }
-}
-
-/// A stretch of a line that is being collected.
-struct Wanted {
-    skip: u64,
-    len: usize,
-    found: Vec<u8>,
-}
-
-impl Wanted {
-    fn is_open(&self) -> bool {
-        self.found.len() < self.len
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
-        self.skip -= skipped as u64;
-        let more = &bytes[skipped..];
-        self.found.extend_from_slice(&more[..more.len().min(self.len - self.found.len())]);
-    }
-}
-
-/// How far the bytes of a line go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// To its end.
-    Here,
-    /// It goes on.
-    Later,
-    /// To the end of what was said so far.
-    NotYet,
-}
-
-impl Ended {
-    fn cut_to(line: &mut Vec<u8>, limit: usize) -> Self {
-        if line.len() > limit {
-            line.truncate(limit);
-            Self::Later
-        } else {
-            Self::Here
-        }
-    }
-}
-
-/// Whether the last line of a stream may still grow.
-fn may_grow(inner: &Inner, stream: u16) -> bool {
-    let state = &inner.streams[usize::from(stream)];
-    state.open && !state.at_line_start
 }
 
 /// A line within a chunk: its bytes there, and whether it ends in it.

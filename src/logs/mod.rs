@@ -13,7 +13,7 @@
 //! - [`LogStore`] keeps bytes on disk and a small index in memory; a disk that refuses is replaced by a ring in memory.
 //!   Chunks of output and lifecycle lines share one sequence of numbers, which is the order of everything.
 //! - [`LogView`] turns any selection of processes into rows; its cost is that of the window and of what is new.
-//! - [`present`] makes a line safe and structured for a terminal, [`plain`] for everything else that shows text.
+//! - [`present()`] makes a line safe and structured for a terminal, [`plain`] for everything else that shows text.
 //!
 //! The folder of a recording's logs is a public format: see [`record`](self) for the index.
 
@@ -30,6 +30,7 @@ mod filter_tests;
 #[cfg(test)]
 mod floor_tests;
 mod line;
+mod long;
 mod matcher;
 mod open;
 mod order;

@@ -63,6 +63,12 @@ impl Record {
         u64::from(self.length_and_flags & 0x00ff_ffff)
     }
 
+    /// The record of this chunk and the `more` bytes behind it.
+    pub(crate) fn longer(mut self, more: u64) -> Self {
+        self.length_and_flags += more as u32;
+        self
+    }
+
     /// Whether all of `flags` are set.
     pub(crate) fn is(&self, flags: u8) -> bool {
         (self.length_and_flags >> 24) as u8 & flags == flags

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_costs_no_memory_and_counts_once() {
+    fn o1_a_line_without_an_end_costs_no_memory_and_counts_once() {
         let mut assembler = Assembler::default();
         let mut found = Vec::new();
         let place = |continues| Place { first_line: 3, continues, rough: false };

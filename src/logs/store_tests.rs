@@ -43,7 +43,7 @@ fn show(line: &LogLine) -> String {
 }
 
 #[test]
-fn lines_stand_where_they_begin_and_notes_between_them() {
+fn o9_lines_stand_where_they_begin_and_notes_between_them() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up", "down"]);
     let store = LogStore::create(dir.path().join("logs"), &all, RunClock::start()).expect("a store");
@@ -79,7 +79,7 @@ fn a_new_generation_begins_a_new_line() {
 }
 
 #[test]
-fn nobody_else_can_read_the_logs() {
+fn d10_nobody_else_can_read_the_logs() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let logs = dir.path().join("run").join("logs");
@@ -91,7 +91,7 @@ fn nobody_else_can_read_the_logs() {
 }
 
 #[test]
-fn long_lines_are_cut_in_the_view_only() {
+fn o1_long_lines_are_cut_in_the_view_only() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -147,7 +147,7 @@ fn windows_and_jumps_agree_over_many_blocks() {
 }
 
 #[test]
-fn output_that_the_disk_refuses_is_kept_in_memory() {
+fn d2_output_that_the_disk_refuses_is_kept_in_memory() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up", "down"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -171,7 +171,7 @@ fn output_that_the_disk_refuses_is_kept_in_memory() {
 }
 
 #[test]
-fn what_the_memory_ring_loses_keeps_its_rows() {
+fn d2_what_the_memory_ring_loses_keeps_its_rows() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -203,7 +203,7 @@ fn what_the_memory_ring_loses_keeps_its_rows() {
 }
 
 #[test]
-fn a_recording_with_a_damaged_index_is_read_as_far_as_it_goes() {
+fn d8_a_recording_with_a_damaged_index_is_read_as_far_as_it_goes() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -337,7 +337,7 @@ fn the_oldest_output_goes_and_what_went_is_known() {
 }
 
 #[test]
-fn any_part_of_a_long_line_can_be_read() {
+fn o1_any_part_of_a_long_line_can_be_read() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -356,4 +356,29 @@ fn any_part_of_a_long_line_can_be_read() {
     }
     assert_eq!(view.line_part(&store, 0, 2, 100).expect("readable"), b"ort");
     assert_eq!(view.line_part(&store, 9, 0, 100).expect("readable"), b"");
+}
+
+#[test]
+fn o7_a_progress_line_shows_its_last_state_however_long_it_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    let mut view = LogView::new(Selection::All);
+    let mut last = |store: &LogStore| {
+        view.refresh(store);
+        let lines = view.window(store, 0, 3).expect("readable");
+        (plain(&lines[0].bytes), lines[0].cut, lines[0].partial, lines.len())
+    };
+    store.append(&all[0], Stream::Out, 1, At(0), b"building");
+    for n in 0..9_000 {
+        store.append(&all[0], Stream::Out, 1, At(n), format!("\r{n} of 9000").as_bytes());
+        if n % 1500 == 0 {
+            assert_eq!(last(&store), (format!("{n} of 9000"), n >= 6000, true, 1));
+        }
+    }
+    store.append(&all[0], Stream::Out, 1, At(9_000), b"\rdone\nnext\n");
+    for n in 0..600 {
+        store.append(&all[0], Stream::Out, 1, At(9_001), format!("{n}\n").as_bytes());
+    }
+    assert_eq!(last(&store), ("done".into(), true, false, 3));
 }

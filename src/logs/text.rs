@@ -126,9 +126,13 @@ fn control(bytes: &[u8]) -> Option<(Option<Range<usize>>, usize)> {
 }
 
 /// Many lines as text, each like [`plain`] shows it. Fast for lines with nothing but colours in them, as most loggers
-/// print them.
+/// print them: all at once if all are of that kind, else line by line.
 pub(super) fn plain_lines(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len());
+    if without_controls(bytes, &mut text) && !is_rough(&text, false) {
+        return text;
+    }
+    text.clear();
     let (mut at, mut first) = (0, true);
     while at <= bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |newline| at + newline);
@@ -146,9 +150,9 @@ pub(super) fn plain_lines(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Adds `line` without its control sequences; false if it holds escapes of another kind.
-fn without_controls(line: &[u8], text: &mut Vec<u8>) -> bool {
-    let mut rest = line;
+/// Adds `bytes` without their control sequences; false if they hold escapes of another kind.
+fn without_controls(bytes: &[u8], text: &mut Vec<u8>) -> bool {
+    let mut rest = bytes;
     while let Some(at) = memchr::memchr(b'\x1b', rest) {
         text.extend_from_slice(&rest[..at]);
         rest = &rest[at + 1..];
@@ -215,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complete_sequences_vanish_and_others_show() {
+    fn o2_o3_o4_complete_sequences_vanish_and_others_show() {
         for (bytes, text) in [
             (&b"\x1b[1;31mred\x1b[0m"[..], "red"),
             (b"\x1b]0;title\x07after", "after"),
@@ -247,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_beginnings_is_read_in_no_time() {
+    fn o5_a_line_of_beginnings_is_read_in_no_time() {
         let line = b"\x1b]0;".repeat(16_000);
         let started = std::time::Instant::now();
         assert_eq!(plain(&line).chars().count(), line.len());

@@ -7,7 +7,7 @@
 use std::io;
 
 use super::{
-    line::{Ended, LogLine, MAX_LINE, Source, lines_in},
+    line::{LogLine, Source, lines_in},
     order::{Block, NOTES},
     record::{CONTINUES, Record},
     rows::RowSet,
@@ -418,13 +418,8 @@ impl ChunkReader {
         let mut found = 0;
         let bytes = if self.lost { &[][..] } else { &self.bytes };
         for inside in lines_in(bytes, record.is(CONTINUES), skip).take(usize::try_from(take).unwrap_or(0)) {
-            let mut line = part.line(store, found, inside.bytes[..inside.bytes.len().min(MAX_LINE)].to_vec());
-            if inside.bytes.len() > MAX_LINE {
-                line.cut = true;
-            } else if !inside.ends {
-                let ended = store.rest_of_line(stream, index, &mut line.bytes, MAX_LINE)?;
-                (line.cut, line.partial) = (ended == Ended::Later, ended == Ended::NotYet);
-            }
+            let shown = store.shown(stream, index, &inside)?;
+            let line = LogLine { cut: shown.cut, partial: shown.growing, ..part.line(store, found, shown.bytes) };
             into.push(line);
             found += 1;
         }

@@ -93,7 +93,8 @@ impl RunClock {
 pub fn human_duration(d: Duration) -> String {
     let ms = d.as_millis();
     match ms {
-        0..1000 => format!("{ms} ms"),
+        0 => "<1 ms".to_owned(),
+        1..1000 => format!("{ms} ms"),
         1000..60_000 => {
             let tenths = ms / 100;
             if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
@@ -111,8 +112,8 @@ mod tests {
     fn durations_are_short() {
         let show = |ms| human_duration(Duration::from_millis(ms));
         assert_eq!(
-            [show(2), show(999), show(1000), show(3400), show(62_000), show(7_500_000)],
-            ["2 ms", "999 ms", "1 s", "3.4 s", "1m02s", "2h05m"]
+            [show(0), show(2), show(999), show(1000), show(3400), show(62_000), show(7_500_000)],
+            ["<1 ms", "2 ms", "999 ms", "1 s", "3.4 s", "1m02s", "2h05m"]
         );
     }
 

@@ -116,7 +116,7 @@ struct Shared {
 }
 
 impl Guardian {
-    /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main). This process
+    /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main()). This process
     /// becomes a subreaper.
     pub fn launch(events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
         if branches_off() { Self::launch_from(Path::new("/proc/self/exe"), Orphans::Adopt, events) } else { Err(GuardianError::NoBranch) }
@@ -324,13 +324,10 @@ fn await_end(shared: &Shared, child: &mut Child) -> Option<ExitStatus> {
         let timeout = PollTimeout::try_from(LAST_MOMENT).unwrap_or(PollTimeout::ZERO);
         while poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], timeout) == Err(nix::errno::Errno::EINTR) {}
     }
-    match child.try_wait() {
-        Ok(Some(status)) => Some(status),
-        _ => {
-            _ = child.kill();
-            child.wait().ok()
-        }
-    }
+    child.try_wait().ok().flatten().or_else(|| {
+        _ = child.kill();
+        child.wait().ok()
+    })
 }
 
 fn obituary(pid: u32, status: Option<ExitStatus>, last_words: Option<String>, left: &[u32]) -> String {

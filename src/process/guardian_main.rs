@@ -33,6 +33,9 @@ pub(super) const WORD: &str = "--be-the-guardian-of-my-parent";
 /// What both sides must be, exactly.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Bytes of events that are worth a call.
+const OUTBOX: usize = 32 << 10;
+
 /// Whether this program's main begins with [`guardian_main`], so that re-executing it makes a guardian and not another run.
 static BRANCHES_OFF: AtomicBool = AtomicBool::new(false);
 
@@ -93,7 +96,7 @@ fn serve() -> Result<(), Errno> {
             Ok(None) => {}
         }
     };
-    let post = SocketPost { socket, inbox, ended: false };
+    let post = SocketPost { socket, inbox, ended: false, outbox: Vec::new() };
     let mut keeper = Keeper::new(post, Setup { household: Household::Own, marker: tag::marker(procfs::myself(), 0), tags, open_files })?;
     let hello = wire::Greeting::Hello { version: VERSION.to_owned() };
     keeper.post().say(&wire::greeting_frame(&hello));
@@ -107,6 +110,7 @@ fn keep(keeper: &mut Keeper<SocketPost>) {
     std::panic::set_hook(Box::new(|panic| *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string()));
     if std::panic::catch_unwind(AssertUnwindSafe(|| keeper.run())).is_err() {
         let words = LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        keeper.post().flush();
         keeper.post().say(&wire::last_words_frame(&words));
         sweeper::kill(sweeper::Among::Descendants, super::KILL_BOUND, |_| true);
     }
@@ -121,6 +125,8 @@ struct SocketPost {
     socket: OwnedFd,
     inbox: Inbox,
     ended: bool,
+    /// Events that go out together at the next flush: a call for each would cost more than what they tell of.
+    outbox: Vec<u8>,
 }
 
 impl SocketPost {
@@ -147,13 +153,9 @@ impl SocketPost {
                 return Some(Err(TreeEvent::SpawnFailed { tree, error }));
             }
         }
-        match wire::read_order(&frame, fds) {
-            Ok(order) => Some(Ok(order)),
-            Err(_) => {
-                self.ended = true;
-                None
-            }
-        }
+        let order = wire::read_order(&frame, fds).ok();
+        self.ended = order.is_none();
+        order.map(Ok)
     }
 }
 
@@ -179,6 +181,14 @@ impl Post for SocketPost {
     }
 
     fn send(&mut self, event: TreeEvent) {
-        self.say(&wire::event_frame(&event));
+        self.outbox.extend_from_slice(&wire::event_frame(&event));
+        if self.outbox.len() > OUTBOX {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let frames = std::mem::take(&mut self.outbox);
+        self.say(&frames);
     }
 }

@@ -3,7 +3,7 @@
 //! It must leave its host alone: no subreaper, no signal handler, no limit of the host's is touched, and only pids it has
 //! started are reaped. That costs it the last bit of certainty: a daemon that has also emptied its environment cannot be
 //! told from a stranger's, so it is left alone. Should the host be killed, its children die by their death signal, which
-//! follows the keeper's thread, and the rest by the [`watcher`](super::watcher).
+//! follows the keeper's thread, and the rest by the watcher.
 
 use std::{
     io,
@@ -67,7 +67,7 @@ impl LocalSpawner {
         let (started, start) = mpsc::channel();
         let thread = {
             let shared = shared.clone();
-            thread::Builder::new().name("e2e-tui-keeper".to_owned()).spawn(move || live(&shared, queue, events, &started))?
+            thread::Builder::new().name("e2e-tui-keeper".to_owned()).spawn(move || live(&shared, queue, &events, &started))?
         };
         start.recv().unwrap_or_else(|_| Err(io::Error::other("the keeper's thread ended at once")))?;
         Ok(Self { orders: Mutex::new(Some(orders)), shared, thread: Mutex::new(Some(thread)) })
@@ -113,7 +113,7 @@ impl Shared {
 }
 
 /// The keeper's thread. It lasts as long as the spawner: the death signal of every child hangs on it.
-fn live(shared: &Arc<Shared>, queue: mpsc::Receiver<Order>, events: UnboundedSender<TreeEvent>, started: &mpsc::Sender<io::Result<()>>) {
+fn live(shared: &Arc<Shared>, queue: mpsc::Receiver<Order>, events: &UnboundedSender<TreeEvent>, started: &mpsc::Sender<io::Result<()>>) {
     let post = ChannelPost { shared: shared.clone(), queue, events: events.clone() };
     let tags = TagRange::reserve();
     let setup = Setup {

@@ -1,8 +1,29 @@
 //! Operating-system children: how they are started, how a whole tree of them is known, signalled and ended, and who
 //! makes sure that none survives.
 //!
-//! Everything goes through one seam, the [`Spawner`]: [`Order`]s in, [`TreeEvent`]s out.
+//! Everything goes through one seam, the [`Spawner`]: [`Order`]s in, [`TreeEvent`]s out. Behind it is one piece of
+//! machinery, the keeper, in one of two places:
+//!
+//! ```text
+//!   supervisor ──Order──▶ Guardian ══ socket ══▶ guardian process: keeper ──fork──▶ trees
+//!              ◀─TreeEvent─┘     ◀═══════════         (adopts what they leave behind)
+//!
+//!   test program ──Order──▶ LocalSpawner ──▶ thread: keeper ──fork──▶ trees
+//!                ◀─TreeEvent─┘                      └─fork─▶ watcher (outlives the program by a moment)
+//! ```
+//!
+//! - **What a tree is**: whatever a start has spawned, whatever it has done to get away. See [`tree`] for how a process is
+//!   placed and [`tag`] for the mark that `setsid`, double fork and `env -i` leave in place.
+//! - **Who dies with whom**: supervisor and guardian watch each other through their socket. Whichever is gone, in whatever
+//!   way, the other kills everything that is left; with the supervisor that ends the run, see [`TreeEvent::Lost`].
+//! - **Nobody else is hurt**: a process is signalled through a pidfd whose start time was compared, never by a bare pid that
+//!   may be somebody else's by now; nothing is done by name; pids 0 and 1 are refused.
+//! - **How an end ends**: freeze, list, KILL, look again, for at most [`KILL_BOUND`]; zombies do not count.
+//!
+//! [`lookup`](lookup()) resolves a program before anything is forked, with the child's own PATH. [`sockets`] tells who listens on
+//! a port. What is policy (graces, restarts, probes) lives above, in the supervisor.
 
+mod commands;
 mod error;
 mod exec;
 mod freeze;
@@ -20,11 +41,13 @@ mod spawner;
 mod sweeper;
 mod tag;
 mod tree;
+mod tty;
 mod watcher;
 mod wire;
 
 use std::time::Duration;
 
+pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
 pub use error::SpawnError;
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
@@ -32,6 +55,7 @@ pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;
 pub use lookup::lookup;
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
+pub use tty::{Terminal, resize};
 
 /// How long a KILL may take before what is left is reported as [`TreeEvent::Stuck`].
 pub const KILL_BOUND: Duration = Duration::from_secs(2);

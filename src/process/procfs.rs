@@ -31,16 +31,11 @@ impl Name {
     }
 }
 
-/// Reads at most `buffer.len()` bytes of `/proc/PID/FILE`.
+/// Reads at most `buffer.len()` bytes of `/proc/PID/FILE`. One read: the kernel makes these texts whole, and asking again
+/// whether that was all costs as much as the answer.
 fn read<'b>(pid: u32, file: &str, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
     let fd = openat(CWD, Name::new(pid, file).as_cstr(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut length = 0;
-    while length < buffer.len() {
-        match io::read(fd.as_fd(), &mut buffer[length..])? {
-            0 => break,
-            n => length += n,
-        }
-    }
+    let length = io::read(fd.as_fd(), &mut *buffer)?;
     Ok(&buffer[..length])
 }
 
@@ -76,7 +71,7 @@ pub(crate) fn newcomers(listed: &mut Vec<u32>, most: u32, mut found: impl FnMut(
 /// All pids, ascending.
 pub(crate) fn list() -> io::Result<Vec<u32>> {
     let fd = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
     let mut dir = RawDir::new(fd, &mut buffer);
     let mut pids = Vec::with_capacity(256);
     while let Some(entry) = dir.next() {

@@ -1,6 +1,6 @@
 //! The last line of defence for a program that uses this as a library: a process that outlives it by a moment.
 //!
-//! A test program can be SIGKILLed. Its direct children then die by their death signal, but theirs do not. So the spawner
+//! A test program can be killed by `SIGKILL`. Its direct children then die by their death signal, but theirs do not. So the spawner
 //! forks a watcher that does nothing but wait for the end of a pipe whose other end only the program holds, and then kills
 //! whatever is in a session, or carries a tag and the marker, of a tree on the [`Board`], a page of memory both share.
 //!

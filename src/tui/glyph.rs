@@ -39,7 +39,6 @@ pub(crate) enum Glyph {
     BadgeLeft,
     BadgeRight,
     Ticked,
-    Bar,
 }
 
 impl GlyphSet {
@@ -79,7 +78,6 @@ impl GlyphSet {
             Glyph::BadgeLeft => ("▐", " "),
             Glyph::BadgeRight => ("▌", " "),
             Glyph::Ticked => ("✓", "+"),
-            Glyph::Bar => ("│", "|"),
         };
         match self {
             Self::Unicode => unicode,

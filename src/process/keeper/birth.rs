@@ -12,7 +12,11 @@ use std::{
 use nix::{errno::Errno, sys::wait::waitpid, unistd::Pid};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use super::{Household, Keeper, Post, Stage, Token, Tree};
+use super::{
+    Household, Keeper, Post,
+    run_loop::Token,
+    tree::{Stage, Tree},
+};
 use crate::process::{
     Launch, SpawnError, TreeEvent, TreeId,
     exec::{self, Program, Step},

@@ -5,14 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Household, Keeper, Kill, Post, Stage, Tree};
+use super::{
+    Household, Keeper, Post,
+    tree::{Stage, Tree},
+};
 use crate::{
     model::{Exit, Signal},
     process::{
         KILL_BOUND, TreeEvent, TreeId, Usage,
         exec::{self, Reaped},
         freeze::freeze,
-        procfs, signal,
+        signal,
     },
 };
 
@@ -96,7 +99,8 @@ impl<P: Post> Keeper<P> {
         let own = matches!(self.household, Household::Own);
         let mut candidates: HashSet<TreeId> =
             self.trees.iter().filter(|(_, tree)| waiting(tree) && (own || tree.look.0 <= now)).map(|(id, _)| *id).collect();
-        if candidates.is_empty() {
+        self.look_again = None;
+        if candidates.is_empty() || !self.may_look(now) {
             return;
         }
         for id in self.inhabited(&candidates) {
@@ -115,11 +119,20 @@ impl<P: Post> Keeper<P> {
         }
     }
 
+    /// Whether it is time to read this process's children again. With a thousand of them that is a long list, and a thousand
+    /// that end one by one would each have it read: so looking takes at most a fifth of the time.
+    fn may_look(&mut self, now: Instant) -> bool {
+        self.look_again = self.looked.map(|(at, cost)| at + cost * 4).filter(|at| now < *at);
+        self.look_again.is_none()
+    }
+
     /// Which of these trees, whose leaders are gone, somebody still lives in.
     fn inhabited(&mut self, trees: &HashSet<TreeId>) -> HashSet<TreeId> {
         if matches!(self.household, Household::Own) {
             // Whoever is left hangs below this process, the nearest subreaper, and the topmost of them are its children.
+            let started = Instant::now();
             self.adopt();
+            self.looked = Some((Instant::now(), started.elapsed()));
             self.adopted.values().filter_map(|(_, owner)| *owner).collect()
         } else {
             let inhabited = self.pass();
@@ -161,32 +174,22 @@ impl<P: Post> Keeper<P> {
                 for tree in self.trees.values_mut() {
                     tree.look.0 = started;
                 }
+                self.looked = None;
                 self.settle(Instant::now());
+                self.post.flush();
                 return Vec::new();
             }
             if started.elapsed() > KILL_BOUND {
+                self.post.flush();
                 return left.into_iter().map(|id| id.pid).collect();
             }
+            self.post.flush();
             for token in self.wait(Some(pause)) {
                 self.heed(token);
             }
             self.ask_the_silent();
             pause = (pause * 2).min(Duration::from_millis(20));
             self.settle(Instant::now());
-        }
-    }
-}
-
-impl Kill {
-    /// What holds those who are left, in words.
-    pub(super) fn why(&self, pids: &[u32]) -> String {
-        let refused = pids.iter().any(|pid| self.refused.contains(pid));
-        let stuck = pids.iter().any(|pid| procfs::stat(*pid).is_some_and(|stat| stat.state == b'D'));
-        match (refused, stuck) {
-            (true, true) => "signals are not permitted, or it is in an uninterruptible call".to_owned(),
-            (true, false) => "signals to it are not permitted: it runs as another user".to_owned(),
-            (false, true) => "it is in an uninterruptible call of the kernel (state D)".to_owned(),
-            (false, false) => "KILL was sent and has not taken effect".to_owned(),
         }
     }
 }

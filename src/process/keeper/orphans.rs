@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Household, Keeper, Post, Tree};
+use super::{Household, Keeper, Post, tree::Tree};
 use crate::process::{
     TreeEvent, TreeId, procfs,
     tree::{Identity, Stat},

@@ -70,7 +70,7 @@ impl<P: Post> Keeper<P> {
 
     /// Does what trees want that takes a look at the process table.
     pub(super) fn sweep(&mut self, now: Instant) {
-        let wants = |tree: &super::Tree| !tree.signals.is_empty() || tree.censuses > 0;
+        let wants = |tree: &super::tree::Tree| !tree.signals.is_empty() || tree.censuses > 0;
         let asking: Vec<TreeId> = self.trees.iter().filter(|(_, tree)| wants(tree)).map(|(id, _)| *id).collect();
         if !asking.is_empty() {
             let members = self.pass();
@@ -80,7 +80,7 @@ impl<P: Post> Keeper<P> {
                 self.answer_censuses(id, all);
             }
         }
-        let due = |tree: &super::Tree| tree.kill.as_ref().is_some_and(|kill| kill.round_at <= now);
+        let due = |tree: &super::tree::Tree| tree.kill.as_ref().is_some_and(|kill| kill.round_at <= now);
         let dying: Vec<TreeId> = self.trees.iter().filter(|(_, tree)| due(tree)).map(|(id, _)| *id).collect();
         if !dying.is_empty() {
             self.kill_round(&dying, now);

@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::Machine;
 use super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
 use crate::model::{
-    Actor, At, Command, Condition, Dependency, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, Outcome,
-    Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request, RestartMode, RestartPolicy, Role, RunSpec,
-    Signal, Verdict,
+    Actor, At, Command, Condition, Dependency, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, Outcome, Probe, ProbeOutcome,
+    ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request, RestartMode, RestartPolicy, Role, RunSpec, Signal, Verdict,
 };
 
 /// A process that needs nothing, as a test starts from.

@@ -6,7 +6,7 @@ use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 use tui_logger::{TuiLoggerLevelOutput, TuiLoggerWidget};
 
-use super::open;
+use super::draw::open;
 use crate::tui::{
     scene::{Drawn, Scene},
     theme::Role,

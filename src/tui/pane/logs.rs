@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     logs::Source,
-    model::At,
+    model::{At, ProcessId},
     tui::{
         app::log::{LogState, Scope},
         fold::Row,
@@ -112,11 +112,11 @@ fn filters(log: &LogState) -> Vec<String> {
     if log.alerts_only {
         parts.push("alerts only".into());
     }
-    if log.hide_probes {
-        parts.push("no probes".into());
+    if log.show_probes {
+        parts.push("with probes".into());
     }
     if !log.muted.is_empty() {
-        let names: Vec<_> = log.muted.iter().map(|id| id.as_str()).collect();
+        let names: Vec<_> = log.muted.iter().map(ProcessId::as_str).collect();
         parts.push(format!("without {}", names.join(", ")));
     }
     if log.as_written {
@@ -151,10 +151,17 @@ fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
         return parts;
     }
     let key = scene.keymap.key_of(crate::tui::keymap::Context::Log, crate::tui::action::Action::Bottom).unwrap_or_default();
-    parts.push(window.cursor_at.map_or_else(|| "paused".into(), |at| format!("at {}, paused", at.seconds())));
+    parts.push(shown_at(scene, window).map_or_else(|| "paused".into(), |at| format!("at {}, paused", at.seconds())));
     let hint = if width >= 100 { format!("{key} follows") } else { key };
     parts.push(format!("{} {} newer, {hint}", look.glyph(Glyph::Newer), window.newer));
     parts
+}
+
+/// The moment the pane is parked at: that of the fact which led there, else that of the line under the cursor.
+fn shown_at(scene: &Scene<'_>, window: &Window) -> Option<At> {
+    let row = window.cursor.and_then(|i| window.rows.get(i))?;
+    let fact = scene.app.fact.and_then(|i| scene.facts.get(i));
+    Some(fact.filter(|fact| fact.seq == row.line.seq).map_or(row.line.at, |fact| fact.at))
 }
 
 /// What to say where there is no line.
@@ -198,6 +205,7 @@ fn rows(scene: &Scene<'_>, window: &Window, area: Rect, buf: &mut Buffer) {
                 above,
                 wall: &wall,
                 mark: mark(scene, row, here),
+                width: area.width,
                 strong: if is_selected(log, row) { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() },
             };
             y += text_line(scene, row, &head, Rect { y, height: area.bottom() - y, ..area }, buf);
@@ -210,7 +218,7 @@ fn rows(scene: &Scene<'_>, window: &Window, area: Rect, buf: &mut Buffer) {
 fn text_line(scene: &Scene<'_>, row: &Row, head: &Head<'_>, area: Rect, buf: &mut Buffer) -> u16 {
     let log = &scene.app.log;
     let body = line::body(row, log, area.width, scene.look);
-    let indent = line::head_cells(log.time);
+    let indent = line::head_cells(log.time, area.width);
     let room = area.width.saturating_sub(indent);
     let cells: usize = body.pieces.iter().map(|(text, _)| text::width(text)).sum();
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
@@ -245,7 +253,8 @@ fn text_line(scene: &Scene<'_>, row: &Row, head: &Head<'_>, area: Rect, buf: &mu
     }
     if suffix > 0 {
         // Behind the text where there is room; at the right edge where there is none.
-        let at = (pen.column() + 5).min(area.width.saturating_sub(suffix + 1));
+        let gap = if row.hidden_probes() { 3 } else { 5 };
+        let at = (pen.column() + gap).min(area.width.saturating_sub(suffix + 1));
         pen.to(at).text(&body.suffix, scene.look.style(Role::Dim));
     }
     1

@@ -41,11 +41,6 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Until when the row changes by itself, if it does.
-pub(crate) fn changes_at(scene_notice: Option<crate::model::At>) -> Option<crate::model::At> {
-    scene_notice.map(|at| at + NOTICE)
-}
-
 /// Badge and sentence for what stands until something changes it.
 fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
     let snapshot = scene.snapshot;

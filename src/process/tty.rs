@@ -1,0 +1,42 @@
+//! Terminals of their own for processes that want one: colours, line buffering, typing.
+
+use std::{io, os::fd::OwnedFd};
+
+use rustix::{
+    fs::OFlags,
+    pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+/// A terminal that is nobody's yet.
+///
+/// The process gets copies of `process_end` as stdin, stdout and stderr, with [`Launch::tty`](super::Launch::tty) set; ours must be
+/// closed once it was started, or the end of its output will never be seen. What it prints is read from `our_end`, what is
+/// typed is written there. Its end shows as `EIO`, not as an end of file; everything written before is read first.
+#[derive(Debug)]
+pub struct Terminal {
+    /// Where we read and write.
+    pub our_end: OwnedFd,
+    /// What the process gets.
+    pub process_end: OwnedFd,
+}
+
+impl Terminal {
+    /// Opens one of that size, in character cells. Neither end is inherited by anybody by accident.
+    pub fn open(rows: u16, columns: u16) -> io::Result<Self> {
+        let our_end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&our_end)?;
+        unlockpt(&our_end)?;
+        resize(&our_end, rows, columns)?;
+        let process_end = ioctl_tiocgptpeer(&our_end, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        let flags = rustix::fs::fcntl_getfl(&our_end)?;
+        rustix::fs::fcntl_setfl(&our_end, flags | OFlags::NONBLOCK)?;
+        Ok(Self { our_end, process_end })
+    }
+}
+
+/// Tells a terminal, by our end, how big it is; its foreground processes get WINCH. A size of nothing becomes one cell.
+pub fn resize(our_end: &OwnedFd, rows: u16, columns: u16) -> io::Result<()> {
+    let size = Winsize { ws_row: rows.max(1), ws_col: columns.max(1), ws_xpixel: 0, ws_ypixel: 0 };
+    Ok(tcsetwinsize(our_end, size)?)
+}

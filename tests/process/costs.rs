@@ -1,0 +1,91 @@
+//! What it costs. Run by hand, in release: `cargo test --release --test process costs -- --ignored --nocapture --test-threads=1`.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use e2e_tui::{
+    model::Signal,
+    process::{Guardian, Order, Orphans, Spawner, TreeEvent, TreeId},
+};
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::support::{Under, Yard, binary, living};
+
+/// CPU time of a process, its waited-for children left out.
+fn cpu(pid: u32) -> Duration {
+    // The scheduler's own clock, in nanoseconds; ticks of 10 ms would not do.
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("it lives");
+    Duration::from_nanos(text.split(' ').next().and_then(|ns| ns.parse().ok()).expect("a number"))
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn a_thousand_starts_and_a_thousand_stops_at_once() {
+    let (sender, mut events) = unbounded_channel();
+    let guardian = Guardian::launch_from(binary(), Orphans::Leave, sender).expect("the binary was built for this test");
+    let yard = Yard::new(Under::Local);
+    let own = || {
+        let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).expect("always");
+        let time = |t: nix::sys::time::TimeVal| Duration::from_micros((t.tv_sec() * 1_000_000 + t.tv_usec()).cast_unsigned());
+        time(usage.user_time()) + time(usage.system_time())
+    };
+    for (name, argv) in [("true", &["true"][..]), ("sleep", &["sleep", "3600"][..])] {
+        let (before_own, before) = (own(), cpu(guardian.pid()));
+        let started = Instant::now();
+        let count = 1000;
+        for n in 0..count {
+            guardian.send(Order::Spawn { tree: TreeId(n), launch: Box::new(yard.quiet(argv)) }).expect("it lives");
+        }
+        let mut pids = 0;
+        let mut exits = 0;
+        while pids < count || (name == "true" && exits < count) {
+            match events.blocking_recv().expect("it lives") {
+                TreeEvent::Spawned { .. } => pids += 1,
+                TreeEvent::Exited { .. } => exits += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        let took = started.elapsed();
+        let guardian_cpu = cpu(guardian.pid()) - before;
+        println!(
+            "{name}: {count} starts in {took:?}; guardian {:?} each, supervisor {:?} each",
+            guardian_cpu / 1000,
+            (own() - before_own) / 1000
+        );
+
+        let (before_own, before) = (own(), cpu(guardian.pid()));
+        let started = Instant::now();
+        for n in 0..count {
+            guardian.send(Order::AwaitEmpty { tree: TreeId(n) }).expect("it lives");
+            guardian.send(Order::Signal { tree: TreeId(n), signal: Signal::TERM }).expect("it lives");
+        }
+        let mut empty = 0;
+        while empty < count {
+            if let TreeEvent::Empty { .. } = events.blocking_recv().expect("it lives") {
+                empty += 1;
+            }
+        }
+        println!(
+            "{name}: {count} stops in {:?}; guardian {:?} each, supervisor {:?} each",
+            started.elapsed(),
+            (cpu(guardian.pid()) - before) / 1000,
+            (own() - before_own) / 1000
+        );
+    }
+    let idle = 20;
+    for n in 0..idle {
+        guardian.send(Order::Spawn { tree: TreeId(n), launch: Box::new(yard.quiet(&["sleep", "3600"])) }).expect("it lives");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let before = cpu(guardian.pid());
+    for _ in 0..20 {
+        guardian.send(Order::Sample { trees: (0..idle).map(TreeId).collect() }).expect("it lives");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    println!("{}", fs::read_to_string(format!("/proc/{}/stat", guardian.pid())).expect("it lives"));
+    println!("20 samples of 20 trees: guardian {:?}", cpu(guardian.pid()) - before);
+    drop(guardian);
+    assert_eq!(living(&yard.mark), Vec::<String>::new());
+}
