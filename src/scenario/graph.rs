@@ -11,9 +11,9 @@ use crate::model::{ProcessId, ProcessSpec};
 
 type Processes = IndexMap<ProcessId, Arc<ProcessSpec>>;
 
-/// Everybody that `process` waits for: its dependencies, and those whose captured ports it needs.
-pub(super) fn waits_for(process: &ProcessSpec) -> BTreeSet<ProcessId> {
-    process.depends_on.iter().map(|d| d.on.clone()).chain(process.needs_ports_of()).collect()
+/// Everybody that `process` waits for.
+fn waits_for(process: &ProcessSpec) -> impl Iterator<Item = &ProcessId> {
+    process.depends_on.iter().map(|d| &d.on)
 }
 
 /// The edges of the graph, by place in the file.
@@ -22,7 +22,7 @@ fn edges(processes: &Processes) -> Vec<Vec<usize>> {
     processes
         .values()
         .map(|p| {
-            let mut next: Vec<usize> = waits_for(p).iter().filter_map(|id| places.get(id).copied()).collect();
+            let mut next: Vec<usize> = waits_for(p).filter_map(|id| places.get(id).copied()).collect();
             next.sort_unstable();
             next
         })
@@ -104,7 +104,7 @@ pub(super) fn closure(processes: &Processes, named: &BTreeSet<ProcessId>) -> BTr
     let mut all = named.clone();
     let mut queue: Vec<ProcessId> = named.iter().cloned().collect();
     while let Some(id) = queue.pop() {
-        for on in processes.get(&id).into_iter().flat_map(|p| waits_for(p)) {
+        for on in processes.get(&id).into_iter().flat_map(|p| waits_for(p).cloned()) {
             if all.insert(on.clone()) {
                 queue.push(on);
             }

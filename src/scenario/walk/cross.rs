@@ -82,7 +82,9 @@ impl Walk<'_> {
                 }
             }
         }
-        found.into_iter().for_each(|d| self.out.push(d));
+        for diagnostic in found {
+            self.out.push(diagnostic);
+        }
     }
 
     fn unused_ports(&mut self) {
@@ -93,11 +95,12 @@ impl Walk<'_> {
                 continue;
             }
             let used = self.used_ports.iter().any(|lease| lease == name || lease.split_once('.').is_some_and(|(n, _)| n == name));
-            let diagnostic = match used {
-                true => Diagnostic::warning(format!("nobody listens on the port `{name}`"))
+            let diagnostic = if used {
+                Diagnostic::warning(format!("nobody listens on the port `{name}`"))
                     .at(port.key, "asked for, but in no process's `listens`")
-                    .help(format!("add `listens = \"{name}\"` to the process that does: readiness and leak checks need it")),
-                false => Diagnostic::warning(format!("the port `{name}` is never used")).at(port.key, "not leased"),
+                    .help(format!("add `listens = \"{name}\"` to the process that does: readiness and leak checks need it"))
+            } else {
+                Diagnostic::warning(format!("the port `{name}` is never used")).at(port.key, "not leased")
             };
             self.out.push(diagnostic);
         }

@@ -13,7 +13,6 @@ use super::{
         tree::{Node, Table, Value},
     },
     depends::WrittenDependency,
-    kind::Recipe,
     probe::ready_when_running,
     state::{Scope, Stage, Walk},
 };
@@ -221,7 +220,7 @@ impl Walk<'_> {
         };
         // One command written where a list of them belongs.
         if nodes.iter().all(|n| matches!(n.value, Value::Text(_))) && !nodes.is_empty() {
-            return self.argv("cleanup", node, scope.now()).map(known).into_iter().collect();
+            return self.argv("cleanup", node, scope.now()).map(|argv| known(&argv)).into_iter().collect();
         }
         let mut all = Vec::new();
         for node in nodes {
@@ -233,7 +232,7 @@ impl Walk<'_> {
                     None
                 }
             };
-            all.extend(argv.map(known));
+            all.extend(argv.map(|argv| known(&argv)));
         }
         all
     }
@@ -273,12 +272,6 @@ impl Walk<'_> {
 }
 
 /// Texts that were read without any captured port are known.
-fn known(argv: Vec<Text>) -> Vec<String> {
+fn known(argv: &[Text]) -> Vec<String> {
     argv.iter().map(ToString::to_string).collect()
-}
-
-impl Default for Recipe {
-    fn default() -> Self {
-        Self { argv: Vec::new(), env: Vec::new(), role: Role::Service, ready: None, stand_in: false, stdin: StdinMode::Null }
-    }
 }
