@@ -404,6 +404,7 @@ fn warnings_do_not_stop_a_run() {
         command = ["b"]
         depends_on = ["a"]
         limits = { address_space = "1GiB" }
+        log = { alert = ['(?i)error', 'panicked', '\d+'] }
         [process.c]
         kind = "test-client"
         target = "http://127.0.0.1:1"

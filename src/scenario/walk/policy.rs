@@ -150,7 +150,7 @@ impl Walk<'_> {
         let Some(table) = self.table("log", node, "a table like { alert = ['ERROR'] }") else { return default };
         self.check_keys(table, keys::LOG, "`log`");
         self.not_yet(table, support::LOG);
-        let alert = table.node("alert").and_then(|n| self.one_or_more(n, |w, n| w.pattern("alert", n, scope)));
+        let alert = table.node("alert").and_then(|n| self.one_or_more(n, |w, n| w.line_pattern("alert", n, scope)));
         let format = table.node("format").and_then(|n| self.choice("format", n, scope, keys::FORMATS));
         LogSpec {
             format: format.map_or(default.format, |f| FORMATS[f]),
