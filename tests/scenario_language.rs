@@ -425,3 +425,25 @@ fn a_fixed_port_that_is_taken_ends_the_run_before_it_begins() {
     let who = format!("error: the port `p` cannot be had: port {port} is taken by pid {} (", std::process::id());
     assert!(error.starts_with(&who) && error.contains("--> x.toml:3:1"), "{error}");
 }
+
+#[test]
+fn c8_a_megabyte_of_processes_is_read_in_a_moment() {
+    use std::fmt::Write;
+    let mut text = "name = \"x\"\n[ports]\n".to_owned();
+    for n in 0..5000 {
+        writeln!(text, "p{n} = {}", 10_000 + n).expect("a string takes it");
+    }
+    for n in 0..5000 {
+        let on = (n + 1) % 5000;
+        writeln!(
+            text,
+            "[process.w{n}]\ncommand = [\"w\", \"${{process.w{on}.url}}\"]\nlistens = \"p{n}\"\ndepends_on = [\"w{on}\"]\nrole = \"tset\""
+        )
+        .expect("a string takes it");
+    }
+    let started = std::time::Instant::now();
+    let said = try_scenario(&text, &overrides(&[], &[])).expect_err("a ring, and no role").render(false);
+    let budget = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
+    assert!(started.elapsed() < budget, "{:?}", started.elapsed());
+    assert!(said.contains("more than 200 mistakes") && said.len() < 200_000, "{}", said.len());
+}
