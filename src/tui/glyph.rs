@@ -39,6 +39,7 @@ pub(crate) enum Glyph {
     BadgeLeft,
     BadgeRight,
     Ticked,
+    Times,
 }
 
 impl GlyphSet {
@@ -78,6 +79,7 @@ impl GlyphSet {
             Glyph::BadgeLeft => ("▐", " "),
             Glyph::BadgeRight => ("▌", " "),
             Glyph::Ticked => ("✓", "+"),
+            Glyph::Times => ("×", "x"),
         };
         match self {
             Self::Unicode => unicode,

@@ -20,7 +20,10 @@ use super::{
     layout::{Areas, Pane},
     logview::desk::{Desk, Seek, Sought, Window},
     meter::Meter,
-    pane::{line, logs as logs_pane, processes},
+    pane::{
+        line::{self, Room},
+        logs as logs_pane, processes,
+    },
     scene::{Drawn, Scene},
     view,
 };
@@ -121,7 +124,7 @@ impl Stage {
         let area = self.areas.of(Pane::Logs).unwrap_or(Rect::new(0, 0, 80, 2));
         let frozen = self.app.log.clone();
         let look = &self.options.look;
-        let tall = |row: &Row| line::tall(row, &frozen, area.width, look);
+        let tall = |row: &Row| line::tall(row, &frozen, Room { width: area.width, alone: false }, look);
         let refreshed = self.desk.refresh(&mut self.app.log, &selection);
         let sought = refreshed.and_then(|()| self.desk.seek(&mut self.app.log, seek, area.height.saturating_sub(1), &tall));
         match sought {
@@ -214,7 +217,7 @@ impl Stage {
             return;
         }
         let frozen = self.app.log.clone();
-        let tall = |row: &Row| line::tall(row, &frozen, area.width, look);
+        let tall = |row: &Row| line::tall(row, &frozen, Room { width: area.width, alone: false }, look);
         self.window = self.desk.window(&mut self.app.log, area.height.saturating_sub(1), &tall);
         self.side_windows.clear();
         if tiled {
@@ -241,7 +244,7 @@ impl Stage {
             let Some((_, desk, log)) = self.side.iter_mut().find(|(known, ..)| known == process) else { continue };
             *log = LogState { place: log.place, last_seen: log.last_seen, ..self.app.log.clone() };
             let frozen = log.clone();
-            let tall = |row: &Row| line::tall(row, &frozen, part.width, look);
+            let tall = |row: &Row| line::tall(row, &frozen, Room { width: part.width, alone: true }, look);
             let height = part.height.saturating_sub(1);
             let refreshed = desk.refresh(log, &Selection::Some(vec![process.clone()]));
             let seek = at.map_or(Seek::Follow, Seek::Time);

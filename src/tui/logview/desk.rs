@@ -254,12 +254,12 @@ impl Desk {
     fn finish(&mut self, log: &mut LogState, window: &mut Window) {
         let end = window.rows.last().map_or(0, |row| row.last() + 1);
         window.newer = window.shown.saturating_sub(self.position(end));
+        log.last_seen = (window.rows.first().map_or(0, |row| row.line.row), end.saturating_sub(1));
         match &mut log.place {
             Place::Follow => {
                 if let Some(last) = window.rows.last() {
                     self.cursor_seq = last.line.seq;
                 }
-                log.last_seen = (window.rows.first().map_or(0, |row| row.line.row), end.saturating_sub(1));
                 window.newer = 0;
             }
             Place::Parked { cursor, top } => {

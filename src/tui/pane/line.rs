@@ -32,10 +32,29 @@ pub(crate) struct Body {
 /// Below this width the time column goes: who said it matters more.
 const WITH_TIME: u16 = 60;
 
-/// The cells before the text: time, two blanks, source, a blank, level, a blank.
-pub(crate) fn head_cells(form: TimeForm, width: u16) -> u16 {
-    let time = if width < WITH_TIME { 1 } else { form.cells() + 2 };
-    time + SOURCE + 3
+/// The room a log has, and which columns that leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) width: u16,
+    /// One of several logs side by side: whose it is stands in its title.
+    pub(crate) alone: bool,
+}
+
+impl Room {
+    /// Cells of the time column with the gap behind it.
+    fn time(self, form: TimeForm) -> u16 {
+        if self.width < WITH_TIME && !self.alone { 1 } else { form.cells() + 2 }
+    }
+
+    /// Cells of the source column with the gap behind it.
+    fn source(self) -> u16 {
+        if self.alone { 0 } else { SOURCE + 1 }
+    }
+
+    /// The cells before the text: time, source, level.
+    pub(crate) fn head(self, form: TimeForm) -> u16 {
+        self.time(form) + self.source() + 2
+    }
 }
 
 /// Makes the text of `row`, for a pane `width` cells wide.
@@ -174,11 +193,12 @@ fn child_style(style: TextStyle, colours: Colours) -> Style {
 }
 
 /// Rows of the screen that `row` takes when lines wrap.
-pub(crate) fn tall(row: &Row, log: &LogState, width: u16, look: &Look) -> u16 {
+pub(crate) fn tall(row: &Row, log: &LogState, room: Room, look: &Look) -> u16 {
     if !log.wrap || matches!(row.line.source, logs::Source::Lifecycle(_)) {
         return 1;
     }
-    let room = usize::from(width.saturating_sub(head_cells(log.time, width))).max(1);
+    let width = room.width;
+    let room = usize::from(width.saturating_sub(room.head(log.time))).max(1);
     let body = body(row, log, width, look);
     let cells: usize = body.pieces.iter().map(|(text, _)| text::width(text)).sum();
     let suffix = if body.suffix.is_empty() { 0 } else { text::width(&body.suffix) + 2 };
@@ -198,7 +218,7 @@ pub(crate) struct Head<'h> {
     /// Of everything in it.
     pub(crate) strong: Style,
     /// Of the pane.
-    pub(crate) width: u16,
+    pub(crate) room: Room,
 }
 
 /// Writes the cells before the text.
@@ -213,20 +233,21 @@ pub(crate) fn draw_head(pen: &mut Pen<'_>, line: &LogLine, body: &Body, head: &H
     let time = text::fit(&time, usize::from(cells), "").into_owned();
     let dim = look.style(Role::Dim).patch(head.strong);
     let room = usize::from(cells);
-    let whole = head_cells(log.time, head.width);
-    let source = whole - SOURCE - 3;
-    match head.mark {
-        Some((sign, style)) => pen.text(sign, style),
-        None => pen.text("", dim),
-    };
-    if source > 1 {
+    let (behind_time, behind_source) = (head.room.time(log.time), head.room.time(log.time) + head.room.source());
+    if let Some((sign, style)) = head.mark {
+        pen.text(sign, style);
+    }
+    if behind_time > 1 {
         let time = format!("{time:>0$}", room - usize::from(pen.column()));
         pen.text(&time, dim);
     }
-    pen.to(source);
-    let name = line.process.as_ref().map_or("", |process| process.as_str());
-    let hue = head.index.map_or(Style::new(), |index| look.theme.process(index)).patch(head.strong);
-    pen.text(&text::fit(name, usize::from(SOURCE), look.ellipsis()), hue).to(source + SOURCE).gap(1);
+    pen.to(behind_time);
+    if behind_source > behind_time {
+        let name = line.process.as_ref().map_or("", |process| process.as_str());
+        let hue = head.index.map_or(Style::new(), |index| look.theme.process(index)).patch(head.strong);
+        pen.text(&text::fit(name, usize::from(SOURCE), look.ellipsis()), hue);
+    }
+    pen.to(behind_source);
     if let Some(level) = body.level {
         let style = match level {
             Level::Error => look.style(Role::LevelError),
@@ -235,7 +256,7 @@ pub(crate) fn draw_head(pen: &mut Pen<'_>, line: &LogLine, body: &Body, head: &H
         };
         pen.text(&level.letter().to_string(), style);
     }
-    pen.to(whole);
+    pen.to(head.room.head(log.time));
 }
 
 /// Seconds since the run's start in eight cells, so that a mark at the left edge hides nothing.

@@ -105,6 +105,10 @@ impl Theatre {
         self
     }
 
+    pub(super) fn resize(&mut self, width: u16, height: u16) {
+        self.size = (width, height);
+    }
+
     /// The screen as text, a row a line, between bars.
     pub(super) fn picture(&mut self) -> String {
         text(&self.frame().0)
@@ -188,6 +192,12 @@ impl Theatre {
             self.carry_out(outcomes);
         }
         self
+    }
+
+    /// Presses one key.
+    pub(super) fn press(&mut self, key: Key) {
+        let outcomes = self.stage.with_world(self.now, |app, world| app.key(key, world));
+        self.carry_out(outcomes);
     }
 
     fn carry_out(&mut self, outcomes: Vec<Outcome>) {
