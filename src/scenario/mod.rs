@@ -15,6 +15,7 @@
 //! and everything wrong goes to a collector (`diagnostics`) that shows it in the end (`render`).
 
 mod bundled;
+mod cost;
 mod declare;
 mod diagnostics;
 mod graph;

@@ -326,7 +326,7 @@ mod tests {
             shell = "exec python3 -m http.server \"$PORT\" --bind 127.0.0.1"
             env = { PORT = "${ports.a}", TOKEN = "${secrets.token}", SAME = "tok-4711-secret", MODE = "a b" }
             listens = ["a", "b"]
-            limits = { memory = "500MiB", open_files = 64, cpu = 1.5 }
+            limits = { open_files = 64, cpu_time = "30s" }
             restart = { policy = "on-failure", max_attempts = 4, backoff = "500ms", max_backoff = "2s" }
             stop = { signal = "INT", grace = "3s" }
             timeout = "5m"

@@ -9,7 +9,9 @@ use super::{
         diagnostics::Diagnostic,
         keys,
         names::Instance,
+        source::Span,
         suggest::{list_of, shown},
+        support,
         tree::{Node, Table, Value},
     },
     depends::WrittenDependency,
@@ -72,7 +74,7 @@ impl Walk<'_> {
             skip_if_exists: table.node("skip_if_exists").and_then(|n| self.path("skip_if_exists", n, scope)),
         };
         self.keys_fit(&spec, table);
-        self.not_yet(table, super::super::support::PROCESS);
+        self.not_yet(table, support::PROCESS);
         let depends = table.node("depends_on").map(|n| self.depends_on(n, scope)).unwrap_or_default();
         ReadProcess { spec, depends }
     }
@@ -264,10 +266,13 @@ impl Walk<'_> {
     pub(super) fn not_yet(&mut self, table: &Table, keys: &[&str]) {
         for key in keys {
             if let Some(entry) = table.get(key) {
-                self.out
-                    .push(Diagnostic::error(format!("`{key}` is not supported yet")).at(entry.key, "cannot be honoured by this version"));
+                self.unsupported(key, entry.key);
             }
         }
+    }
+
+    pub(super) fn unsupported(&mut self, what: &str, at: Span) {
+        self.out.push(Diagnostic::error(format!("`{what}` is not supported yet")).at(at, "cannot be honoured by this version"));
     }
 }
 

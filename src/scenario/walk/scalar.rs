@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     super::{
+        cost,
         diagnostics::Diagnostic,
         source::{self, Span},
         suggest::{did_you_mean, list_of, shown},
@@ -163,6 +164,19 @@ impl Walk<'_> {
                 None
             }
         }
+    }
+
+    /// A pattern that every line of a process is held against.
+    pub(super) fn line_pattern(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<regex::Regex> {
+        let pattern = self.pattern(key, node, scope)?;
+        if cost::is_costly(pattern.as_str()) {
+            self.out.push(
+                Diagnostic::warning("no fixed text stands in every match of this pattern, so it is tried on every line")
+                    .at(node.span, "costs several times as much as one with a word in it")
+                    .help("add a word that such lines have; `(?i)` leaves none, so spell the cases out: 'Error|ERROR'"),
+            );
+        }
+        Some(pattern)
     }
 
     /// One value or a list of them, each read by `read`.

@@ -123,6 +123,11 @@ impl Walk<'_> {
 
     fn containment(&mut self, tree: &Table) -> Containment {
         let choice = tree.node("containment").and_then(|n| self.choice("containment", n, Scope::TOP, keys::CONTAINMENTS));
+        if let (Some(node), Some(c)) = (tree.node("containment"), choice)
+            && support::CONTAINMENT.contains(&keys::CONTAINMENTS[c])
+        {
+            self.unsupported(keys::CONTAINMENTS[c], node.span);
+        }
         choice.map_or(Containment::Auto, |c| CONTAINMENTS[c])
     }
 }
