@@ -113,7 +113,9 @@ fn t7_no_colour_where_none_is_wanted() {
     let written = String::from_utf8_lossy(&terminal.written()).into_owned();
     assert!(!written.contains("\x1b[?2026") && !written.contains("\x1b]2;"));
     for sequence in written.split("\x1b[").skip(1) {
-        let Some((params, _)) = sequence.split_once('m').filter(|(p, _)| p.bytes().all(|b| b.is_ascii_digit() || b == b';')) else { continue };
+        let Some((params, _)) = sequence.split_once('m').filter(|(p, _)| p.bytes().all(|b| b.is_ascii_digit() || b == b';')) else {
+            continue;
+        };
         let weights = ["", "0", "1", "2", "4", "7", "22", "24", "27", "39", "49", "59"];
         assert!(params.split(';').all(|p| weights.contains(&p)), "a colour: {params}");
     }

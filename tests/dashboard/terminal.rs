@@ -66,11 +66,7 @@ impl Terminal {
         }
         let child = session.stdin(side()).stdout(side()).stderr(side()).spawn().expect("setsid of util-linux starts it");
         let master = File::from(pty.master);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(
-            height.try_into().expect("not zero"),
-            width.try_into().expect("not zero"),
-            0,
-        )));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(height.try_into().expect("not zero"), width.try_into().expect("not zero"), 0)));
         let (bytes, stalled) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         read_along(master.try_clone().expect("a descriptor"), screen.clone(), Arc::clone(&bytes), stalled.clone());
         Self { child, master: Some(master), slave: Some(pty.slave), screen, bytes, stalled }

@@ -343,14 +343,14 @@ impl Desk {
             let Some(scanner) = &self.scanner else { return Ok(Sought::Nothing) };
             let filter = scanner.filter();
             let Some(filter) = &*filter else { return Ok(Sought::Nothing) };
-            let (question, way) = match seek {
+            let (question, way) = match *seek {
                 Seek::Alert(way) => (Question::Alert, way),
                 Seek::Token(way) => (Question::Token, way),
                 Seek::Match(way) => (Question::Found, way),
                 _ => (Question::Found, Way::Previous),
             };
             let set = filter.rows(question.number());
-            let at = if seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
+            let at = if *seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
             let (next, around) = match way {
                 Way::Next => (set.after(at), set.nth(0)),
                 Way::Previous => (set.before(at), set.len().checked_sub(1).and_then(|last| set.nth(last))),
@@ -358,7 +358,7 @@ impl Desk {
             match (next, around) {
                 (Some(row), _) => (row, Sought::Done),
                 (None, _) if !filter.is_complete() => return Ok(Sought::NotYet),
-                (None, Some(row)) => (row, if seek == Seek::Nearest { Sought::Done } else { Sought::Wrapped }),
+                (None, Some(row)) => (row, if *seek == Seek::Nearest { Sought::Done } else { Sought::Wrapped }),
                 (None, None) => return Ok(Sought::Nothing),
             }
         };
