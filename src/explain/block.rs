@@ -7,7 +7,7 @@ use crate::{
     model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration},
 };
 
-use super::{Explanation, explanation_text};
+use super::{Explanation, explanation_text, text::essence};
 
 /// How many of a failed process's last lines the block of `run` repeats.
 const LAST_LINES: usize = 5;
@@ -131,7 +131,8 @@ fn failures(closing: &Closing<'_>, block: &mut String) {
         let last = row.exits.last();
         if !facts.iter().any(|fact| fact.process == *row.id() && fact.generation == row.generation) {
             let at = last.map_or(closing.verdict.at, |exit| exit.at);
-            let words = last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(words, 100)));
+            let words =
+                last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(&essence(words), 70)));
             let _ = writeln!(block, "{:>9}  {:width$}  {}, {}{words}", at.seconds(), row.id(), row.state.word(), reason.short());
         }
         if closing.last_lines {

@@ -100,7 +100,7 @@ pub struct Guardian {
 /// What the handle and its two threads have in common.
 struct Shared {
     socket: OwnedFd,
-    pid: u32,
+    id: Identity,
     /// The guardian, so that a KILL meant for it cannot reach another; none before Linux 5.3.
     pidfd: Option<OwnedFd>,
     tags: TagRange,
@@ -140,11 +140,13 @@ impl Guardian {
             _ = child.wait();
             return Err(error);
         }
+        // It is not reaped yet, so its start time is its own even if it has just ended.
+        let id = Identity { pid: child.id(), start: procfs::stat(child.id()).map_or(0, |stat| stat.id.start) };
         let raw_pid = rustix::process::Pid::from_raw(child.id().cast_signed());
         let shared = Arc::new(Shared {
-            pid: child.id(),
+            id,
             pidfd: raw_pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()),
-            marker: tag::marker(Identity { pid: child.id(), start: procfs::stat(child.id()).map_or(0, |stat| stat.id.start) }, 0),
+            marker: tag::marker(id, 0),
             socket: ours,
             orphans,
             tags,
@@ -170,7 +172,12 @@ impl Guardian {
 
     /// The guardian's pid.
     pub fn pid(&self) -> u32 {
-        self.shared.pid
+        self.shared.id.pid
+    }
+
+    /// How this run's processes are known to whoever comes later: the guardian, the marker, the tags.
+    pub(crate) fn traces(&self) -> (Identity, String, Range<u64>) {
+        (self.shared.id, self.shared.marker.clone(), self.shared.tags.values())
     }
 }
 
@@ -230,7 +237,7 @@ impl Shared {
         let me = procfs::myself();
         let tagged = |stat: &Stat| procfs::message_queue_limit(stat.id.pid).is_some_and(|tag| self.tags.values().contains(&tag));
         let marked = |stat: &Stat| procfs::environment_contains(stat.id.pid, self.marker.as_bytes());
-        let other = |stat: &Stat| stat.id.pid != self.pid && stat.id.start >= me.start;
+        let other = |stat: &Stat| stat.id.pid != self.id.pid && stat.id.start >= me.start;
         match self.orphans {
             Orphans::Adopt => {
                 sweeper::kill(Among::Descendants, within, |stat| stat.ppid == me.pid && other(stat) && (tagged(stat) || marked(stat)))
@@ -311,7 +318,7 @@ fn read_events(shared: &Shared, mut inbox: Inbox, mut child: Child, events: &Unb
     let status = await_end(shared, &mut child);
     let left = shared.kill_orphans(KILL_BOUND);
     if !shared.ending.load(Ordering::SeqCst) {
-        let why = obituary(shared.pid, status, last_words, &left);
+        let why = obituary(shared.id.pid, status, last_words, &left);
         _ = events.send(TreeEvent::Lost { why, left: left.clone() });
     }
     *shared.over.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);

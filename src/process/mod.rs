@@ -33,6 +33,7 @@ mod keeper;
 mod limits;
 mod local;
 mod lookup;
+mod pidfile;
 mod procfs;
 mod signal;
 mod socket;
@@ -54,6 +55,7 @@ pub use guardian_main::guardian_main;
 pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;
 pub use lookup::lookup;
+pub use pidfile::{PidFile, Swept, sweep_dead_runs};
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
 pub use tty::{Terminal, resize};
 

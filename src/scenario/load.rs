@@ -225,10 +225,14 @@ impl Scenario {
             self.instances.iter().try_for_each(|i| std::fs::create_dir(dir.path().join(i.id.as_str())))?;
             Ok(dir)
         });
-        made.map_err(|error| {
-            out.push(Diagnostic::error(format!("the run's own folder cannot be made in {}: {error}", std::env::temp_dir().display())))
-        })
-        .ok()
+        match made {
+            Ok(dir) => Some(dir),
+            Err(error) => {
+                let temp = std::env::temp_dir();
+                out.push(Diagnostic::error(format!("the run's own folder cannot be made in {}: {error}", temp.display())));
+                None
+            }
+        }
     }
 
     /// Everything that must never be shown.

@@ -15,6 +15,7 @@
 //! and everything wrong goes to a collector (`diagnostics`) that shows it in the end (`render`).
 
 mod bundled;
+mod cost;
 mod declare;
 mod diagnostics;
 mod graph;
@@ -27,6 +28,7 @@ mod names;
 mod plan;
 mod ports;
 mod render;
+mod schema;
 mod source;
 mod suggest;
 mod support;
@@ -41,4 +43,5 @@ pub use locate::{LocateError, Located, Origin, locate, locate_from};
 pub use names::Environment;
 pub use plan::render_plan;
 pub use ports::{Lease, LeaseError, Leases, PortRequest};
+pub use schema::schema;
 pub use suggest::nearest;

@@ -28,7 +28,8 @@ impl Diagnostics {
             text.push_str(&renderer.render(&[Group::with_title(Level::ERROR.primary_title(total))]));
             text.push('\n');
         }
-        text
+        // The renderer spells out other control characters of the excerpt, but lets these through, and terminals act on them.
+        text.replace(|c| ('\u{80}'..='\u{9f}').contains(&c), "\u{fffd}")
     }
 
     /// The closing line: `cannot run forward.toml: 3 errors and 1 warning`.
@@ -126,7 +127,7 @@ fn snippet<'a>(source: &'a Source, labels: &[&'a Label]) -> Option<Snippet<'a, A
     Some(Snippet::source(excerpt).line_start(line).path(source.name.as_str()).annotations(annotations))
 }
 
-fn annotation<'a>(label: &'a Label, range: std::ops::Range<usize>) -> Annotation<'a> {
+fn annotation(label: &Label, range: std::ops::Range<usize>) -> Annotation<'_> {
     let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
     let text = Some(label.text.as_str()).filter(|text| !text.is_empty());
     kind.span(range).label(text)

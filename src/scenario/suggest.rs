@@ -29,7 +29,7 @@ fn same_words(a: &str, b: &str) -> bool {
     (a.contains('_') && words(a) == words(b)) || (b.len() >= 4 && a.strip_prefix(b).is_some_and(|rest| rest.starts_with('_')))
 }
 
-/// `did you mean \`x\`?`, or nothing.
+/// The question whether the nearest was meant, if one is near.
 pub(super) fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(wrong, candidates).map(|right| format!("did you mean `{right}`?"))
 }
@@ -81,12 +81,12 @@ const SYNONYMS: &[(&str, &[&str])] = &[
 ];
 
 /// The key that was meant: the nearest, or what other tools call so.
-pub(super) fn meant_key<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+pub(super) fn meant_key(wrong: &str, known: &[&str]) -> Option<String> {
     let synonym = || {
         let (_, keys) = SYNONYMS.iter().find(|(name, _)| wrong.eq_ignore_ascii_case(name))?;
-        keys.iter().find(|key| known.clone().into_iter().any(|k| k == **key)).map(|key| format!("here that is `{key}`"))
+        keys.iter().find(|key| known.contains(key)).map(|key| format!("here that is `{key}`"))
     };
-    did_you_mean(wrong, known.clone()).or_else(synonym)
+    did_you_mean(wrong, known.iter().copied()).or_else(synonym)
 }
 
 /// `one of a, b or c`, for messages.
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_other_tools_call_a_key_is_understood() {
-        let meant = |wrong| meant_key(wrong, ["cwd", "command", "env", "grace"]).unwrap_or_default();
+        let meant = |wrong| meant_key(wrong, &["cwd", "command", "env", "grace"]).unwrap_or_default();
         assert_eq!(meant("working_dir"), "here that is `cwd`");
         assert_eq!(meant("environment"), "here that is `env`");
         assert_eq!(meant("timeout"), "here that is `grace`");

@@ -126,7 +126,7 @@ impl Stage {
         let look = &self.options.look;
         let tall = |row: &Row| line::tall(row, &frozen, Room { width: area.width, alone: false }, look);
         let refreshed = self.desk.refresh(&mut self.app.log, &selection);
-        let sought = refreshed.and_then(|()| self.desk.seek(&mut self.app.log, seek, area.height.saturating_sub(1), &tall));
+        let sought = refreshed.and_then(|()| self.desk.seek(&mut self.app.log, seek.clone(), area.height.saturating_sub(1), &tall));
         match sought {
             Ok(Sought::Done) => {}
             Ok(Sought::Wrapped) => self.app.say(now, "went on from the other end"),

@@ -14,7 +14,7 @@ use std::{
 
 use e2e_tui::{
     model::Exit,
-    process::{Guardian, GuardianError, Order, Orphans, Spawner, SpawnerLost, TreeEvent},
+    process::{Guardian, GuardianError, Order, Orphans, Spawner, SpawnerLost, TreeEvent, sweep_dead_runs},
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -218,6 +218,34 @@ fn s6_kill_9_of_the_guardian_leaves_nobody_and_is_told() {
         host.kill(Signal::SIGKILL);
         host.all_gone();
     }
+}
+
+#[test]
+fn s6_what_a_double_kill_leaves_is_swept_by_the_next_start() {
+    let runs = tempfile::tempdir().expect("a temp dir");
+    let mut command = Command::new(std::env::current_exe().expect("Linux"));
+    command.env("E2E_RUNS", runs.path());
+    let mut host = Host::start_by(command, "adopt wait");
+    host.guardian = host.line("guardian ").parse().expect("a pid");
+    host.line("ready");
+    assert_eq!(sweep_dead_runs(runs.path()), [], "both live");
+    // Frozen, the guardian cannot see its supervisor die before it dies itself.
+    send(host.guardian, Signal::SIGSTOP);
+    host.kill(Signal::SIGKILL);
+    send(host.guardian, Signal::SIGKILL);
+    let guardian = host.guardian;
+    wait_for("both are dead", || {
+        let gone = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "));
+        gone(guardian) && gone(host.child.id())
+    });
+    assert!(!living(&host.mark).is_empty(), "somebody is left, or this proves nothing");
+    let [swept] = &sweep_dead_runs(runs.path())[..] else { panic!("one run was dead") };
+    assert_eq!((&swept.run, swept.left.len()), (&host.mark, 0));
+    // The one without an environment included, which `living` cannot see.
+    assert!(swept.killed.iter().any(|member| member.command == "sleep 3600") && swept.killed.len() >= 5, "{swept:?}");
+    assert_eq!(living(&host.mark), Vec::<String>::new());
+    assert_eq!(fs::read_dir(runs.path()).expect("it exists").count(), 0);
+    host.all_gone();
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 
 use e2e_tui::{
     model::{Exit, Limits, Signal},
-    process::{Guardian, Launch, LocalSpawner, Member, Order, Orphans, Spawner, TreeEvent, TreeId, lookup},
+    process::{Guardian, Launch, LocalSpawner, Member, Order, Orphans, PidFile, Spawner, TreeEvent, TreeId, lookup},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel};
 
@@ -38,6 +38,8 @@ impl Under {
 }
 
 pub(crate) struct Yard {
+    /// Word of this run for later ones, if `E2E_RUNS` names a folder.
+    _pid_file: Option<PidFile>,
     pub(crate) spawner: Box<dyn Spawner>,
     events: UnboundedReceiver<TreeEvent>,
     /// Read and not yet asked for.
@@ -66,14 +68,19 @@ impl Yard {
 
     pub(crate) fn marked(under: Under, mark: String) -> Self {
         let (sender, events) = unbounded_channel();
+        let mut pid_file = None;
         let spawner: Box<dyn Spawner> = match under {
             Under::Local => Box::new(LocalSpawner::start(sender).expect("a thread and a fork")),
             under => {
                 let orphans = if under == Under::Adopting { Orphans::Adopt } else { Orphans::Leave };
-                Box::new(Guardian::launch_from(binary(), orphans, sender).expect("the binary was built for this test"))
+                let guardian = Guardian::launch_from(binary(), orphans, sender).expect("the binary was built for this test");
+                if let Some(dir) = std::env::var_os("E2E_RUNS") {
+                    pid_file = Some(PidFile::create(Path::new(&dir), &mark, &guardian).expect("the folder is writable"));
+                }
+                Box::new(guardian)
             }
         };
-        Self { spawner, events, seen: Vec::new(), next: 1, mark }
+        Self { _pid_file: pid_file, spawner, events, seen: Vec::new(), next: 1, mark }
     }
 
     pub(crate) fn order(&self, order: Order) {

@@ -80,7 +80,7 @@ impl Walk<'_> {
                 return None;
             }
         };
-        let pattern = self.pattern(key, &entry.node, Scope::TOP);
+        let pattern = self.line_pattern(key, &entry.node, Scope::TOP);
         match key {
             "must_not_see" => Some(Expected::MustNotSee { pattern: pattern? }),
             "must_see" => {

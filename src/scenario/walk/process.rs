@@ -9,11 +9,12 @@ use super::{
         diagnostics::Diagnostic,
         keys,
         names::Instance,
+        source::Span,
         suggest::{list_of, shown},
+        support,
         tree::{Node, Table, Value},
     },
     depends::WrittenDependency,
-    kind::Recipe,
     probe::ready_when_running,
     state::{Scope, Stage, Walk},
 };
@@ -73,7 +74,7 @@ impl Walk<'_> {
             skip_if_exists: table.node("skip_if_exists").and_then(|n| self.path("skip_if_exists", n, scope)),
         };
         self.keys_fit(&spec, table);
-        self.not_yet(table, super::super::support::PROCESS);
+        self.not_yet(table, support::PROCESS);
         let depends = table.node("depends_on").map(|n| self.depends_on(n, scope)).unwrap_or_default();
         ReadProcess { spec, depends }
     }
@@ -221,7 +222,7 @@ impl Walk<'_> {
         };
         // One command written where a list of them belongs.
         if nodes.iter().all(|n| matches!(n.value, Value::Text(_))) && !nodes.is_empty() {
-            return self.argv("cleanup", node, scope.now()).map(known).into_iter().collect();
+            return self.argv("cleanup", node, scope.now()).map(|argv| known(&argv)).into_iter().collect();
         }
         let mut all = Vec::new();
         for node in nodes {
@@ -233,7 +234,7 @@ impl Walk<'_> {
                     None
                 }
             };
-            all.extend(argv.map(known));
+            all.extend(argv.map(|argv| known(&argv)));
         }
         all
     }
@@ -265,20 +266,17 @@ impl Walk<'_> {
     pub(super) fn not_yet(&mut self, table: &Table, keys: &[&str]) {
         for key in keys {
             if let Some(entry) = table.get(key) {
-                self.out
-                    .push(Diagnostic::error(format!("`{key}` is not supported yet")).at(entry.key, "cannot be honoured by this version"));
+                self.unsupported(key, entry.key);
             }
         }
+    }
+
+    pub(super) fn unsupported(&mut self, what: &str, at: Span) {
+        self.out.push(Diagnostic::error(format!("`{what}` is not supported yet")).at(at, "cannot be honoured by this version"));
     }
 }
 
 /// Texts that were read without any captured port are known.
-fn known(argv: Vec<Text>) -> Vec<String> {
+fn known(argv: &[Text]) -> Vec<String> {
     argv.iter().map(ToString::to_string).collect()
-}
-
-impl Default for Recipe {
-    fn default() -> Self {
-        Self { argv: Vec::new(), env: Vec::new(), role: Role::Service, ready: None, stand_in: false, stdin: StdinMode::Null }
-    }
 }

@@ -133,6 +133,14 @@ impl<'a> Walk<'a> {
         self.uses_run_dir
     }
 
+    /// This very program, by its name where a draft shows it.
+    pub(super) fn exe(&self) -> String {
+        match self.stage {
+            Stage::Final { exe, .. } => exe.to_string_lossy().into_owned(),
+            Stage::Draft => "e2e-tui".to_owned(),
+        }
+    }
+
     /// The value has the wrong type.
     pub(super) fn mismatch(&mut self, key: &str, node: &Node, wanted: &str) {
         self.out.push(
@@ -162,11 +170,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn unknown_key<'k>(&mut self, name: &str, at: Span, known: impl IntoIterator<Item = &'k str> + Clone, of: &str) {
-        let help = meant_key(name, known.clone()).or_else(|| {
-            let known: Vec<_> = known.into_iter().collect();
-            (known.len() <= 14).then(|| format!("there are {}", list_of(known).replace(" or ", " and ")))
-        });
+    pub(super) fn unknown_key<'k>(&mut self, name: &str, at: Span, known: impl IntoIterator<Item = &'k str>, of: &str) {
+        let known: Vec<&str> = known.into_iter().collect();
+        let all = || (known.len() <= 14).then(|| format!("there are {}", list_of(known.iter().copied()).replace(" or ", " and ")));
+        let help = meant_key(name, &known).or_else(all);
         self.out.push(Diagnostic::error(format!("`{}` is no key of {of}", shown(name))).at(at, "unknown key").maybe_help(help));
     }
 

@@ -11,12 +11,12 @@ use super::{
         names::Instance,
         suggest::shown,
         support,
-        tree::{Node, Table, Value},
+        tree::{Node, Table},
     },
     process::ReadProcess,
     state::{Scope, Stage, Walk},
 };
-use crate::model::{Containment, ProcessId, Role, RunSpec};
+use crate::model::{Condition, Containment, Dependency, ProcessId, ProcessSpec, Role, RunSpec};
 
 const CONTAINMENTS: [Containment; 5] =
     [Containment::Auto, Containment::Pidns, Containment::Cgroup, Containment::Subreaper, Containment::Group];
@@ -43,14 +43,16 @@ impl Walk<'_> {
         let roles: IndexMap<ProcessId, Role> = read.iter().map(|r| (r.spec.id.clone(), r.spec.role)).collect();
         let processes = read.into_iter().map(|r| {
             let mut spec = r.spec;
+            let role_of = |id: &ProcessId| roles.get(id).copied().unwrap_or_default();
             spec.depends_on = r
                 .depends
                 .into_iter()
                 .map(|d| {
-                    let role = roles.get(&d.on).copied().unwrap_or_default();
+                    let role = role_of(&d.on);
                     d.meant(role)
                 })
                 .collect();
+            wait_for_ports(&mut spec);
             (spec.id.clone(), Arc::new(spec))
         });
         let processes: IndexMap<_, _> = processes.collect();
@@ -104,16 +106,8 @@ impl Walk<'_> {
     }
 
     fn description(&mut self, tree: &Table) -> String {
-        match tree.node("description") {
-            None => String::new(),
-            Some(node) => match &node.value {
-                Value::Text(text) => text.clone(),
-                _ => {
-                    self.mismatch("description", node, "a text");
-                    String::new()
-                }
-            },
-        }
+        let node = tree.node("description");
+        node.and_then(|node| self.name("description", node, "a text")).unwrap_or_default().to_owned()
     }
 
     fn run_timeout(&mut self, tree: &Table) -> Option<Duration> {
@@ -129,6 +123,22 @@ impl Walk<'_> {
 
     fn containment(&mut self, tree: &Table) -> Containment {
         let choice = tree.node("containment").and_then(|n| self.choice("containment", n, Scope::TOP, keys::CONTAINMENTS));
+        if let (Some(node), Some(c)) = (tree.node("containment"), choice)
+            && support::CONTAINMENT.contains(&keys::CONTAINMENTS[c])
+        {
+            self.unsupported(keys::CONTAINMENTS[c], node.span);
+        }
         choice.map_or(Containment::Auto, |c| CONTAINMENTS[c])
+    }
+}
+
+/// A port that a log line names is known when that process is ready, so whoever needs it waits for that.
+fn wait_for_ports(spec: &mut ProcessSpec) {
+    for on in spec.needs_ports_of() {
+        match spec.depends_on.iter_mut().find(|d| d.on == on) {
+            Some(known) if known.condition == Condition::Started => known.condition = Condition::Ready,
+            Some(_) => {}
+            None => spec.depends_on.push(Dependency { on, condition: Condition::Ready }),
+        }
     }
 }

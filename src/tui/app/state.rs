@@ -249,7 +249,7 @@ impl App {
             self.focus = Pane::Logs;
         }
         self.log.scope = Scope::All;
-        vec![Outcome::Seek(Seek::Seq(first.seq))]
+        vec![Outcome::Seek(Seek::fact(first))]
     }
 
     /// Whether anything of the run still lives or will.

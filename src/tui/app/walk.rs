@@ -79,7 +79,7 @@ impl App {
         self.fact = Some(next);
         self.focus = Pane::Logs;
         self.log.scope = Scope::All;
-        vec![Outcome::Seek(Seek::Seq(world.facts[next].seq))]
+        vec![Outcome::Seek(Seek::fact(&world.facts[next]))]
     }
 
     pub(super) fn open(&mut self, world: &World<'_>) {

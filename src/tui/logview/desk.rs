@@ -6,8 +6,9 @@
 use std::{cell::RefCell, io, sync::Arc};
 
 use crate::{
-    logs::{LogLine, LogStore, LogView, RowSet, Selection},
-    model::At,
+    explain::Fact,
+    logs::{LogLine, LogStore, LogView, RowSet, Selection, Stream},
+    model::{At, ProcessId},
     tui::fold::{Row, fold},
 };
 
@@ -40,7 +41,7 @@ pub(crate) struct Window {
 }
 
 /// Where to go in a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seek {
     /// So many lines down, or up.
     Lines(i64),
@@ -51,6 +52,13 @@ pub(crate) enum Seek {
     Follow,
     /// The first row at or after an event.
     Seq(u64),
+    /// A line of a process, by its stream and its number there.
+    Line {
+        process: ProcessId,
+        stream: Stream,
+        number: u64,
+        seq: u64,
+    },
     /// The first row at or after a time.
     Time(At),
     /// The row itself.
@@ -60,6 +68,19 @@ pub(crate) enum Seek {
     Nearest,
     Alert(Way),
     Token(Way),
+}
+
+impl Seek {
+    /// Where a fact is to be looked at: its own line, else its place among the events.
+    pub(crate) fn fact(fact: &Fact) -> Self {
+        match &fact.line {
+            Some(line) => {
+                let stream = if line.stream == Stream::Err.word() { Stream::Err } else { Stream::Out };
+                Self::Line { process: fact.process.clone(), stream, number: line.number, seq: fact.seq }
+            }
+            None => Self::Seq(fact.seq),
+        }
+    }
 }
 
 /// Down (later) or up (earlier).
@@ -299,30 +320,37 @@ impl Desk {
                 let row = self.view.row_at_seq(&self.store, seq)?;
                 self.park(log, row, height)?;
             }
+            Seek::Line { process, stream, number, seq } => {
+                let row = match self.view.row_of(&self.store, &process, stream, number, seq)? {
+                    Some(row) => row,
+                    None => self.view.row_at_seq(&self.store, seq)?,
+                };
+                self.park(log, row, height)?;
+            }
             Seek::Time(at) => {
                 let row = self.view.row_at_time(&self.store, at)?;
                 self.park(log, row, height)?;
             }
             Seek::Row(row) => self.park(log, row, height)?,
-            Seek::Match(_) | Seek::Nearest | Seek::Alert(_) | Seek::Token(_) => return self.seek_found(log, seek, height),
+            Seek::Match(_) | Seek::Nearest | Seek::Alert(_) | Seek::Token(_) => return self.seek_found(log, &seek, height),
         }
         Ok(Sought::Done)
     }
 
-    fn seek_found(&mut self, log: &mut LogState, seek: Seek, height: u16) -> io::Result<Sought> {
+    fn seek_found(&mut self, log: &mut LogState, seek: &Seek, height: u16) -> io::Result<Sought> {
         let cursor = log.cursor();
         let (row, sought) = {
             let Some(scanner) = &self.scanner else { return Ok(Sought::Nothing) };
             let filter = scanner.filter();
             let Some(filter) = &*filter else { return Ok(Sought::Nothing) };
-            let (question, way) = match seek {
+            let (question, way) = match *seek {
                 Seek::Alert(way) => (Question::Alert, way),
                 Seek::Token(way) => (Question::Token, way),
                 Seek::Match(way) => (Question::Found, way),
                 _ => (Question::Found, Way::Previous),
             };
             let set = filter.rows(question.number());
-            let at = if seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
+            let at = if *seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
             let (next, around) = match way {
                 Way::Next => (set.after(at), set.nth(0)),
                 Way::Previous => (set.before(at), set.len().checked_sub(1).and_then(|last| set.nth(last))),
@@ -330,7 +358,7 @@ impl Desk {
             match (next, around) {
                 (Some(row), _) => (row, Sought::Done),
                 (None, _) if !filter.is_complete() => return Ok(Sought::NotYet),
-                (None, Some(row)) => (row, if seek == Seek::Nearest { Sought::Done } else { Sought::Wrapped }),
+                (None, Some(row)) => (row, if *seek == Seek::Nearest { Sought::Done } else { Sought::Wrapped }),
                 (None, None) => return Ok(Sought::Nothing),
             }
         };

@@ -255,6 +255,7 @@ fn fact() -> crate::explain::Fact {
         generation: 1,
         at: At(2_000_000),
         seq: 5,
+        line: None,
         what: "failed, exit 1".into(),
         quote: None,
         count: 1,

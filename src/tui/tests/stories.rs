@@ -261,6 +261,7 @@ fn explanation(exit: u64) -> Explanation {
         generation: 1,
         at: At(at * 1000),
         seq: if at == 884 { exit - 4 } else { exit },
+        line: None,
         what: what.into(),
         quote: quote.map(Into::into),
         count,
