@@ -61,7 +61,9 @@ pub(super) fn circles(processes: &Processes) -> Vec<Vec<ProcessId>> {
                     let from = path.iter().rposition(|(at, _)| *at == to).unwrap_or(0);
                     let circle: Vec<usize> = path[from..].iter().map(|(at, _)| *at).collect();
                     if !circle.iter().any(|&at| in_circle[at]) {
-                        circle.iter().for_each(|&at| in_circle[at] = true);
+                        for &at in &circle {
+                            in_circle[at] = true;
+                        }
                         found.push(circle);
                     }
                 }
