@@ -21,6 +21,7 @@ use crate::model::Phase;
 use super::{
     app::Leaving,
     front::{Ended, Front, News},
+    overlay,
     pane::state,
     stage::{Sources, Stage},
     term::{Guard, Screen, Waker, decode::Decoder, size, wait},
@@ -28,8 +29,9 @@ use super::{
 
 /// Frames that no key asked for come at most this often.
 const FRAME: Duration = Duration::from_millis(50);
-/// Where nothing moves, uptimes tick this often.
-const TICK: Duration = Duration::from_secs(1);
+/// Where nothing moves, uptimes tick this often. A little more than the second in which samples come: their frame is
+/// tick enough.
+const TICK: Duration = Duration::from_millis(1030);
 /// Times that count down show tenths.
 const COUNTDOWN: Duration = Duration::from_millis(100);
 /// An escape character without company for so long was the Esc key.
@@ -161,7 +163,6 @@ impl EventLoop {
         if self.last_tick.elapsed() >= self.every() {
             self.last_tick = Instant::now();
             self.dirty = true;
-            self.stage.app.settle(self.stage.now());
         }
     }
 
@@ -196,8 +197,10 @@ impl EventLoop {
             return Ok(());
         }
         self.dirty = false;
-        self.last_frame = Instant::now();
+        (self.last_frame, self.last_tick) = (Instant::now(), Instant::now());
+        overlay::collect_own_log();
         let now = self.stage.now();
+        self.stage.app.settle(now);
         // What comes after this look wakes the loop again, once.
         self.front.logs.arm();
         let (buffer, drawn) = self.stage.frame(self.screen.area(), now);

@@ -181,7 +181,7 @@ impl Drop for Terminal {
 fn read_along(mut master: File, screen: Arc<Mutex<vt100::Parser>>, bytes: Arc<Mutex<Vec<u8>>>, stalled: Arc<AtomicBool>) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     thread::spawn(move || {
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         loop {
             if stalled.load(Ordering::SeqCst) {
                 // A vanished terminal is one whose every descriptor is closed, this one too.

@@ -8,4 +8,4 @@ mod own_log;
 mod timeline;
 
 pub(crate) use draw::{details_pane, draw, question};
-pub(crate) use own_log::install as install_own_log;
+pub(crate) use own_log::{collect as collect_own_log, install as install_own_log};
