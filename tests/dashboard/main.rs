@@ -4,6 +4,7 @@
 mod support;
 mod terminal;
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use support::Bench;
