@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::LazyLock};
 
-use e2e_tui::scenario::{BUNDLED, Environment, Located, Overrides, load, render_plan};
+use e2e_tui::scenario::{BUNDLED, Environment, Leases, Located, Overrides, Parts, load, plan_json, render_plan};
 use proptest::prelude::*;
 
 /// All texts there are to start from.
@@ -13,6 +13,8 @@ static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let invalid = invalid.filter_map(|e| fs::read_to_string(e.path()).ok()).filter(|t| t.len() < 5000);
     BUNDLED.iter().map(|b| b.text.to_owned()).chain(invalid).collect()
 });
+
+static LEASES: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
 
 /// Pieces that mean something to the reader.
 const PIECES: &[&str] = &[
@@ -135,7 +137,13 @@ proptest! {
             Ok(scenario) => {
                 let plan = render_plan(&scenario);
                 prop_assert!(!plan.chars().any(|c| c.is_control() && c != '\n'), "{}", plan);
+                prop_assert!(plan_json(&scenario).is_object());
                 let _ = scenario.warnings().render(true);
+                // What `check` accepts, `run` starts, but for ports that somebody else has.
+                let mut leases = Leases::in_dir(&LEASES.path().join("leases")).expect("a lock file");
+                if let Err(error) = scenario.resolve(&mut leases, &Parts { exe: "/opt/e2e-tui".into() }) {
+                    prop_assert!(error.iter().all(|d| d.message().contains("cannot be had")), "{}", error);
+                }
             }
             Err(diagnostics) => {
                 prop_assert!(diagnostics.has_errors());

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use e2e_tui::{
-    model::{Condition, Probe, ProcessSpec, RestartMode, Role, RunSpec, Signal, StdinMode},
+    model::{Condition, Probe, ProcessId, ProcessSpec, RestartMode, Role, RunSpec, Signal, StdinMode},
     scenario::{Diagnostics, Environment, Leases, Located, Overrides, Parts, Resolved, Scenario, load, locate_from},
 };
 
@@ -41,7 +41,7 @@ fn argv(process: &ProcessSpec) -> Vec<String> {
 }
 
 fn names(spec: &RunSpec) -> Vec<&str> {
-    spec.processes.keys().map(|id| id.as_str()).collect()
+    spec.processes.keys().map(ProcessId::as_str).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod support;
 mod terminal;
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use support::Bench;
@@ -207,8 +208,7 @@ fn an_idle_dashboard_costs_next_to_nothing() {
     let bench = Bench::new("idle");
     let mut scenario = String::from("name = \"idle\"\n");
     for n in 0..20 {
-        let process = format!("[process.p{n}]\ncommand = [\"sleep\", \"600\"]\n");
-        scenario.push_str(&process);
+        let _ = write!(scenario, "[process.p{n}]\ncommand = [\"sleep\", \"600\"]\n");
     }
     let mut terminal = open(&bench, &scenario, 160, 48);
     terminal.wait("all run", |text| text.matches("● ready").count() + text.matches("◐ running").count() >= 15);
