@@ -176,6 +176,12 @@ impl EventLoop {
             let (width, height) = size();
             self.screen.resize(width, height);
         }
+        if self.news.continued.has_changed().unwrap_or(false) {
+            self.news.continued.borrow_and_update();
+            if self.guard.take().is_some() {
+                self.back();
+            }
+        }
         if self.news.explanation.has_changed().unwrap_or(false) {
             let explanation = self.news.explanation.borrow_and_update().clone();
             let outcomes = self.stage.explain(explanation, now);

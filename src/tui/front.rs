@@ -78,6 +78,8 @@ pub fn run(front: Front) -> io::Result<Ended> {
 pub(crate) struct News {
     pub(crate) explanation: watch::Receiver<Option<Arc<Explanation>>>,
     pub(crate) resized: watch::Receiver<u64>,
+    /// Moves when the program was stopped and goes on: the terminal's modes may be anybody's then.
+    pub(crate) continued: watch::Receiver<u64>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -86,11 +88,17 @@ impl News {
         let _context = front.runtime.enter();
         let (explained, explanation) = watch::channel(None);
         let (resize, resized) = watch::channel(0u64);
+        let (carry_on, continued) = watch::channel(0u64);
         let mut winch = signal(SignalKind::window_change())?;
+        let mut cont = signal(SignalKind::from_raw(nix::libc::SIGCONT))?;
         let resize_waker = waker.clone();
         let resizes = front.runtime.spawn(async move {
-            while winch.recv().await.is_some() {
-                resize.send_modify(|n| *n += 1);
+            loop {
+                tokio::select! {
+                    Some(()) = winch.recv() => resize.send_modify(|n| *n += 1),
+                    Some(()) = cont.recv() => carry_on.send_modify(|n| *n += 1),
+                    else => return,
+                }
                 resize_waker.wake();
             }
         });
@@ -116,7 +124,7 @@ impl News {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         });
-        Ok(Self { explanation, resized, tasks: vec![resizes, changes] })
+        Ok(Self { explanation, resized, continued, tasks: vec![resizes, changes] })
     }
 }
 

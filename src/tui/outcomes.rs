@@ -152,7 +152,7 @@ impl EventLoop {
     }
 
     /// Takes the terminal again after somebody else had it.
-    fn back(&mut self) {
+    pub(super) fn back(&mut self) {
         match Guard::enter(self.front.options.plain) {
             Ok(guard) => self.guard = Some(guard),
             Err(_) => self.ended = Some(Ended::TerminalGone),

@@ -68,6 +68,11 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// `1 process`, `2 processes`.
+pub(crate) fn processes(n: u64) -> String {
+    if n == 1 { "1 process".into() } else { format!("{n} processes") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -136,6 +136,11 @@ impl Terminal {
         self.stty(&["-a"])
     }
 
+    /// Sets the modes as a shell does when a program was stopped.
+    pub(crate) fn cook(&self) {
+        self.stty(&["sane"]);
+    }
+
     fn stty(&self, args: &[&str]) -> String {
         let slave = self.slave.as_ref().expect("the terminal is there").try_clone().expect("a descriptor");
         let output = Command::new("stty").args(args).stdin(Stdio::from(slave)).output().expect("stty is there");

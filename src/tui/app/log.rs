@@ -136,8 +136,9 @@ impl LogState {
         self.place == Place::Follow
     }
 
-    /// Lets go of all filters.
+    /// Lets go of everything that hides lines.
     pub(crate) fn clear_filters(&mut self) {
+        self.cleared_before = 0;
         self.within = None;
         self.without = None;
         self.alerts_only = false;

@@ -9,7 +9,7 @@ use crate::{
         pane::state::state_text,
         scene::Scene,
         theme::Role,
-        units::{self, counted},
+        units::{self, processes},
     },
 };
 
@@ -75,7 +75,7 @@ impl Page<'_, '_> {
                 "{} of a core, {}, {}",
                 format_args!("{} %", units::cpu(sample.cpu_percent)),
                 units::memory(sample.memory),
-                counted(u64::from(sample.processes), "process").replace("processs", "processes")
+                processes(u64::from(sample.processes))
             );
             self.put("uses", &text);
         }

@@ -117,6 +117,9 @@ fn filters(log: &LogState) -> Vec<String> {
     if log.context > 0 && (log.within.is_some() || log.alerts_only) {
         parts.push(format!("±{}", log.context));
     }
+    if log.cleared_before > 0 {
+        parts.push("since clearing".into());
+    }
     if log.alerts_only {
         parts.push("alerts only".into());
     }

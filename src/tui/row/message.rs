@@ -7,7 +7,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::status::{badge, first_failed_test};
 use crate::{
     model::{NoticeLevel, Phase, ProcessState, Verdict},
-    tui::{action::Action, app::Leaving, keymap::Context, scene::Scene, text::Pen, theme::Role, units::counted},
+    tui::{action::Action, app::Leaving, keymap::Context, scene::Scene, text::Pen, theme::Role, units::processes},
 };
 
 /// Notices of the supervisor stand so long.
@@ -77,7 +77,7 @@ fn stopping(scene: &Scene<'_>) -> String {
     match alive.len() {
         0 => "looking for anything that is left".into(),
         n @ 1..=4 => {
-            format!("{} to end: {}.   {key} {then}", counted(n as u64, "process").replace("processs", "processes"), alive.join(", "))
+            format!("{} to end: {}.   {key} {then}", processes(n as u64), alive.join(", "))
         }
         n => format!("{n} processes to end.   {key} {then}"),
     }
