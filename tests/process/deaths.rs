@@ -22,6 +22,7 @@ use nix::{
 };
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::extremes;
 use crate::support::{Under, Yard, binary, fresh_mark, living, until_none_lives, wait_for};
 
 /// How long after a death somebody may still be seen.
@@ -55,6 +56,9 @@ fn host() {
     };
     let mut yard = Yard::marked(under, mark);
     println!("\nguardian {}", guardian_of(std::process::id()).unwrap_or(0));
+    if let "bomb" | "setuid" | "exhausted" = end {
+        return extremes::play(&mut yard, end);
+    }
     for shape in SHAPES {
         yard.script(shape);
     }
@@ -111,7 +115,7 @@ fn guardian_of(host: u32) -> Option<u32> {
 }
 
 /// A running [`host`].
-struct Host {
+pub(crate) struct Host {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     mark: String,
@@ -124,7 +128,7 @@ impl Host {
         Self::start_by(Command::new(std::env::current_exe().expect("Linux")), order)
     }
 
-    fn start_by(mut command: Command, order: &str) -> Self {
+    pub(crate) fn start_by(mut command: Command, order: &str) -> Self {
         let mark = fresh_mark();
         let mut child = command
             .args(["--exact", "deaths::host", "--ignored", "--nocapture", "--test-threads=1"])
@@ -148,7 +152,7 @@ impl Host {
     }
 
     /// Waits for a line that begins so, and gives the rest of it.
-    fn line(&mut self, begin: &str) -> String {
+    pub(crate) fn line(&mut self, begin: &str) -> String {
         for line in self.lines.by_ref() {
             if let Some(rest) = line.expect("text").strip_prefix(begin) {
                 return rest.to_owned();
@@ -161,7 +165,7 @@ impl Host {
         send(self.child.id(), signal);
     }
 
-    fn all_gone(mut self) -> Duration {
+    pub(crate) fn all_gone(mut self) -> Duration {
         let took = until_none_lives(&self.mark, BOUND);
         self.child.wait().expect("it is ours");
         took
