@@ -30,11 +30,11 @@ impl Running {
     }
 
     fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id() as i32), signal).expect("it is not reaped yet");
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is not reaped yet");
     }
 
     fn finish(self) -> Finished {
-        Finished::of(self.child.wait_with_output().expect("it ends"))
+        Finished::of(&self.child.wait_with_output().expect("it ends"))
     }
 }
 
@@ -64,7 +64,7 @@ fn the_bundled_forward_scenario_passes() {
     let report = bench.dir.path().join("report.json");
     let output =
         bench.command().args(["run", "forward", "--report"]).arg(format!("json={}", report.display())).output().expect("the binary runs");
-    let run = Finished::of(output);
+    let run = Finished::of(&output);
     run.assert_code(0);
     bench.assert_nothing_left(Duration::from_millis(500));
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report).expect("the report was written")).expect("it is JSON");
@@ -181,7 +181,7 @@ fn s4_kill_9_of_the_supervisor_leaves_nothing_and_a_readable_recording() {
     running.child.wait().expect("it was killed");
     bench.assert_nothing_left(Duration::from_millis(500));
     let recording = bench.recording();
-    let read = Finished::of(bench.command().arg("logs").arg(&recording).output().expect("the binary runs"));
+    let read = Finished::of(&bench.command().arg("logs").arg(&recording).output().expect("the binary runs"));
     read.assert_code(0);
     assert!(read.stdout.contains("a      | said before"), "{}", read.stdout);
 }
@@ -198,7 +198,7 @@ fn s6_kill_9_of_the_guardian_ends_the_run_with_3_and_leaves_nothing() {
         .map(|(pid, _)| pid)
         .find(|pid| parent(*pid) == Some(supervisor))
         .expect("the supervisor's child is the guardian");
-    kill(Pid::from_raw(guardian as i32), Signal::SIGKILL).expect("it lives");
+    kill(Pid::from_raw(guardian.cast_signed()), Signal::SIGKILL).expect("it lives");
     let run = running.finish();
     run.assert_code(3);
     assert!(run.stderr.contains("guardian lost"), "{}", run.stderr);
@@ -218,7 +218,7 @@ fn o16_a_closed_stdout_ends_the_run_in_order() {
     let mut stdout = child.stdout.take().expect("it is piped");
     stdout.read_exact(&mut [0; 10]).expect("it says something");
     drop(stdout);
-    let run = Finished::of(child.wait_with_output().expect("it ends"));
+    let run = Finished::of(&child.wait_with_output().expect("it ends"));
     run.assert_code(0);
     bench.assert_nothing_left(Duration::from_millis(500));
 }
@@ -251,7 +251,7 @@ fn c15_secrets_are_in_no_file_and_on_no_screen() {
         .arg("--report")
         .arg(format!("json={}", report.display()))
         .output();
-    let run = Finished::of(output.expect("the binary runs"));
+    let run = Finished::of(&output.expect("the binary runs"));
     run.assert_code(1);
     assert!(run.stdout.contains("header: ***************"), "{}", run.stdout);
     let mut everything = format!("{}{}{}", run.stdout, run.stderr, std::fs::read_to_string(&report).expect("it was written"));
@@ -294,7 +294,7 @@ fn d3_a_folder_for_recordings_that_cannot_be_written_is_an_error() {
 fn t7_the_dashboard_without_a_terminal_exits_2_and_names_run() {
     let bench = Bench::new("t7");
     let output = bench.command().args(["--scenario", "forward"]).stdin(Stdio::null()).output().expect("the binary runs");
-    let run = Finished::of(output);
+    let run = Finished::of(&output);
     run.assert_code(2);
     assert!(run.stderr.contains("e2e-tui run forward"), "{}", run.stderr);
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
@@ -26,7 +26,7 @@ fn helper_that_leases_and_waits() {
     let Some(dir) = std::env::var_os(DIR) else { return };
     let leases = lease_many(Path::new(&dir), 10);
     let ports: Vec<_> = leases.iter().map(|l| l.port().to_string()).collect();
-    println!("\nports {}", ports.join(" "));
+    writeln!(std::io::stdout(), "\nports {}", ports.join(" ")).expect("the parent listens");
     let mut rest = Vec::new();
     std::io::stdin().read_to_end(&mut rest).expect("until the parent closes it");
 }
@@ -92,9 +92,17 @@ fn runs_in_many_processes_never_share_a_port_and_a_killed_one_gives_its_ports_ba
     let error = leases.lease(PortRequest::Exactly(port)).expect_err("it is leased");
     assert_eq!(error.to_string(), format!("port {port} is leased by another run (pid {pid})"));
     drop(victim);
+    lease_soon(&mut leases, port);
+}
+
+/// What was just let go of may be held for a moment longer by a child between its fork and its exec.
+fn lease_soon(leases: &mut Leases, port: u16) -> Lease {
     let deadline = Instant::now() + Duration::from_secs(5);
-    while let Err(error) = leases.lease(PortRequest::Exactly(port)) {
-        assert!(Instant::now() < deadline, "{error}");
+    loop {
+        match leases.lease(PortRequest::Exactly(port)) {
+            Ok(lease) => return lease,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -109,7 +117,7 @@ fn a_dropped_lease_is_free_again() {
     assert!(other.lease(PortRequest::Exactly(port)).is_err());
     assert!(one.lease(PortRequest::Exactly(port)).is_err(), "nor twice by the same run");
     drop(lease);
-    other.lease(PortRequest::Exactly(port)).expect("free again");
+    lease_soon(&mut other, port);
 }
 
 #[test]
@@ -124,7 +132,7 @@ fn c7_a_taken_port_is_named_with_the_program_that_holds_it() {
     assert!(text.contains("scenario_ports"), "{text}");
     assert!(error.help().is_some_and(|h| h.contains("auto")));
     drop(listener);
-    leases.lease(PortRequest::Exactly(port)).expect("free now");
+    lease_soon(&mut leases, port);
 }
 
 #[test]
@@ -163,4 +171,39 @@ fn a_lock_folder_that_others_could_have_made_is_refused() {
     with_mode(&planted, 0o700);
     symlink("/etc/passwd", planted.join("ports.lock")).expect("a link");
     assert!(matches!(Leases::in_dir(&planted), Err(LeaseError::LockFile { .. })));
+}
+
+#[test]
+fn runs_with_different_runtime_folders_still_see_each_other() {
+    // The same question asked by two programs whose environments differ, as a test suite and a terminal do.
+    let other = |runtime: &Path| {
+        let exe = std::env::current_exe().expect("this test");
+        let out = Command::new(exe)
+            .args(["--exact", "helper_that_leases_for_the_user", "--nocapture"])
+            .env(DIR, "the user's")
+            .env("XDG_RUNTIME_DIR", runtime)
+            .stdin(Stdio::null())
+            .output()
+            .expect("this test can be started again");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        let line = said.lines().find(|l| l.starts_with("ports ")).unwrap_or_else(|| panic!("{said}")).to_owned();
+        line.split_whitespace().skip(1).map(|p| p.parse().expect("a number")).collect::<BTreeSet<u16>>()
+    };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut leases = Leases::new().expect("the lock files of this user");
+    let own: Vec<Lease> = (0..5).map(|_| leases.lease(PortRequest::Any).expect("there are thousands")).collect();
+    let theirs = other(dir.path());
+    assert!(own.iter().all(|l| !theirs.contains(&l.port())), "{own:?} {theirs:?}");
+}
+
+/// Not a test of its own: the program that the one above starts.
+#[test]
+fn helper_that_leases_for_the_user() {
+    if std::env::var_os(DIR).is_none_or(|d| d != "the user's") {
+        return;
+    }
+    let mut leases = Leases::new().expect("the lock files of this user");
+    let all: Vec<Lease> = (0..5).map(|_| leases.lease(PortRequest::Any).expect("there are thousands")).collect();
+    let ports: Vec<_> = all.iter().map(|l| l.port().to_string()).collect();
+    writeln!(std::io::stdout(), "\nports {}", ports.join(" ")).expect("the parent listens");
 }

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the log of a recording as plain text
     Logs(LogsArgs),
+    /// Open a recording or an archive in the dashboard, at its first failure
+    Replay(ReplayArgs),
     /// Say what happened before a failure
     Explain(ExplainArgs),
     /// Pack a recording into one file that replays anywhere
@@ -94,6 +96,15 @@ pub(crate) struct RunArgs {
     /// End the run with exit code 4 after this long [default: the scenario's timeout]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+    /// Pack the run into an archive
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) archive: Option<PathBuf>,
+    /// Pack it into this folder if it did not pass
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) archive_on_failure: Option<PathBuf>,
+    /// Write over an archive that is there
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Print only the closing block, not the output of the processes
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -106,6 +117,16 @@ pub(crate) struct CheckArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// An archive, or a recording by its id or folder
+    #[arg(value_name = "RECORDING")]
+    pub(crate) recording: String,
+    /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) recordings_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

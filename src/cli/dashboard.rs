@@ -1,6 +1,134 @@
 //! `e2e-tui --scenario FILE`.
-use super::args::Target;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, anyhow, bail};
+use e2e_tui::{
+    explain::{Closing, at_verdict, closing_block, explain},
+    model::{Actor, Command, Outcome, Signal},
+    record::{LiveRun, RunDir, RunRequest, archive::export},
+    scenario::Resolved,
+    supervisor::{RunHandle, obey_signals},
+    tui::{self, Ended, Front, Options, Refused},
+};
+
+use super::{args::Target, scenario};
+
+/// A vanished terminal leaves nobody to wait for: after this long the rest is killed.
+const ALONE: Duration = Duration::from_millis(500);
+
+/// Runs the scenario under the dashboard and leaves the closing block on the normal screen.
 pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
-    let _ = target;
-    anyhow::bail!("the dashboard is not merged yet")
+    let Some(name) = &target.scenario else {
+        bail!("no scenario given: try e2e-tui --scenario forward.toml, or e2e-tui --help");
+    };
+    if !tui::is_possible() {
+        bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui run {name}");
+    }
+    let resolved = scenario::read(name, &target.common).and_then(|file| scenario::resolve(&file, &target.common))?;
+    tui::collect_own_log();
+    super::panic::remember_terminal(tui::restore);
+    let mut options = Options::from_env();
+    if target.common.no_color {
+        options.look = options.look.without_colours();
+    }
+    let runtime = super::run_time()?;
+    let outcome = runtime.block_on(show(resolved, scenario::keep(&target.common), options, runtime.handle().clone()))?;
+    // What still runs on the runtime (a probe, an export) is not waited for.
+    runtime.shutdown_background();
+    Ok(outcome.exit_code)
+}
+
+async fn show(
+    resolved: Resolved,
+    keep: e2e_tui::record::Keep,
+    options: Options,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<Outcome> {
+    let Resolved { spec, secrets, leases, run_dir } = resolved;
+    let timeout = spec.timeout;
+    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout })?;
+    let handle = live.handle().clone();
+    let dir = live.dir().cloned();
+    if let Some(dir) = &dir {
+        super::panic::remember_recording(dir.path.clone());
+    }
+    handle.observe(true);
+    let signals = tokio::spawn(obey_signals(handle.clone()));
+    let front = tui::spawn(front(&handle, dir.as_ref(), options, runtime))?;
+    let ended = tokio::task::spawn_blocking(move || front.join()).await?;
+    let ended = ended.map_err(|_| anyhow!("the dashboard's thread panicked"))?.context("the terminal cannot be used");
+    match &ended {
+        Ok(Ended::Over) => {}
+        Ok(Ended::Forced) => drop(handle.send(Command::Shutdown { now: true }, Actor::You)),
+        Ok(Ended::TerminalGone) => {
+            drop(handle.send(Command::Shutdown { now: false }, Actor::Signal(Signal::HUP)));
+            let impatient = handle.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(ALONE).await;
+                drop(impatient.send(Command::Shutdown { now: true }, Actor::Signal(Signal::HUP)));
+            });
+        }
+        // No dashboard, no run: nobody could see or stop it.
+        Err(_) => drop(handle.send(Command::Shutdown { now: true }, Actor::Supervisor)),
+    }
+    let outcome = live.finish().await;
+    signals.abort();
+    // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
+    drop((leases, run_dir));
+    let gone = matches!(ended, Ok(Ended::TerminalGone));
+    ended?;
+    if !gone {
+        print!("{}", epilogue(&handle, dir.as_ref()));
+    }
+    Ok(outcome)
+}
+
+fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: tokio::runtime::Handle) -> Front {
+    let (asked, answers) = (handle.clone(), runtime.clone());
+    let commands = move |command: Command, refused: Refused| {
+        let ticket = asked.send(command, Actor::You);
+        answers.spawn(async move {
+            if let Err(why) = ticket.done().await {
+                refused(why);
+            }
+        });
+    };
+    let archive = dir.map(|dir| {
+        let (path, id) = (dir.path.clone(), dir.id.clone());
+        Arc::new(move || write_archive(&path, &id)) as Arc<dyn Fn() -> String + Send + Sync>
+    });
+    Front {
+        snapshot: handle.watch(),
+        journal: handle.journal(),
+        logs: handle.logs(),
+        clock: handle.clock(),
+        commands: Some(Box::new(commands)),
+        export: archive,
+        recording: dir.is_some(),
+        runtime,
+        options,
+    }
+}
+
+/// Packs the run, as far as it is, into the folder that the program was started in; a second one gets a number.
+fn write_archive(recording: &Path, id: &str) -> String {
+    let names = std::iter::once(format!("{id}.tar.zst")).chain((2..100).map(|n| format!("{id}-{n}.tar.zst")));
+    let Some(target) = names.map(std::path::PathBuf::from).find(|path| std::fs::symlink_metadata(path).is_err()) else {
+        return "not exported: there are a hundred archives of this run here already".into();
+    };
+    match export(recording, &target, false) {
+        Ok(done) => format!("exported {}   {:.1} KiB, {} lines, secrets masked", target.display(), done.size as f64 / 1024.0, done.lines),
+        Err(e) => format!("not exported: {e}"),
+    }
+}
+
+/// What stays in the terminal.
+fn epilogue(handle: &RunHandle, dir: Option<&RunDir>) -> String {
+    let events = handle.journal().from(0);
+    let explanation = explain(&events, &handle.logs());
+    let end = handle.snapshot();
+    let verdict = at_verdict(&events);
+    let recorded = dir.map(|dir| format!("e2e-tui replay {}", dir.id));
+    closing_block(&Closing { end: &end, verdict: &verdict, explanation: explanation.as_ref(), recorded, last_lines: false })
 }

@@ -1,5 +1,7 @@
 //! The command line: arguments become options, errors become text and exit codes; each command picks a front.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command says is what it is for")]
+
 mod args;
 mod check;
 mod dashboard;
@@ -8,6 +10,7 @@ mod export;
 mod logs;
 mod panic;
 mod part;
+mod replay;
 mod run;
 mod scenario;
 
@@ -28,6 +31,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Run(args)) => run::main(args),
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::Logs(args)) => logs::main(&args),
+        Some(Command::Replay(args)) => replay::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         Some(Command::Export(args)) => export::main(&args),
         Some(Command::Part(part)) => return ExitCode::from(part.run()),

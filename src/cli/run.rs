@@ -44,7 +44,14 @@ pub(super) fn main(args: RunArgs) -> anyhow::Result<u8> {
         if let Some(dir) = live.dir() {
             super::panic::remember_recording(dir.path.clone());
         }
-        let options = HeadlessOptions { colour, quiet: args.quiet, report_json };
+        let options = HeadlessOptions {
+            colour,
+            quiet: args.quiet,
+            report_json,
+            archive: args.archive,
+            archive_on_failure: args.archive_on_failure,
+            force: args.force,
+        };
         let outcome = headless::run(live, options, &mut io::stderr()).await;
         // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
         drop((resolved.leases, resolved.run_dir));

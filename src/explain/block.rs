@@ -1,13 +1,13 @@
 //! What stays in the terminal when a run is over: the same block after the dashboard and after `run`.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::plain,
-    model::{Outcome, ProcessState, Role, Snapshot, human_duration},
+    model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration},
 };
 
-use super::{Explanation, explanation_text};
+use super::{Explanation, explanation_text, text::essence};
 
 /// How many of a failed process's last lines the block of `run` repeats.
 const LAST_LINES: usize = 5;
@@ -25,6 +25,12 @@ pub struct Closing<'a> {
     pub recorded: Option<String>,
     /// Whether failed processes' last lines are repeated (`run`), or were on screen (dashboard).
     pub last_lines: bool,
+}
+
+/// The run at the moment of its verdict, before the take-down.
+pub fn at_verdict(events: &[Arc<Event>]) -> Snapshot {
+    let before = events.iter().take_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
+    Snapshot::of(before.map(AsRef::as_ref))
 }
 
 /// How a run's tests stand.
@@ -125,7 +131,8 @@ fn failures(closing: &Closing<'_>, block: &mut String) {
         let last = row.exits.last();
         if !facts.iter().any(|fact| fact.process == *row.id() && fact.generation == row.generation) {
             let at = last.map_or(closing.verdict.at, |exit| exit.at);
-            let words = last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(words, 100)));
+            let words =
+                last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(&essence(words), 70)));
             let _ = writeln!(block, "{:>9}  {:width$}  {}, {}{words}", at.seconds(), row.id(), row.state.word(), reason.short());
         }
         if closing.last_lines {

@@ -13,9 +13,12 @@ use std::{
 
 use serde::Serialize;
 
-use super::first::{FailureLine, telling_line};
+use super::{
+    first::{FailureLine, telling_line},
+    text::essence,
+};
 use crate::{
-    logs::{LogStore, LogView, Selection, Source, present},
+    logs::{LogStore, LogView, Selection, Source},
     model::{Actor, At, Event, EventKind, Exit, Generation, Health, ProbeOutcome, ProcessId, StartCause, Then},
 };
 
@@ -36,6 +39,9 @@ pub struct Fact {
     pub at: At,
     /// Its place in the order of events and output: where the log is parked to look at it.
     pub seq: u64,
+    /// The line that tells it best: where exactly to look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<FailureLine>,
     /// What happened: `exited 101`.
     pub what: String,
     /// The words of the process that tell it best.
@@ -102,13 +108,14 @@ impl Gathering {
                 let told = telling_line(logs, process, *generation, event.seq);
                 let seq = told.as_ref().and_then(|told| place(logs, process, &told.line)).map_or(event.seq, |(seq, _)| seq);
                 self.absorb(process, *generation, event.at);
-                self.push(event, process, *generation, what, told.map(|told| told.quote));
+                let (quote, line) = told.map(|told| (told.quote, told.line)).unzip();
+                self.push(event, process, *generation, what, quote);
                 if let Some(fact) = self.facts.last_mut() {
-                    fact.seq = seq;
+                    (fact.seq, fact.line) = (seq, line);
                 }
             }
             EventKind::Failed { process, generation, reason, .. } => {
-                self.push(event, process, *generation, "failed".into(), Some(reason.to_string()))
+                self.push(event, process, *generation, "failed".into(), Some(reason.to_string()));
             }
             EventKind::GaveUp { process, generation, reason, times, .. } => {
                 self.push(event, process, *generation, format!("gave up, {} ×{times}", reason.short()), None);
@@ -129,13 +136,13 @@ impl Gathering {
             }
             EventKind::Alerted { process, generation, count, line, stream, text } => {
                 let line = FailureLine { number: *line, stream: stream.clone(), text: text.clone() };
-                let shown = present(text.as_bytes()).text();
+                let shown = essence(text);
                 self.repeat(event, process, *generation, "said", &shown, true);
                 let at = self.seen.get(&(process.clone(), key(&shown))).copied();
                 if let Some(fact) = at.and_then(|i| self.facts.get_mut(i)) {
                     fact.count += count - 1;
                     if let Some((seq, at)) = place(logs, process, &line).filter(|(seq, _)| *seq < fact.seq) {
-                        (fact.seq, fact.at) = (seq, at);
+                        (fact.seq, fact.at, fact.line) = (seq, at, Some(line));
                     }
                 }
             }
@@ -151,7 +158,17 @@ impl Gathering {
     }
 
     fn push(&mut self, event: &Event, process: &ProcessId, generation: Generation, what: String, quote: Option<String>) {
-        self.facts.push(Fact { process: process.clone(), generation, at: event.at, seq: event.seq, what, quote, count: 1, after_us: 0 });
+        self.facts.push(Fact {
+            process: process.clone(),
+            generation,
+            at: event.at,
+            seq: event.seq,
+            line: None,
+            what,
+            quote,
+            count: 1,
+            after_us: 0,
+        });
     }
 
     /// Counts what was said before; digits do not make it something new.

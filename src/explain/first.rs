@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::text::essence;
 use crate::{
     logs::{Level, LogStore, LogView, Selection, Source, plain, present},
     model::{At, Event, EventKind, Exit, Generation, ProcessId},
@@ -91,7 +92,7 @@ pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Gen
     let told = Telling {
         quote: match text.find(PANIC) {
             Some(at) => format!("{} {}", text[at..].trim_end(), follows.unwrap_or_default()).trim_end().to_owned(),
-            None => present(text.as_bytes()).text().trim().to_owned(),
+            None => essence(text),
         },
         line: FailureLine { number: line.number, stream: stream.to_owned(), text: text.trim_end().to_owned() },
     };

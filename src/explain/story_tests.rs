@@ -104,7 +104,9 @@ impl Story {
 
     fn crash_restart() -> Self {
         let mut story = Self::new();
-        NAMES.iter().for_each(|name| story.start(30, name));
+        for name in NAMES {
+            story.start(30, name);
+        }
         story.say(870, "upstream", 1, "session=6f1b id=5 tools/call echo\n", None);
         story.say(883, "upstream", 1, "thread 'main' panicked at src/upstream.rs:42:\ncrash_after 3 calls\n", Some(2));
         story.exit(884, "upstream", 1, 101, Then::Restart { delay_ms: 500 });

@@ -3,10 +3,13 @@
 use std::{fmt::Write, time::Duration};
 
 use super::{Explanation, Fact};
-use crate::{logs::plain, model::human_duration};
+use crate::{
+    logs::{plain, present},
+    model::human_duration,
+};
 
 /// Characters of a quotation, at most.
-const QUOTE: usize = 90;
+const QUOTE: usize = 70;
 
 /// `   0.884  upstream  exited 101  "panicked at …"   first abnormal event`, one line a fact, each after `indent`.
 pub fn explanation_text(explanation: &Explanation, indent: &str) -> String {
@@ -38,6 +41,23 @@ pub fn fact_text(fact: &Fact) -> String {
         let _ = write!(text, "  ×{}", fact.count);
     }
     text
+}
+
+/// What a line says, without its own time, level and spans: `upstream failed error="Connection refused" status=502`.
+pub(super) fn essence(line: &str) -> String {
+    let text = present(line.as_bytes()).text();
+    let mut rest = text.trim();
+    // tracing puts the spans it is in before the message: `handle{session_id="…"}: `.
+    while let Some((span, message)) = rest.split_once("}: ") {
+        let is_span = span
+            .split_once('{')
+            .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_:-".contains(c)));
+        if !is_span {
+            break;
+        }
+        rest = message;
+    }
+    rest.to_owned()
 }
 
 /// How long after the first fact: `528 ms`.

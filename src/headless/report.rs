@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    explain::{FirstFailure, first_failure},
+    explain::{FirstFailure, at_verdict, first_failure},
     logs::LogStore,
-    model::{Event, EventKind, Exit, Health, Outcome, ProcessSnapshot, Signal, Snapshot, Verdict},
+    model::{Event, Exit, Health, Outcome, ProcessSnapshot, Signal, Snapshot, Verdict},
 };
 
 /// The report, in the order of its fields.
@@ -71,7 +71,7 @@ struct LeakReport {
 
 impl Report {
     /// The report of a run that is over.
-    pub fn of(events: &[Arc<Event>], logs: &LogStore, recording: Option<String>) -> Self {
+    pub fn of(events: &[Arc<Event>], logs: &LogStore, recording: Option<String>, archive: Option<String>) -> Self {
         let end = Snapshot::of(events.iter().map(AsRef::as_ref));
         let verdict = at_verdict(events);
         let outcome =
@@ -107,7 +107,7 @@ impl Report {
             processes: processes.collect(),
             expectations: Vec::new(),
             leaks: leaks.collect(),
-            archive: None,
+            archive,
         }
     }
 
@@ -136,12 +136,6 @@ impl Report {
         json.push('\n');
         json
     }
-}
-
-/// The run at the moment of its verdict, before the take-down.
-pub(super) fn at_verdict(events: &[Arc<Event>]) -> Snapshot {
-    let before = events.iter().take_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
-    Snapshot::of(before.map(AsRef::as_ref))
 }
 
 fn process(row: &ProcessSnapshot, logs: &LogStore) -> ProcessReport {

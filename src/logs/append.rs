@@ -50,8 +50,12 @@ impl LogStore {
                 }
             }
         }
+        drop(writer);
+        let capped = self.stay_within_caps(stream);
         self.touch();
-        first.unwrap_or(Appended { place: Place { first_line: 0, continues: true, rough: false }, trouble: None })
+        let mut done = first.unwrap_or(Appended { place: Place { first_line: 0, continues: true, rough: false }, trouble: None });
+        done.trouble = done.trouble.or(capped);
+        done
     }
 
     fn append_piece(&self, stream: u16, writer: &mut Writer, generation: Generation, at: At, bytes: &[u8]) -> Appended {

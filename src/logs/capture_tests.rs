@@ -117,7 +117,7 @@ fn an_unfinished_line_can_make_ready() {
 }
 
 #[test]
-fn what_a_process_leaves_behind_is_kept_to_the_last_byte() {
+fn o10_p5_what_a_process_leaves_behind_is_kept_to_the_last_byte() {
     let mut rig = Rig::new(&["secret-secret"]);
     let (mut out, mut err) = (rig.pipe(0, Stream::Out, Watch::default()), rig.pipe(0, Stream::Err, Watch::default()));
     out.write_all(b"said\nlast words without a newline secret-").expect("the pipe is read");
@@ -175,7 +175,7 @@ fn orders_and_alerts_of_a_stream_are_told() {
 }
 
 #[test]
-fn nobody_waits_for_a_grandchild_and_it_goes_on_being_read() {
+fn o14_p15_nobody_waits_for_a_grandchild_and_it_goes_on_being_read() {
     let mut rig = Rig::new(&[]);
     let mut out = rig.pipe(0, Stream::Out, Watch::default());
     let mut grandchild = File::from(OwnedFd::from(out.try_clone().expect("a copy")));
@@ -189,7 +189,7 @@ fn nobody_waits_for_a_grandchild_and_it_goes_on_being_read() {
 }
 
 #[test]
-fn ten_megabytes_at_the_end_are_all_kept() {
+fn p20_ten_megabytes_at_the_end_are_all_kept() {
     let mut rig = Rig::new(&[]);
     let mut out = rig.pipe(0, Stream::Out, Watch::default());
     let writer = std::thread::spawn(move || {
@@ -202,7 +202,7 @@ fn ten_megabytes_at_the_end_are_all_kept() {
 }
 
 #[test]
-fn a_quiet_line_is_seen_beside_a_flood() {
+fn o13_a_quiet_line_is_seen_beside_a_flood() {
     let rig = Rig::new(&[]);
     let over = Arc::new(AtomicBool::new(false));
     let mut flood = rig.pipe(0, Stream::Out, Watch::default());
@@ -223,6 +223,46 @@ fn a_quiet_line_is_seen_beside_a_flood() {
     flooder.join().expect("the flooder ends");
 }
 
+/// Feeds `writes` one by one and returns the log's rows as text.
+fn seen(writes: &[&[u8]]) -> Vec<String> {
+    let mut rig = Rig::new(&[]);
+    let mut out = rig.pipe(0, Stream::Out, Watch::default());
+    for write in writes {
+        out.write_all(write).expect("the pipe is read");
+    }
+    drop(out);
+    assert!(!rig.drained(0, SOON).0);
+    assert_eq!(rig.segment("up.out"), writes.concat(), "bytes are kept as they came");
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&rig.store);
+    view.window(&rig.store, 0, usize::MAX).expect("readable").iter().map(|line| plain(&line.bytes)).collect()
+}
+
+#[test]
+fn o2_o11_broken_and_split_characters_are_kept_and_shown() {
+    assert_eq!(seen(&[b"caf\xe9 bad\n\xe4", b"\xb8", b"\x96 split\n"]), ["caf\u{fffd} bad", "世 split"]);
+}
+
+#[test]
+fn o5_an_open_title_of_any_length_ends_with_its_line() {
+    let long = vec![b'x'; 200_000];
+    let rows = seen(&[b"\x1b]0;", &long, b"\nafter\n"]);
+    assert_eq!((rows.len(), rows[1].as_str()), (2, "after"));
+}
+
+#[test]
+fn o7_a_progress_line_is_one_line() {
+    let states: Vec<u8> = (0..=10_000).flat_map(|n| format!("\r{n} of 10000").into_bytes()).collect();
+    assert_eq!(seen(&[b"\r1 of 3", b"\r2 of 3", b"\r3 of 3\n"]), ["3 of 3"]);
+    // Longer than a view shows, in one chunk or many: its last state is what counts.
+    assert_eq!(seen(&[&states, b"\nnext\n"]), ["10000 of 10000", "next"]);
+}
+
+#[test]
+fn o8_cursor_moves_are_no_part_of_the_text() {
+    assert_eq!(seen(&[b"\x1b[2J\x1b[1;1H\x1b[KVITE ready\x1b[?25h\n"]), ["VITE ready"]);
+}
+
 #[test]
 fn stopping_reads_what_is_there() {
     let mut rig = Rig::new(&[]);
@@ -233,7 +273,7 @@ fn stopping_reads_what_is_there() {
 }
 
 #[test]
-fn a_disk_that_refuses_is_told_once_and_the_run_goes_on() {
+fn d2_a_disk_that_refuses_is_told_once_and_the_run_goes_on() {
     let mut rig = Rig::new(&[]);
     for name in ["up.out", "down.out"] {
         std::fs::create_dir(rig.dir.path().join(name)).expect("a folder in the segment's place");

@@ -12,14 +12,13 @@ use std::{
 };
 
 use super::{
-    line::{Ended, MAX_LINE, Source},
+    line::{InChunk, Source},
     matcher::ask,
     query::{Condition, Lifecycle, Query},
     record::{CONTINUES, ROUGH},
     rows::RowSet,
-    scan::plain_lines,
     store::{LogStore, Note},
-    text::plain,
+    text::{plain, plain_lines},
     view::{Entry, LogView, Part},
 };
 use crate::model::{Narration, Tone};
@@ -218,12 +217,12 @@ impl Filter {
             }
         }
         if !tail.is_empty() {
-            let (row, mut line) = (part.row + count, tail[..tail.len().min(MAX_LINE)].to_vec());
-            let ended = store.rest_of_line(part.stream, part.index, &mut line, MAX_LINE)?;
-            if ended == Ended::NotYet {
+            let (row, line) = (part.row + count, InChunk { bytes: tail, ends: false });
+            let shown = store.shown(part.stream, part.index, &line)?;
+            if shown.growing {
                 self.growing.push(row);
             }
-            self.ask_line(row, &line, &wanted);
+            self.ask_line(row, &shown.bytes, &wanted);
         }
         Ok(())
     }

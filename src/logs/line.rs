@@ -3,12 +3,12 @@
 use std::{io, os::unix::fs::FileExt};
 
 use super::{
-    record::{CONTINUES, IN_MEMORY, LOST, Record},
-    store::{Inner, LogStore},
+    record::{DROPPED, IN_MEMORY, LOST, MAX_CHUNK, Record},
+    store::LogStore,
 };
 use crate::model::{At, Generation, Narration, ProcessId};
 
-/// Bytes of a line that a view shows at most. All of it is in the segment file.
+/// Bytes of a line that a view shows at most; [`LogView::line_part`](super::LogView::line_part) reads on.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// Where a row of a view comes from.
@@ -45,7 +45,7 @@ pub struct LogLine {
     pub cut: bool,
     /// It may still grow: the newest line of its stream, without a newline yet.
     pub partial: bool,
-    /// It was said while the disk refused output, and is gone.
+    /// It is gone: said while the disk refused output, or dropped to stay within a disk cap.
     pub lost: bool,
 }
 
@@ -69,77 +69,39 @@ impl LogStore {
             let Some(now) = self.records(&inner, stream, index, index + 1)?.first().copied() else { return Ok(false) };
             record = now;
         }
-        if record.is(LOST) {
+        if record.is(LOST) || record.is(DROPPED) {
             return Ok(false);
         }
         let Some(files) = self.segments[usize::from(stream)].files.get() else { return Ok(false) };
         into.resize(usize::try_from(len.min(record.len())).map_err(io::Error::other)?, 0);
         files.data.read_exact_at(into, record.offset)?;
-        Ok(true)
+        // What was dropped between looking it up and reading it reads as zeros.
+        Ok(index >= self.read().streams[usize::from(stream)].dropped.chunks)
     }
 
-    /// Adds to `line` what chunks behind `index` hold of it, up to `limit` bytes in all.
-    pub(super) fn rest_of_line(&self, stream: u16, index: u64, line: &mut Vec<u8>, limit: usize) -> io::Result<Ended> {
-        let mut next = index + 1;
-        let mut bytes = Vec::new();
-        loop {
-            let records = {
-                let inner = self.read();
-                if next >= inner.streams[usize::from(stream)].records.len() {
-                    return Ok(if may_grow(&inner, stream) { Ended::NotYet } else { Ended::Here });
+    /// Reads chunks that follow each other, up to `limit` bytes, with one read where they lie side by side. Ends before
+    /// what is lost.
+    pub(super) fn chunks(&self, stream: u16, first: u64, records: &[Record], limit: usize) -> io::Result<Vec<u8>> {
+        let (mut all, mut bytes, mut at) = (Vec::new(), Vec::new(), 0);
+        while at < records.len() && all.len() < limit {
+            let mut run = records[at];
+            let joined = records[at + 1..].iter().take_while(|next| {
+                let side_by_side = [IN_MEMORY, LOST, DROPPED].iter().all(|flag| !next.is(*flag) && !run.is(*flag));
+                let fits = side_by_side && next.offset == run.offset + run.len() && run.len() + next.len() <= MAX_CHUNK as u64;
+                if fits {
+                    run = run.longer(next.len());
                 }
-                self.records(&inner, stream, next, next + 64)?
-            };
-            for record in records {
-                if !record.is(CONTINUES) {
-                    return Ok(Ended::Here);
-                }
-                if line.len() >= limit {
-                    return Ok(Ended::Later);
-                }
-                if !self.chunk_part(stream, next, &record, (limit - line.len() + 1) as u64, &mut bytes)? {
-                    return Ok(Ended::Here);
-                }
-                if let Some(end) = memchr::memchr(b'\n', &bytes) {
-                    line.extend_from_slice(&bytes[..end]);
-                    return Ok(Ended::cut_to(line, limit));
-                }
-                line.extend_from_slice(&bytes);
-                if line.len() > limit {
-                    return Ok(Ended::cut_to(line, limit));
-                }
-                next += 1;
+                fits
+            });
+            let count = 1 + joined.count();
+            if !self.chunk_part(stream, first + at as u64, &run, (limit - all.len()) as u64, &mut bytes)? {
+                break;
             }
+            all.extend_from_slice(&bytes);
+            at += count;
         }
+        Ok(all)
     }
-}
-
-/// How far the bytes of a line go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// To its end.
-    Here,
-    /// It goes on.
-    Later,
-    /// To the end of what was said so far.
-    NotYet,
-}
-
-impl Ended {
-    fn cut_to(line: &mut Vec<u8>, limit: usize) -> Self {
-        if line.len() > limit {
-            line.truncate(limit);
-            Self::Later
-        } else {
-            Self::Here
-        }
-    }
-}
-
-/// Whether the last line of a stream may still grow.
-fn may_grow(inner: &Inner, stream: u16) -> bool {
-    let state = &inner.streams[usize::from(stream)];
-    state.open && !state.at_line_start
 }
 
 /// A line within a chunk: its bytes there, and whether it ends in it.

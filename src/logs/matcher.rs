@@ -5,7 +5,12 @@ use std::{ops::Range, sync::LazyLock};
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
-use super::{alert::Alerts, present::Level, query::Condition, structure::structure};
+use super::{
+    alert::Alerts,
+    present::Level,
+    query::Condition,
+    structure::{level_of_word, structure},
+};
 
 /// Words that every line of a level holds, in any case: a net that is wider than the levels' real spellings.
 static ERROR_WORDS: &[&str] = &[
@@ -127,11 +132,27 @@ fn mark_level(text: &[u8], least: Level, hits: &mut [u64]) {
     let mut behind = end_of_line(text, 0);
     test(0..behind, hits);
     while let Some(hit) = net.find(aho_corasick::Input::new(text).range(behind.min(text.len())..)) {
+        if !may_be_level(text, hit.range()) {
+            behind = hit.end();
+            continue;
+        }
         let at = hit.start() + usize::from(text[hit.start()] == b'\n');
         let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |newline| newline + 1);
         behind = end_of_line(text, at);
         test(start..behind, hits);
     }
+}
+
+/// Whether the word around a hit can be a level: `errors=0` is in most logs and none.
+fn may_be_level(text: &[u8], hit: Range<usize>) -> bool {
+    if !text[hit.start].is_ascii_alphabetic() {
+        return true;
+    }
+    let start = text[..hit.start].iter().rposition(|b| !b.is_ascii_alphabetic()).map_or(0, |before| before + 1);
+    let end = text[hit.end..].iter().position(|b| !b.is_ascii_alphabetic()).map_or(text.len(), |after| hit.end + after);
+    let word = str::from_utf8(&text[start..end]).unwrap_or_default();
+    let ends = |ending: &str| word.len() >= ending.len() && word[word.len() - ending.len()..].eq_ignore_ascii_case(ending);
+    level_of_word(word).is_some() || ["error", "exception", "panicked", "traceback", "uncaught"].into_iter().any(ends)
 }
 
 fn net(words: &[&[&str]]) -> AhoCorasick {

@@ -13,12 +13,13 @@
 //! - [`LogStore`] keeps bytes on disk and a small index in memory; a disk that refuses is replaced by a ring in memory.
 //!   Chunks of output and lifecycle lines share one sequence of numbers, which is the order of everything.
 //! - [`LogView`] turns any selection of processes into rows; its cost is that of the window and of what is new.
-//! - [`present`] makes a line safe and structured for a terminal, [`plain`] for everything else that shows text.
+//! - [`present()`] makes a line safe and structured for a terminal, [`plain`] for everything else that shows text.
 //!
 //! The folder of a recording's logs is a public format: see [`record`](self) for the index.
 
 mod alert;
 mod append;
+mod cap;
 mod capture;
 #[cfg(test)]
 mod capture_tests;
@@ -29,6 +30,7 @@ mod filter_tests;
 #[cfg(test)]
 mod floor_tests;
 mod line;
+mod long;
 mod matcher;
 mod open;
 mod order;
@@ -58,6 +60,7 @@ pub use pattern::InvalidPattern;
 pub use present::{Color, Level, Presented, Span, TextStyle, present, styled};
 pub use query::{Lifecycle, Pattern, Query, is_probe};
 pub use rows::RowSet;
+pub use segment::Dropped;
 pub use store::{LogStore, Stream};
 pub use text::{plain, verbatim};
 pub use view::{LogView, Selection};

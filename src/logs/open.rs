@@ -11,8 +11,8 @@ use std::{
 
 use super::{
     order::NOTES,
-    record::{CONTINUES, LOST, MAGIC, ROUGH, Record, SIZE},
-    segment::{Files, Records, Segment, StreamState, index_path},
+    record::{CONTINUES, DROPPED, LOST, MAGIC, ROUGH, Record, SIZE},
+    segment::{Dropped, Files, Records, Segment, StreamState, index_path},
     store::{CHUNK, Inner, LogStore, Stream, is_rough, segment_path},
 };
 use crate::model::{At, ProcessId};
@@ -169,6 +169,11 @@ impl StreamState {
                 break;
             }
             state.bytes = end;
+            if record.is(DROPPED) && state.dropped.chunks == count {
+                state.dropped = Dropped { chunks: count + 1, lines: 0, bytes: state.dropped.bytes + record.len() };
+            } else if state.dropped.chunks == count {
+                state.dropped.lines = record.lines_before();
+            }
             count += 1;
             last = Some(record);
         }

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_and_monsters_are_told_in_one_line() {
+    fn o19_mistakes_and_monsters_are_told_in_one_line() {
         let error = |pattern: &str| LinePattern::new(pattern, false).expect_err("no pattern").to_string();
         assert_eq!(error("(a"), "unclosed group");
         assert_eq!(error("(?:a{1000}){1000}"), "the pattern is too big once compiled");

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn only_colours_and_weights_survive() {
+    fn o4_only_colours_and_weights_survive() {
         assert_eq!(show(b"a \x1b[1;31mred\x1b[22m thin\x1b[0m plain"), "a |[b1]red|[1] thin| plain");
         assert_eq!(show(b"\x1b[7;5mnot reversed\x1b]0;t\x07\x1b[2J"), "not reversed");
         assert_eq!(
@@ -320,13 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn a_style_left_open_ends_with_its_line() {
+    fn o6_a_style_left_open_ends_with_its_line() {
         assert_eq!(show(b"\x1b[31mopen"), "[1]open");
         assert_eq!(show(b"next"), "next");
     }
 
     #[test]
-    fn tabs_reach_the_next_stop_and_marks_do_not_pile_up() {
+    fn o11_tabs_reach_the_next_stop_and_marks_do_not_pile_up() {
         assert_eq!(show(b"a\tb\t\tc"), "a       b               c");
         assert_eq!(show("世\tx".as_bytes()), "世      x");
         assert_eq!(present(format!("e{}", "\u{301}".repeat(1000)).as_bytes()).text().chars().count(), 1 + MAX_COMBINING);

@@ -33,9 +33,6 @@ const STREAK: u32 = 32;
 /// How long output may gather.
 const PACE: Duration = Duration::from_millis(1);
 
-/// Reads from this size on are worth their wake-up.
-const WORTH: usize = 32 << 10;
-
 /// The token of the thread's own wake-up.
 const WAKE: u64 = u64::MAX;
 
@@ -92,11 +89,11 @@ impl Reader {
                 // Nothing but a broken descriptor of our own could fail here; spinning would not mend it.
                 Err(_) => return self.stop(),
             };
-            let (mut woken, mut largest) = (false, 0);
+            let (mut woken, mut pressing) = (false, false);
             for event in &ready[..count] {
                 match event.data() {
                     WAKE => woken = true,
-                    slot => largest = largest.max(self.read(slot as usize)),
+                    slot => pressing |= self.read_is_pressing(slot as usize),
                 }
             }
             if woken {
@@ -109,9 +106,10 @@ impl Reader {
             if self.due.is_some_and(|due| due <= now) {
                 self.tick(now);
             }
-            streak = if now - last < PACE && count > 0 && largest < WORTH { streak + 1 } else { 0 };
+            streak = if now - last < PACE && count > 0 { streak + 1 } else { 0 };
             last = now;
-            if streak > STREAK {
+            // A pipe that is half full may be full before the pause is over, and its child would stand still.
+            if streak > STREAK && !pressing {
                 std::thread::sleep(PACE);
                 // Sleeping must not look like a pause of the children.
                 last = Instant::now();
@@ -125,6 +123,12 @@ impl Reader {
         // Rounded up: waking early would only mean another round.
         let wait = due.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
         EpollTimeout::try_from(u32::try_from(wait).unwrap_or(u32::MAX).min(i32::MAX as u32)).unwrap_or(EpollTimeout::MAX)
+    }
+
+    /// Reads once from a stream; true if its pipe was at least half full.
+    fn read_is_pressing(&mut self, slot: usize) -> bool {
+        let half = self.sources.get(slot).and_then(Option::as_ref).map_or(0, |source| source.capacity / 2);
+        self.read(slot) >= half
     }
 
     /// Reads once from a stream and returns how much came.

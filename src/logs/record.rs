@@ -27,12 +27,15 @@ pub(crate) const CONTINUES: u8 = 0x80;
 /// The chunk's bytes were lost (disk full, memory ring overrun): `length` says how many, the file holds none of them.
 pub(crate) const LOST: u8 = 0x40;
 
+/// The chunk's bytes were dropped to stay within a disk cap: the file has a hole in their place, which reads as zeros.
+pub(crate) const DROPPED: u8 = 0x10;
+
 /// The chunk holds escape sequences, control characters or bytes that are no UTF-8: what is shown of it differs from
 /// what it holds.
 pub(crate) const ROUGH: u8 = 0x01;
 
 /// Flags of later versions are dropped on reading.
-const KNOWN: u8 = CONTINUES | LOST | ROUGH;
+const KNOWN: u8 = CONTINUES | LOST | DROPPED | ROUGH;
 
 /// Not on disk: the chunk's bytes are in the memory ring.
 pub(crate) const IN_MEMORY: u8 = 0x20;
@@ -58,6 +61,12 @@ impl Record {
     /// Bytes in the chunk.
     pub(crate) fn len(&self) -> u64 {
         u64::from(self.length_and_flags & 0x00ff_ffff)
+    }
+
+    /// The record of this chunk and the `more` bytes behind it.
+    pub(crate) fn longer(mut self, more: u64) -> Self {
+        self.length_and_flags += more as u32;
+        self
     }
 
     /// Whether all of `flags` are set.

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{line::MAX_LINE, store::is_rough, text::plain};
+use super::{
+    line::MAX_LINE,
+    store::is_rough,
+    text::{plain, plain_lines},
+};
 
 /// Puts chunks together. Holds at most the beginning of one line.
 #[derive(Debug, Default)]
@@ -98,18 +102,6 @@ impl Assembler {
     }
 }
 
-/// Each line as text.
-pub(super) fn plain_lines(bytes: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(bytes.len());
-    for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        if i > 0 {
-            text.push(b'\n');
-        }
-        text.extend_from_slice(plain(line).as_bytes());
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -147,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_costs_no_memory_and_counts_once() {
+    fn o1_a_line_without_an_end_costs_no_memory_and_counts_once() {
         let mut assembler = Assembler::default();
         let mut found = Vec::new();
         let place = |continues| Place { first_line: 3, continues, rough: false };

@@ -60,6 +60,8 @@ pub(crate) struct Writer {
     pub(crate) records: u64,
     /// When writing failed last; none while the disk does its work.
     pub(crate) failed: Option<Instant>,
+    /// The file system cannot take anything back.
+    pub(crate) keeps_all: bool,
 }
 
 impl Segment {
@@ -102,6 +104,19 @@ impl Segment {
         Ok(())
     }
 
+    /// Writes records `from..` of the index anew: they are there already.
+    pub(crate) fn rewrite_records(&self, from: u64, records: &[Record]) -> io::Result<()> {
+        let bytes: Vec<u8> = records.iter().flat_map(Record::encode).collect();
+        self.files()?.index.write_all_at(&bytes, position(from))
+    }
+
+    /// Gives the disk back what lies before `end` in the segment. Its size stays.
+    pub(crate) fn punch(&self, from: u64, end: u64) -> io::Result<()> {
+        use rustix::fs::FallocateFlags;
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(&self.files()?.data, flags, from, end - from)?)
+    }
+
     /// Whether anything can ever be written.
     pub(crate) fn is_on_disk(&self) -> bool {
         self.path.is_some()
@@ -127,11 +142,32 @@ pub(crate) struct StreamState {
     pub(crate) last_at: Option<At>,
     /// Whether more may come.
     pub(crate) open: bool,
+    /// What went to stay within a disk cap.
+    pub(crate) dropped: Dropped,
+}
+
+/// What went to stay within a disk cap, oldest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    pub(crate) chunks: u64,
+    /// Lines that began in it.
+    pub lines: u64,
+    /// Its size.
+    pub bytes: u64,
 }
 
 impl Default for StreamState {
     fn default() -> Self {
-        Self { records: Records::default(), bytes: 0, lines: 0, at_line_start: true, generation: 0, last_at: None, open: false }
+        Self {
+            records: Records::default(),
+            bytes: 0,
+            lines: 0,
+            at_line_start: true,
+            generation: 0,
+            last_at: None,
+            open: false,
+            dropped: Dropped::default(),
+        }
     }
 }
 

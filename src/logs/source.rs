@@ -43,6 +43,8 @@ pub(super) struct Source {
     /// Its number in the store; none if the store does not know the process.
     number: Option<u16>,
     pub(super) fd: OwnedFd,
+    /// What its pipe can hold.
+    pub(super) capacity: usize,
     mask: StreamMask,
     redactor: Redactor,
     lines: Assembler,
@@ -100,6 +102,8 @@ impl Source {
             process,
             generation,
             stream,
+            // A terminal has no such size; its buffer is a page.
+            capacity: rustix::pipe::fcntl_getpipe_size(&fd).unwrap_or(4096),
             fd,
             events,
         }

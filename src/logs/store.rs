@@ -8,12 +8,13 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, Ordering},
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use super::{
+    cap::Caps,
     order::{NOTES, Order},
     record::{self, Record},
     ring::Ring,
@@ -60,6 +61,20 @@ pub struct LogStore {
     pub(super) segments: Vec<Segment>,
     inner: RwLock<Inner>,
     changed: AtomicU64,
+    bell: Bell,
+}
+
+/// Wakes who looks at the store: once per look, however much is added.
+#[derive(Default)]
+struct Bell {
+    armed: AtomicBool,
+    ring: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bell").field("armed", &self.armed).finish_non_exhaustive()
+    }
 }
 
 /// What is known in memory.
@@ -71,6 +86,7 @@ pub(super) struct Inner {
     pub(super) order: Order,
     pub(super) notes: Vec<Note>,
     pub(super) ring: Ring,
+    pub(super) caps: Caps,
 }
 
 /// A lifecycle line in its place.
@@ -105,6 +121,7 @@ impl LogStore {
             order: Order::default(),
             notes: Vec::new(),
             ring: Ring::default(),
+            caps: Caps::default(),
         };
         Self {
             processes: processes.to_vec(),
@@ -113,6 +130,7 @@ impl LogStore {
             segments,
             inner: RwLock::new(inner),
             changed: AtomicU64::new(0),
+            bell: Bell::default(),
         }
     }
 
@@ -192,6 +210,16 @@ impl LogStore {
         self.changed.load(Ordering::Acquire)
     }
 
+    /// Calls `ring` when something is added after a look (see [`arm`](Self::arm)). A store has one bell: the first stays.
+    pub fn ring_when_changed(&self, ring: impl Fn() + Send + Sync + 'static) {
+        let _ = self.bell.ring.set(Box::new(ring));
+    }
+
+    /// Says that somebody looks now: what is added from here on rings the bell, once.
+    pub fn arm(&self) {
+        self.bell.armed.store(true, Ordering::Release);
+    }
+
     /// The streams' numbers of a process.
     pub(super) fn both(&self, process: &ProcessId) -> Option<(usize, usize)> {
         let number = usize::from(*self.numbers.get(process)?);
@@ -216,6 +244,12 @@ impl LogStore {
 
     pub(super) fn touch(&self) {
         self.changed.fetch_add(1, Ordering::Release);
+        if self.bell.armed.load(Ordering::Acquire)
+            && self.bell.armed.swap(false, Ordering::AcqRel)
+            && let Some(ring) = self.bell.ring.get()
+        {
+            ring();
+        }
     }
 
     // A panic elsewhere leaves the index as complete as every other instant does.

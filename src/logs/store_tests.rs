@@ -43,7 +43,7 @@ fn show(line: &LogLine) -> String {
 }
 
 #[test]
-fn lines_stand_where_they_begin_and_notes_between_them() {
+fn o9_lines_stand_where_they_begin_and_notes_between_them() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up", "down"]);
     let store = LogStore::create(dir.path().join("logs"), &all, RunClock::start()).expect("a store");
@@ -79,7 +79,7 @@ fn a_new_generation_begins_a_new_line() {
 }
 
 #[test]
-fn nobody_else_can_read_the_logs() {
+fn d10_nobody_else_can_read_the_logs() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let logs = dir.path().join("run").join("logs");
@@ -91,7 +91,7 @@ fn nobody_else_can_read_the_logs() {
 }
 
 #[test]
-fn long_lines_are_cut_in_the_view_only() {
+fn o1_long_lines_are_cut_in_the_view_only() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -147,7 +147,7 @@ fn windows_and_jumps_agree_over_many_blocks() {
 }
 
 #[test]
-fn output_that_the_disk_refuses_is_kept_in_memory() {
+fn d2_output_that_the_disk_refuses_is_kept_in_memory() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up", "down"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -171,7 +171,7 @@ fn output_that_the_disk_refuses_is_kept_in_memory() {
 }
 
 #[test]
-fn what_the_memory_ring_loses_keeps_its_rows() {
+fn d2_what_the_memory_ring_loses_keeps_its_rows() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -203,7 +203,7 @@ fn what_the_memory_ring_loses_keeps_its_rows() {
 }
 
 #[test]
-fn a_recording_with_a_damaged_index_is_read_as_far_as_it_goes() {
+fn d8_a_recording_with_a_damaged_index_is_read_as_far_as_it_goes() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
@@ -297,4 +297,88 @@ proptest! {
         let reread: Vec<_> = again.window(&read, 0, usize::MAX).expect("readable").into_iter().map(|line| LogLine { partial: false, ..line }).collect();
         prop_assert_eq!(reread, lines.into_iter().map(|line| LogLine { partial: false, ..line }).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn the_oldest_output_goes_and_what_went_is_known() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up", "down"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    store.cap(&all[0], 1 << 20);
+    let block = |n: u64| (0..1000).flat_map(|i| format!("{:<62}.\n", n * 1000 + i).into_bytes()).collect::<Vec<u8>>();
+    for n in 0..64 {
+        store.append(&all[0], Stream::ALL[(n % 4 == 0) as usize], 1, At(n), &block(n));
+    }
+    let dropped = store.dropped(&all[0]);
+    assert!(dropped.lines >= 47_000 && dropped.lines.is_multiple_of(1000), "{dropped:?}");
+    assert_eq!(dropped.bytes, dropped.lines * 64);
+    assert_eq!((store.lines(&all[0]), store.dropped(&all[1]).lines), (64_000, 0));
+    let used = |name: &str| std::fs::metadata(dir.path().join(name)).expect("the segment").blocks() * 512;
+    assert!(used("up.out") + used("up.err") <= (1 << 20) + 64_000, "the disk has it back");
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&store);
+    assert_eq!(view.len(), 64_000);
+    let gone = view.window(&store, 0, 2).expect("readable");
+    assert!(gone.iter().all(|line| line.lost && line.bytes.is_empty()));
+    let last = view.window(&store, 63_999, 1).expect("readable");
+    assert!(last[0].bytes.starts_with(b"63999 ") && !last[0].lost);
+    let read = LogStore::open(dir.path(), &all).expect("the recording");
+    assert_eq!(read.dropped(&all[0]), dropped);
+    let mut again = LogView::new(Selection::All);
+    again.refresh(&read);
+    for row in [0, 30_000, 46_999, 47_000, 50_000, 63_999] {
+        assert_eq!(again.window(&read, row, 1).expect("readable"), view.window(&store, row, 1).expect("readable"), "row {row}");
+    }
+    // A cap for all takes from whoever has most.
+    store.cap_all(1 << 20);
+    store.append(&all[1], Stream::Out, 1, At(100), "x\n".repeat(400_000).as_bytes());
+    store.append(&all[1], Stream::Out, 1, At(100), b"end\n");
+    assert!(store.dropped(&all[1]).bytes > 0);
+}
+
+#[test]
+fn o1_any_part_of_a_long_line_can_be_read() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    let long: Vec<u8> = (0..300_000u32).map(|n| b'a' + (n / 7 % 26) as u8).collect();
+    store.append(&all[0], Stream::Out, 1, At(0), b"short\n");
+    for part in long.chunks(9_000) {
+        store.append(&all[0], Stream::Out, 1, At(0), part);
+    }
+    store.append(&all[0], Stream::Out, 1, At(0), b"\nnext\n");
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&store);
+    for (from, len) in [(0, 10), (8_990, 20), (65_536, 1000), (150_000, 100_000), (299_999, 5), (300_000, 5), (900_000, 5)] {
+        let expected = long.get(from..).unwrap_or_default();
+        let found = view.line_part(&store, 1, from as u64, len).expect("readable");
+        assert_eq!(found, expected[..expected.len().min(len)], "{from} {len}");
+    }
+    assert_eq!(view.line_part(&store, 0, 2, 100).expect("readable"), b"ort");
+    assert_eq!(view.line_part(&store, 9, 0, 100).expect("readable"), b"");
+}
+
+#[test]
+fn o7_a_progress_line_shows_its_last_state_however_long_it_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    let mut view = LogView::new(Selection::All);
+    let mut last = |store: &LogStore| {
+        view.refresh(store);
+        let lines = view.window(store, 0, 3).expect("readable");
+        (plain(&lines[0].bytes), lines[0].cut, lines[0].partial, lines.len())
+    };
+    store.append(&all[0], Stream::Out, 1, At(0), b"building");
+    for n in 0..9_000 {
+        store.append(&all[0], Stream::Out, 1, At(n), format!("\r{n} of 9000").as_bytes());
+        if n % 1500 == 0 {
+            assert_eq!(last(&store), (format!("{n} of 9000"), n >= 6000, true, 1));
+        }
+    }
+    store.append(&all[0], Stream::Out, 1, At(9_000), b"\rdone\nnext\n");
+    for n in 0..600 {
+        store.append(&all[0], Stream::Out, 1, At(9_001), format!("{n}\n").as_bytes());
+    }
+    assert_eq!(last(&store), ("done".into(), true, false, 3));
 }

@@ -263,7 +263,7 @@ fn spoken_level(text: &str) -> Option<Level> {
     });
     static WARN: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[Ww]arning(?:\[\w+\])?: |npm warn |npm WARN )"));
     static INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[Ii]nfo|debug): "));
-    let head = text.get(..200).unwrap_or(text);
+    let head = &text[..text.floor_char_boundary(200)];
     if ERROR.is_match(head) {
         Some(Level::Error)
     } else if WARN.is_match(head) {

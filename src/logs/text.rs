@@ -4,7 +4,9 @@
 //! sequences vanish; incomplete ones, control characters, characters that reorder their neighbours and bytes that are no
 //! UTF-8 become visible glyphs.
 
-use std::fmt::Write;
+use std::{fmt::Write, ops::Range};
+
+use super::store::is_rough;
 
 /// A piece of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,7 @@ pub(super) fn tokens<'a>(bytes: &'a [u8], each: &mut dyn FnMut(Token<'a>)) {
 
 fn valid<'a>(text: &'a str, each: &mut dyn FnMut(Token<'a>)) {
     let mut rest = text;
+    let mut ends = Ends::default();
     while let Some(at) = rest.find(|c: char| c < ' ' || c == '\x7f' || c >= '\u{80}' && is_disguised(c)) {
         if at > 0 {
             each(Token::Text(&rest[..at]));
@@ -52,7 +55,7 @@ fn valid<'a>(text: &'a str, each: &mut dyn FnMut(Token<'a>)) {
         match c {
             '\t' => each(Token::Tab),
             '\r' => each(Token::Return),
-            '\x1b' => match escape(rest) {
+            '\x1b' => match escape(text, text.len() - rest.len(), &mut ends) {
                 Some((style, len)) => {
                     if let Some(style) = style {
                         each(Token::Style(style));
@@ -69,29 +72,95 @@ fn valid<'a>(text: &'a str, each: &mut dyn FnMut(Token<'a>)) {
     }
 }
 
-/// The escape sequence that goes on with `text`, if it is complete: its parameters if it is an SGR, and its length.
-fn escape(text: &str) -> Option<(Option<&str>, usize)> {
-    let bytes = text.as_bytes();
+/// Where the strings that an escape sequence can begin (titles, clipboards, images) may end: looked up once for many
+/// beginnings, or a line of nothing but beginnings would take a square of its length.
+#[derive(Default)]
+struct Ends {
+    bell: Option<usize>,
+    other: Option<usize>,
+}
+
+impl Ends {
+    /// The end of a string that begins at `from`; a bell ends only some.
+    fn after(&mut self, text: &str, from: usize, bell: bool) -> Option<usize> {
+        let next = |known: &mut Option<usize>, find: &dyn Fn(&str) -> Option<usize>| {
+            if known.is_none_or(|end| end < from) {
+                *known = Some(find(&text[from..]).map_or(usize::MAX, |end| from + end));
+            }
+            known.filter(|end| *end != usize::MAX)
+        };
+        let other = next(&mut self.other, &|rest| {
+            let ends = [rest.find("\x1b\\").map(|at| at + 2), rest.find('\u{9c}').map(|at| at + 2)];
+            ends.into_iter().flatten().min()
+        });
+        let bell = if bell { next(&mut self.bell, &|rest| rest.find('\x07').map(|at| at + 1)) } else { None };
+        [bell, other].into_iter().flatten().min()
+    }
+}
+
+/// The escape sequence whose `ESC` ends at `from`, if it is complete: its parameters if it is an SGR, and its length.
+fn escape<'a>(text: &'a str, from: usize, ends: &mut Ends) -> Option<(Option<&'a str>, usize)> {
+    let bytes = &text.as_bytes()[from..];
     match bytes.first()? {
         b'[' => {
-            let params = bytes[1..].iter().take(MAX_CONTROL).take_while(|b| (0x30..=0x3f).contains(*b)).count();
-            let between = bytes[1 + params..].iter().take(8).take_while(|b| (0x20..=0x2f).contains(*b)).count();
-            let last = bytes.get(1 + params + between).filter(|b| (0x40..=0x7e).contains(*b))?;
-            let private = matches!(bytes.get(1), Some(b'<'..=b'?'));
-            let style = (*last == b'm' && between == 0 && !private).then(|| &text[1..=params]);
-            Some((style, params + between + 2))
+            let (params, len) = control(bytes)?;
+            Some((params.map(|params| &text[from + params.start..from + params.end]), len))
         }
-        kind @ (b']' | b'P' | b'X' | b'^' | b'_') => {
-            let bell = if *kind == b']' { text.find('\x07').map(|at| at + 1) } else { None };
-            let ends = [bell, text.find("\x1b\\").map(|at| at + 2), text.find('\u{9c}').map(|at| at + 2)];
-            Some((None, ends.into_iter().flatten().min()?))
-        }
+        kind @ (b']' | b'P' | b'X' | b'^' | b'_') => Some((None, ends.after(text, from + 1, *kind == b']')? - from)),
         _ => {
             let between = bytes.iter().take(8).take_while(|b| (0x20..=0x2f).contains(*b)).count();
             bytes.get(between).filter(|b| (0x30..=0x7e).contains(*b))?;
             Some((None, between + 1))
         }
     }
+}
+
+/// The control sequence that goes on with `bytes`, from its `[` on: where its parameters are if it is an SGR, and its
+/// length.
+fn control(bytes: &[u8]) -> Option<(Option<Range<usize>>, usize)> {
+    let params = bytes[1..].iter().take(MAX_CONTROL).take_while(|b| (0x30..=0x3f).contains(*b)).count();
+    let between = bytes[1 + params..].iter().take(8).take_while(|b| (0x20..=0x2f).contains(*b)).count();
+    let last = bytes.get(1 + params + between).filter(|b| (0x40..=0x7e).contains(*b))?;
+    let private = matches!(bytes.get(1), Some(b'<'..=b'?'));
+    Some(((*last == b'm' && between == 0 && !private).then_some(1..1 + params), params + between + 2))
+}
+
+/// Many lines as text, each like [`plain`] shows it. Fast for lines with nothing but colours in them, as most loggers
+/// print them: all at once if all are of that kind, else line by line.
+pub(super) fn plain_lines(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    if without_controls(bytes, &mut text) && !is_rough(&text, false) {
+        return text;
+    }
+    text.clear();
+    let (mut at, mut first) = (0, true);
+    while at <= bytes.len() {
+        let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |newline| at + newline);
+        if !std::mem::take(&mut first) {
+            text.push(b'\n');
+        }
+        let line = &bytes[at..end];
+        let start = text.len();
+        if !without_controls(line, &mut text) || is_rough(&text[start..], false) {
+            text.truncate(start);
+            text.extend_from_slice(plain(line).as_bytes());
+        }
+        at = end + 1;
+    }
+    text
+}
+
+/// Adds `bytes` without their control sequences; false if they hold escapes of another kind.
+fn without_controls(bytes: &[u8], text: &mut Vec<u8>) -> bool {
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(b'\x1b', rest) {
+        text.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        let Some((_, len)) = (if rest.first() == Some(&b'[') { control(rest) } else { None }) else { return false };
+        rest = &rest[len..];
+    }
+    text.extend_from_slice(rest);
+    true
 }
 
 /// What stands for a control character.
@@ -150,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complete_sequences_vanish_and_others_show() {
+    fn o2_o3_o4_complete_sequences_vanish_and_others_show() {
         for (bytes, text) in [
             (&b"\x1b[1;31mred\x1b[0m"[..], "red"),
             (b"\x1b]0;title\x07after", "after"),
@@ -181,7 +250,22 @@ mod tests {
         assert_eq!(verbatim(b"\x1b[31mred\r\x1b]0;t\x07\xff\xc2\x9d\t"), "\u{241b}[31mred\u{240d}\u{241b}]0;t\u{2407}\\xff\\u{9d}\u{2409}");
     }
 
+    #[test]
+    fn o5_a_line_of_beginnings_is_read_in_no_time() {
+        let line = b"\x1b]0;".repeat(16_000);
+        let started = std::time::Instant::now();
+        assert_eq!(plain(&line).chars().count(), line.len());
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "it takes a square of its length");
+    }
+
     proptest! {
+        #[test]
+        fn many_lines_read_as_each_alone(text in "([a\u{fc}\u{9b}\n]|\r|\x1b\\[3?[0-9;]{0,3}[mKh]|\x1b[\\]c(]|\x07){0,20}", cut in 0usize..6) {
+            let bytes = &text.as_bytes()[cut.min(text.len())..];
+            let each: Vec<String> = bytes.split(|b| *b == b'\n').map(plain).collect();
+            prop_assert_eq!(plain_lines(bytes), each.join("\n").into_bytes());
+        }
+
         #[test]
         fn no_control_character_survives(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             for text in [plain(&bytes), verbatim(&bytes)] {

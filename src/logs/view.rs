@@ -7,7 +7,7 @@
 use std::io;
 
 use super::{
-    line::{Ended, LogLine, MAX_LINE, Source, lines_in},
+    line::{LogLine, Source, lines_in},
     order::{Block, NOTES},
     record::{CONTINUES, Record},
     rows::RowSet,
@@ -137,6 +137,14 @@ impl LogView {
             }
         }
         Ok(lines)
+    }
+
+    /// Bytes `from..from + len` of the line in `row`, as far as they exist: for lines that a window cuts.
+    pub fn line_part(&self, store: &LogStore, row: u64, from: u64, len: usize) -> io::Result<Vec<u8>> {
+        match self.plan(store, row, 1)?.first() {
+            Some(Piece::Lines(part)) => store.line_part(part, from, len),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The first row at or after sequence number `seq`; [`len`](Self::len) if there is none.
@@ -410,13 +418,8 @@ impl ChunkReader {
         let mut found = 0;
         let bytes = if self.lost { &[][..] } else { &self.bytes };
         for inside in lines_in(bytes, record.is(CONTINUES), skip).take(usize::try_from(take).unwrap_or(0)) {
-            let mut line = part.line(store, found, inside.bytes[..inside.bytes.len().min(MAX_LINE)].to_vec());
-            if inside.bytes.len() > MAX_LINE {
-                line.cut = true;
-            } else if !inside.ends {
-                let ended = store.rest_of_line(stream, index, &mut line.bytes, MAX_LINE)?;
-                (line.cut, line.partial) = (ended == Ended::Later, ended == Ended::NotYet);
-            }
+            let shown = store.shown(stream, index, &inside)?;
+            let line = LogLine { cut: shown.cut, partial: shown.growing, ..part.line(store, found, shown.bytes) };
             into.push(line);
             found += 1;
         }

@@ -19,6 +19,7 @@ mod exit;
 mod fold;
 mod id;
 mod narrate;
+mod script;
 mod snapshot;
 mod spec;
 mod state;
@@ -31,6 +32,9 @@ pub use event::{Event, EventKind, Leak, NoticeLevel, ProbeOutcome, ProbeRecord, 
 pub use exit::{Exit, Signal, UnknownSignal};
 pub use id::{Generation, InvalidName, ProcessId};
 pub use narrate::{Narration, Tone, narrate};
+pub use script::{
+    Bound, Comparison, Expectation, Expected, FaultKind, FaultSpec, FileSpec, StateOrHealth, Statistic, StepAction, StepSpec, StepWhen,
+};
 pub use snapshot::{ExitRecord, Phase, ProcessSnapshot, RECENT_PROBES, Snapshot, StopRecord};
 pub use spec::{
     Condition, Containment, Dependency, HealthSpec, HttpProbe, Limits, ListenPort, LogFormat, LogSpec, OnUnhealthy, Probe, ProcessSpec,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessId, Signal, Text};
+use super::{Expectation, FileSpec, ProcessId, Signal, StepSpec, Text};
 
 /// A whole run, resolved.
 #[derive(Debug, Clone)]
@@ -30,6 +30,33 @@ pub struct RunSpec {
     pub containment: Containment,
     /// Commands run once at the end, always.
     pub cleanup: Vec<Vec<String>>,
+    /// Assertions on logs, part of the verdict.
+    pub expectations: Vec<Expectation>,
+    /// The script, for demos and chaos runs.
+    pub steps: Vec<StepSpec>,
+    /// Bytes kept of the run; the oldest output goes first.
+    pub recording_max_disk: u64,
+}
+
+impl RunSpec {
+    /// A run of nothing, with everything as it is where a file says nothing.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: String::new(),
+            timeout: None,
+            dir: PathBuf::from("/"),
+            origin: name.to_owned(),
+            source: String::new(),
+            processes: IndexMap::new(),
+            ports: IndexMap::new(),
+            containment: Containment::Auto,
+            cleanup: Vec::new(),
+            expectations: Vec::new(),
+            steps: Vec::new(),
+            recording_max_disk: 10_000_000_000,
+        }
+    }
 }
 
 /// How the trees of children are held together so that none escapes a stop.
@@ -118,9 +145,48 @@ pub struct ProcessSpec {
     pub log: LogSpec,
     /// Commands run once at the end of the run, always.
     pub cleanup: Vec<Vec<String>>,
+    /// Files rendered before each start.
+    pub files: Vec<FileSpec>,
+    /// Whether a recording hop stands in front of what it listens on.
+    pub tap: bool,
+    /// Globs of files, absolute; a change of one restarts it.
+    pub watch: Vec<String>,
+    /// A task is done where this path exists.
+    pub skip_if_exists: Option<PathBuf>,
 }
 
 impl ProcessSpec {
+    /// A service, with everything as it is where a file says nothing.
+    pub fn new(id: ProcessId) -> Self {
+        Self {
+            id,
+            role: Role::Service,
+            kind: None,
+            stand_in: false,
+            argv: Vec::new(),
+            cwd: PathBuf::from("/"),
+            env: IndexMap::new(),
+            env_clear: false,
+            listens: Vec::new(),
+            autostart: true,
+            depends_on: Vec::new(),
+            ready: ReadySpec::default(),
+            health: None,
+            restart: RestartPolicy::default(),
+            stop: StopSpec::default(),
+            timeout: None,
+            stdin: StdinMode::Null,
+            tty: false,
+            limits: Limits::default(),
+            log: LogSpec::default(),
+            cleanup: Vec::new(),
+            files: Vec::new(),
+            tap: false,
+            watch: Vec::new(),
+            skip_if_exists: None,
+        }
+    }
+
     /// The processes whose captured ports its command line, environment or probes need.
     pub fn needs_ports_of(&self) -> BTreeSet<ProcessId> {
         let probes = [self.ready.probe.as_ref(), self.health.as_ref().map(|h| &h.probe)];
@@ -257,6 +323,12 @@ pub struct ReadySpec {
     pub timeout: Duration,
     /// The pause between two attempts.
     pub interval: Duration,
+}
+
+impl Default for ReadySpec {
+    fn default() -> Self {
+        Self { probe: None, timeout: Duration::from_secs(30), interval: Duration::from_millis(100) }
+    }
 }
 
 /// How health is watched.

@@ -53,17 +53,24 @@ impl fmt::Display for At {
 pub struct RunClock {
     started: Instant,
     wall: Timestamp,
+    /// The moment at which the clock of a recording stands.
+    stands_at: Option<At>,
 }
 
 impl RunClock {
     /// A run that starts now.
     pub fn start() -> Self {
-        Self { started: Instant::now(), wall: Timestamp::now() }
+        Self { started: Instant::now(), wall: Timestamp::now(), stands_at: None }
+    }
+
+    /// The clock of a run that is over: it stands at `at`. `wall` is when the run started.
+    pub fn standing(wall: Timestamp, at: At) -> Self {
+        Self { started: Instant::now(), wall, stands_at: Some(at) }
     }
 
     /// The present moment of the run.
     pub fn now(&self) -> At {
-        At::START + self.started.elapsed()
+        self.stands_at.unwrap_or_else(|| At::START + self.started.elapsed())
     }
 
     /// The moment of the run that `instant` is.
@@ -86,7 +93,8 @@ impl RunClock {
 pub fn human_duration(d: Duration) -> String {
     let ms = d.as_millis();
     match ms {
-        0..1000 => format!("{ms} ms"),
+        0 => "<1 ms".to_owned(),
+        1..1000 => format!("{ms} ms"),
         1000..60_000 => {
             let tenths = ms / 100;
             if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
@@ -104,8 +112,8 @@ mod tests {
     fn durations_are_short() {
         let show = |ms| human_duration(Duration::from_millis(ms));
         assert_eq!(
-            [show(2), show(999), show(1000), show(3400), show(62_000), show(7_500_000)],
-            ["2 ms", "999 ms", "1 s", "3.4 s", "1m02s", "2h05m"]
+            [show(0), show(2), show(999), show(1000), show(3400), show(62_000), show(7_500_000)],
+            ["<1 ms", "2 ms", "999 ms", "1 s", "3.4 s", "1m02s", "2h05m"]
         );
     }
 

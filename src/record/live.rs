@@ -172,6 +172,9 @@ fn keep_in(
     dir.write("manifest.json", &manifest.to_json())?;
     dir.write("scenario.toml", redactor.mask(&spec.source).as_bytes())?;
     let logs = LogStore::create(dir.logs(), names, clock)?;
+    for process in spec.processes.values() {
+        logs.cap(&process.id, process.log.max_disk);
+    }
     let recorder = Recorder::start(&dir.path.join("events.jsonl"), journal.clone())?;
     Ok((logs, recorder))
 }

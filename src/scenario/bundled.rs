@@ -14,7 +14,7 @@ macro_rules! bundled {
 }
 
 /// All of them, the first things to try first.
-pub const BUNDLED: &[Bundled] = bundled!["forward"];
+pub const BUNDLED: &[Bundled] = bundled!["forward", "reverse", "stdio", "crash-restart", "slow-start", "hang"];
 
 impl Bundled {
     /// Its own line about itself.

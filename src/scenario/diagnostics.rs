@@ -4,7 +4,10 @@
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
-use super::source::{Sources, Span};
+use super::{
+    source::{Sources, Span},
+    suggest::visible,
+};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +26,7 @@ pub(crate) struct Label {
     pub(super) primary: bool,
 }
 
-/// One thing that is wrong.
+/// One thing that is wrong. Its texts may quote the file: what a terminal would act on in them is spelled out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     pub(super) severity: Severity,
@@ -34,7 +37,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Self { severity, message: message.into(), labels: Vec::new(), helps: Vec::new() }
+        Self { severity, message: visible(&message.into()), labels: Vec::new(), helps: Vec::new() }
     }
 
     pub(super) fn error(message: impl Into<String>) -> Self {
@@ -47,19 +50,19 @@ impl Diagnostic {
 
     /// Where it is wrong, with a few words under the marked text.
     pub(super) fn at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into(), primary: true });
+        self.labels.push(Label { span, text: visible(&text.into()), primary: true });
         self
     }
 
     /// Another place that matters for it.
     pub(super) fn and(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into(), primary: false });
+        self.labels.push(Label { span, text: visible(&text.into()), primary: false });
         self
     }
 
     /// What to do.
     pub(super) fn help(mut self, text: impl Into<String>) -> Self {
-        self.helps.push(text.into());
+        self.helps.push(visible(&text.into()));
         self
     }
 

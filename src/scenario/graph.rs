@@ -11,9 +11,9 @@ use crate::model::{ProcessId, ProcessSpec};
 
 type Processes = IndexMap<ProcessId, Arc<ProcessSpec>>;
 
-/// Everybody that `process` waits for: its dependencies, and those whose captured ports it needs.
-pub(super) fn waits_for(process: &ProcessSpec) -> BTreeSet<ProcessId> {
-    process.depends_on.iter().map(|d| d.on.clone()).chain(process.needs_ports_of()).collect()
+/// Everybody that `process` waits for.
+fn waits_for(process: &ProcessSpec) -> impl Iterator<Item = &ProcessId> {
+    process.depends_on.iter().map(|d| &d.on)
 }
 
 /// The edges of the graph, by place in the file.
@@ -22,7 +22,7 @@ fn edges(processes: &Processes) -> Vec<Vec<usize>> {
     processes
         .values()
         .map(|p| {
-            let mut next: Vec<usize> = waits_for(p).iter().filter_map(|id| places.get(id).copied()).collect();
+            let mut next: Vec<usize> = waits_for(p).filter_map(|id| places.get(id).copied()).collect();
             next.sort_unstable();
             next
         })
@@ -40,6 +40,7 @@ pub(super) fn circles(processes: &Processes) -> Vec<Vec<ProcessId>> {
     let edges = edges(processes);
     let mut marks = vec![Mark::New; edges.len()];
     let mut found: Vec<Vec<usize>> = Vec::new();
+    let mut in_circle = vec![false; edges.len()];
     for start in 0..edges.len() {
         // A path kept by hand: a chain of many thousand processes must not exhaust the stack.
         let mut path: Vec<(usize, usize)> = if marks[start] == Mark::New { vec![(start, 0)] } else { continue };
@@ -57,9 +58,12 @@ pub(super) fn circles(processes: &Processes) -> Vec<Vec<ProcessId>> {
                     path.push((to, 0));
                 }
                 Mark::OnPath => {
-                    let from = path.iter().position(|(at, _)| *at == to).unwrap_or(0);
+                    let from = path.iter().rposition(|(at, _)| *at == to).unwrap_or(0);
                     let circle: Vec<usize> = path[from..].iter().map(|(at, _)| *at).collect();
-                    if !found.iter().flatten().any(|at| circle.contains(at)) {
+                    if !circle.iter().any(|&at| in_circle[at]) {
+                        for &at in &circle {
+                            in_circle[at] = true;
+                        }
                         found.push(circle);
                     }
                 }
@@ -78,23 +82,30 @@ pub(super) fn circles(processes: &Processes) -> Vec<Vec<ProcessId>> {
         .collect()
 }
 
-/// The processes in the order they can start: each layer waits only for earlier ones. File order within a layer.
+/// The processes in the order they can start: each layer waits only for earlier ones. File order within a layer; who waits in
+/// a circle is left out.
 pub(super) fn layers(processes: &Processes) -> Vec<Vec<ProcessId>> {
     let edges = edges(processes);
-    let mut layer: Vec<Option<usize>> = vec![None; edges.len()];
-    let mut all: Vec<Vec<ProcessId>> = Vec::new();
-    while layer.iter().any(Option::is_none) {
-        let depth = all.len();
-        let free: Vec<usize> = (0..edges.len())
-            .filter(|&at| layer[at].is_none() && edges[at].iter().all(|&on| layer[on].is_some_and(|l| l < depth)))
-            .collect();
-        if free.is_empty() {
-            break;
+    let mut waiting: Vec<usize> = edges.iter().map(Vec::len).collect();
+    let mut dependants: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+    for (at, on) in edges.iter().enumerate().flat_map(|(at, all)| all.iter().map(move |on| (at, *on))) {
+        dependants[on].push(at);
+    }
+    let mut layer: Vec<usize> = (0..edges.len()).filter(|&at| waiting[at] == 0).collect();
+    let mut all = Vec::new();
+    while !layer.is_empty() {
+        let mut next = Vec::new();
+        for &done in &layer {
+            for &at in &dependants[done] {
+                waiting[at] -= 1;
+                if waiting[at] == 0 {
+                    next.push(at);
+                }
+            }
         }
-        for &at in &free {
-            layer[at] = Some(depth);
-        }
-        all.push(free.into_iter().filter_map(|at| processes.get_index(at).map(|(id, _)| id.clone())).collect());
+        next.sort_unstable();
+        let ids = std::mem::replace(&mut layer, next);
+        all.push(ids.into_iter().filter_map(|at| processes.get_index(at).map(|(id, _)| id.clone())).collect());
     }
     all
 }
@@ -104,11 +115,56 @@ pub(super) fn closure(processes: &Processes, named: &BTreeSet<ProcessId>) -> BTr
     let mut all = named.clone();
     let mut queue: Vec<ProcessId> = named.iter().cloned().collect();
     while let Some(id) = queue.pop() {
-        for on in processes.get(&id).into_iter().flat_map(|p| waits_for(p)) {
+        for on in processes.get(&id).into_iter().flat_map(|p| waits_for(p).cloned()) {
             if all.insert(on.clone()) {
                 queue.push(on);
             }
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Condition, Dependency};
+
+    fn graph(edges: &[(&str, &[&str])]) -> Processes {
+        let id = |name: &str| ProcessId::new(name).expect("a name");
+        let process = |(name, on): &(&str, &[&str])| {
+            let depends_on = on.iter().map(|on| Dependency { on: id(on), condition: Condition::Ready }).collect();
+            (id(name), Arc::new(ProcessSpec { depends_on, ..ProcessSpec::new(id(name)) }))
+        };
+        edges.iter().map(process).collect()
+    }
+
+    fn names(all: &[Vec<ProcessId>]) -> Vec<String> {
+        all.iter().map(|ids| ids.iter().map(ProcessId::as_str).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn layers_keep_file_order_and_hold_everybody_once() {
+        let processes = graph(&[("c", &["a", "b"]), ("a", &[]), ("d", &["c"]), ("b", &["a"]), ("e", &[])]);
+        assert_eq!(names(&layers(&processes)), ["a e", "b", "c", "d"]);
+        assert!(circles(&processes).is_empty());
+    }
+
+    #[test]
+    fn c1_each_circle_is_found_once_from_its_first_process_on() {
+        let processes =
+            graph(&[("x", &["b"]), ("a", &["c"]), ("b", &["a"]), ("c", &["b"]), ("s", &["s"]), ("p", &["q"]), ("q", &["p", "a"])]);
+        assert_eq!(names(&circles(&processes)), ["a c b", "s", "p q"]);
+        assert_eq!(names(&layers(&processes)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_chain_of_many_thousands_neither_exhausts_the_stack_nor_the_patience() {
+        let names: Vec<String> = (0..20_000).map(|n| format!("p{n}")).collect();
+        let on: Vec<[&str; 1]> = (0..20_000).map(|n| [names[(n + 1) % 20_000].as_str()]).collect();
+        let ring: Vec<(&str, &[&str])> = names.iter().zip(&on).map(|(name, on)| (name.as_str(), on.as_slice())).collect();
+        assert_eq!(circles(&graph(&ring))[0].len(), 20_000);
+        let mut chain = ring;
+        chain[19_999].1 = &[];
+        assert_eq!(layers(&graph(&chain)).len(), 20_000);
+    }
 }

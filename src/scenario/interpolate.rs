@@ -27,6 +27,8 @@ pub(super) enum Reference<'a> {
     ScenarioDir,
     /// `run.dir`
     RunDir,
+    /// `run.exe`
+    RunExe,
     /// `process.dir`
     ProcessDir,
     /// `process.NAME.port`, `.addr` or `.url`
@@ -55,7 +57,7 @@ pub(super) struct BadReference {
 const SOURCES: &[&str] = &["ports", "vars", "secrets", "env", "scenario", "run", "process", "replica"];
 /// All forms, for help lines.
 const FORMS: &str = "${ports.NAME}, ${vars.NAME}, ${secrets.NAME}, ${env.NAME}, ${env.NAME:-default}, ${process.NAME.url}, \
-                     ${process.NAME.addr}, ${process.NAME.port}, ${process.dir}, ${scenario.dir}, ${run.dir}, ${replica}";
+                     ${process.NAME.addr}, ${process.NAME.port}, ${process.dir}, ${scenario.dir}, ${run.dir}, ${run.exe}, ${replica}";
 
 /// Whether the text asks for anything (or holds an escape), so that most texts cost nothing.
 pub(super) fn is_plain(text: &str) -> bool {
@@ -124,6 +126,7 @@ fn reference(inner: &str) -> Result<Reference<'_>, (String, Option<String>)> {
         }),
         ("scenario", Some("dir")) => Ok(Reference::ScenarioDir),
         ("run", Some("dir")) => Ok(Reference::RunDir),
+        ("run", Some("exe")) => Ok(Reference::RunExe),
         ("process", Some("dir")) => Ok(Reference::ProcessDir),
         ("process", Some(rest)) => match rest.rsplit_once('.') {
             Some((name, "port")) => Ok(Reference::Process(name, Of::Port)),

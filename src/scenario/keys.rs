@@ -358,7 +358,8 @@ pub(super) const KIND_KEYS: &[(&str, &[Key])] = &[
     (
         "test-client",
         &[
-            key("target", Form::Text, "", "The full URL it calls; required"),
+            key("target", Form::Text, "", "The full URL it calls, or \"stdio\" for a server that it starts itself; required"),
+            key("argv", TEXTS, "", "stdio: the server's program and arguments"),
             key("scenario", Form::Choice(CLIENT_SCENARIOS), "tools", "What it does"),
             key("calls", Form::Integer, "", "How many calls"),
             key("rate", Form::Number, "", "Calls per second"),

@@ -1,19 +1,24 @@
 //! From a located file to a checked [`Scenario`], and from that to a run.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 
 use super::{
     declare::{SetVar, declare},
     diagnostics::{Collector, Diagnostic, Diagnostics},
-    graph,
+    graph, layers,
     locate::{Located, Origin},
     names::{Environment, Instance, Names},
     ports::{Lease, Leases},
-    source::{Sources, Span},
-    tree::{self, Table},
-    walk::{Stage, Top, Walk},
+    source::{self, Sources, Span},
+    suggest::shown,
+    tree::{Node, Table},
+    walk::{Scope, Stage, Top, Walk},
 };
 use crate::{
     model::{ProcessId, RunSpec},
@@ -85,8 +90,9 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     let file = sources.add(&*located.name, &*located.dir, &*located.text);
     let set = overrides.set.iter().map(|(name, value)| set_var(&mut sources, located, name, value)).collect::<Vec<_>>();
     let only = overrides.only.iter().map(|name| option(&mut sources, located, "--only", name)).collect::<Vec<_>>();
-    let Some(tree) = tree::parse(&sources, file, &mut out) else { return Err(out.finish(Arc::new(sources))) };
-    let (names, instances) = declare(&tree, &sources, &overrides.env, &set, &mut out);
+    let Some(tree) = layers::read(&mut sources, file, &mut out) else { return Err(out.finish(Arc::new(sources))) };
+    let (mut names, instances) = declare(&tree, &sources, &overrides.env, &set, &mut out);
+    read_templates(&mut sources, &mut names, &instances, &mut out);
     let top = Top { origin: located.name.clone(), source: located.text.clone(), dir: located.dir.clone() };
     let mut walk = Walk::new(&sources, &names, Stage::Draft);
     walk.out = out;
@@ -105,6 +111,29 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     }
     let instances = instances.into_iter().filter(|i| selected.contains(&i.id)).collect();
     Ok(Scenario { sources, tree, names, top, origin: located.origin, instances, draft, needed_ports, uses_run_dir, warnings })
+}
+
+/// Reads the templates of `files` once, so that a change of one during the run does not reach it, and mistakes in them have a place.
+fn read_templates(sources: &mut Sources, names: &mut Names, instances: &[Instance], out: &mut Collector) {
+    // Mistakes in the paths themselves are reported by the walk that follows.
+    let mut walk = Walk::new(sources, names, Stage::Draft);
+    let all: Vec<(PathBuf, &Node)> = instances.iter().flat_map(|i| walk.template_paths(&i.table, Scope::of(i))).collect();
+    for (path, node) in all {
+        if names.templates.contains_key(&path) {
+            continue;
+        }
+        match source::read_text(&path) {
+            Ok(text) => {
+                let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
+                let shown_path = path.strip_prefix(&names.scenario_dir).unwrap_or(&path).to_string_lossy().into_owned();
+                names.templates.insert(path, sources.add(shown_path, dir, text));
+            }
+            Err(error) => {
+                let help = format!("looked for {}", shown(&path.to_string_lossy()));
+                out.push(Diagnostic::error(format!("the template cannot be used: {error}")).at(node.span, "this file").help(help));
+            }
+        }
+    }
 }
 
 /// An option of the command line as a text of its own, so that its mistakes have a place, too.
@@ -196,10 +225,14 @@ impl Scenario {
             self.instances.iter().try_for_each(|i| std::fs::create_dir(dir.path().join(i.id.as_str())))?;
             Ok(dir)
         });
-        made.map_err(|error| {
-            out.push(Diagnostic::error(format!("the run's own folder cannot be made in {}: {error}", std::env::temp_dir().display())))
-        })
-        .ok()
+        match made {
+            Ok(dir) => Some(dir),
+            Err(error) => {
+                let temp = std::env::temp_dir();
+                out.push(Diagnostic::error(format!("the run's own folder cannot be made in {}: {error}", temp.display())));
+                None
+            }
+        }
     }
 
     /// Everything that must never be shown.

@@ -15,17 +15,22 @@
 //! and everything wrong goes to a collector (`diagnostics`) that shows it in the end (`render`).
 
 mod bundled;
+mod cost;
 mod declare;
 mod diagnostics;
+mod files;
 mod graph;
 mod interpolate;
 mod keys;
+mod layers;
 mod load;
 mod locate;
 mod names;
 mod plan;
+mod plan_json;
 mod ports;
 mod render;
+mod schema;
 mod source;
 mod suggest;
 mod support;
@@ -35,9 +40,12 @@ mod walk;
 
 pub use bundled::{BUNDLED, Bundled};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use files::{RenderError, render_files};
 pub use load::{Overrides, Parts, Resolved, Scenario, load};
 pub use locate::{LocateError, Located, Origin, locate, locate_from};
 pub use names::Environment;
 pub use plan::render_plan;
+pub use plan_json::plan_json;
 pub use ports::{Lease, LeaseError, Leases, PortRequest};
+pub use schema::schema;
 pub use suggest::nearest;

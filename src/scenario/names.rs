@@ -4,7 +4,10 @@ use std::{collections::HashMap, ffi::OsString, ops::RangeInclusive, path::PathBu
 
 use indexmap::IndexMap;
 
-use super::{source::Span, tree::Table};
+use super::{
+    source::{SourceId, Span},
+    tree::Table,
+};
 use crate::model::ProcessId;
 
 /// The environment that a scenario is read in. It is taken once, so that what was checked is what runs.
@@ -102,6 +105,8 @@ pub(super) struct Names {
     pub(super) processes: IndexMap<String, Facts>,
     /// Names with `replicas`, and how many of each there are.
     pub(super) replicated: IndexMap<String, u32>,
+    /// The texts of the templates in `files`, by path.
+    pub(super) templates: HashMap<PathBuf, SourceId>,
     pub(super) env: Environment,
     pub(super) scenario_dir: PathBuf,
 }

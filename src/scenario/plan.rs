@@ -49,7 +49,7 @@ struct Page(String);
 
 impl Page {
     fn line(&mut self, text: &str) {
-        self.0.push_str(&text.trim_end().replace(TOGETHER, " "));
+        self.0.push_str(&visible(text.trim_end()).replace(TOGETHER, " "));
         self.0.push('\n');
     }
 
@@ -80,13 +80,13 @@ impl Page {
 
 fn header(out: &mut Page, scenario: &Scenario) {
     let spec = scenario.draft();
-    out.line(&format!("{}   {}", spec.name, visible(&spec.description)));
+    out.line(&format!("{}   {}", spec.name, spec.description));
     let how = match scenario.origin() {
         Origin::Path => "",
         Origin::Folder => " (found in scenarios/)",
         Origin::Bundled => " (inside this program)",
     };
-    out.line(&format!("{}{how}", visible(&spec.origin)));
+    out.line(&format!("{}{how}", spec.origin));
     let tests = spec.processes.values().filter(|p| p.role == Role::Test).count();
     let count = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
     let timeout = spec.timeout.map_or_else(|| "no timeout".into(), |t| format!("timeout {}", duration_text(t)));
@@ -133,11 +133,11 @@ fn order(out: &mut Page, scenario: &Scenario) {
     }
 }
 
-/// `upstream ready, the port of proxy`
+/// `upstream ready, proxy ready (for its port)`
 fn waits(process: &ProcessSpec) -> String {
-    let conditions = process.depends_on.iter().map(|d| format!("{} {}", d.on, d.condition.word()));
-    let ports = process.needs_ports_of().into_iter().map(|id| format!("the port of {id}"));
-    conditions.chain(ports).collect::<Vec<_>>().join(", ")
+    let ports = process.needs_ports_of();
+    let why = |id: &ProcessId| if ports.contains(id) { " (for its port)" } else { "" };
+    process.depends_on.iter().map(|d| format!("{} {}{}", d.on, d.condition.word(), why(&d.on))).collect::<Vec<_>>().join(", ")
 }
 
 fn process(out: &mut Page, number: usize, process: &ProcessSpec) {
@@ -149,8 +149,8 @@ fn process(out: &mut Page, number: usize, process: &ProcessSpec) {
     };
     out.line(&format!("{number:>3} {}   {}{kind}", process.id, process.role.word()));
     out.field("runs", &words(texts(&process.argv).iter().map(String::as_str)));
-    out.field("in", &visible(&process.cwd.to_string_lossy()));
-    let env: Vec<_> = process.env.iter().map(|(name, value)| format!("{}={}", visible(name), quoted(&value.to_string()))).collect();
+    out.field("in", &process.cwd.to_string_lossy());
+    let env: Vec<_> = process.env.iter().map(|(name, value)| format!("{}={}", name, quoted(&value.to_string()))).collect();
     let inherits = if process.env_clear { "nothing inherited " } else { "" };
     if !env.is_empty() || process.env_clear {
         out.field("env", &format!("{inherits}{}", env.join(" ")));
@@ -194,9 +194,9 @@ fn question(probe: &Probe) -> String {
     match probe {
         Probe::Http(http) => {
             let body = http.expect_body.as_ref().map_or_else(String::new, |p| format!(" with a body that matches {}", quoted(p.as_str())));
-            format!("{} {} answers {}{body}", http.method, visible(&http.url.to_string()), either(&http.expect))
+            format!("{} {} answers {}{body}", http.method, http.url, either(&http.expect))
         }
-        Probe::Tcp { addr } => format!("{} accepts a connection", visible(&addr.to_string())),
+        Probe::Tcp { addr } => format!("{addr} accepts a connection"),
         Probe::Log { pattern } => format!("a line matches {}", quoted(pattern.as_str())),
         Probe::Exec { argv } => format!("exit 0 of {}", words(texts(argv).iter().map(String::as_str))),
         Probe::Stdio { send, expect } => format!("{} on stdin is answered by {}", quoted(send), quoted(expect.as_str())),
@@ -289,7 +289,7 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", visible(word).replace('\'', r"'\''"))
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// The width of a column of names.
@@ -326,7 +326,7 @@ mod tests {
             shell = "exec python3 -m http.server \"$PORT\" --bind 127.0.0.1"
             env = { PORT = "${ports.a}", TOKEN = "${secrets.token}", SAME = "tok-4711-secret", MODE = "a b" }
             listens = ["a", "b"]
-            limits = { memory = "500MiB", open_files = 64, cpu = 1.5 }
+            limits = { open_files = 64, cpu_time = "30s" }
             restart = { policy = "on-failure", max_attempts = 4, backoff = "500ms", max_backoff = "2s" }
             stop = { signal = "INT", grace = "3s" }
             timeout = "5m"

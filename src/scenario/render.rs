@@ -3,7 +3,7 @@
 //! The excerpts come from `annotate-snippets`, the renderer of rustc and cargo. It is given only the lines around a
 //! mark, so that a file of a megabyte costs no more than a short one.
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Lines longer than this are shown cut; nothing a person wrote is.
-const LONGEST_LINE: usize = 2000;
+const LONGEST_LINE: usize = 20_000;
 
 impl Diagnostics {
     /// As text with excerpts, each diagnostic `error: …`, `--> file:line:col`, the lines, `= help: …`, then one line that counts.
@@ -28,7 +28,8 @@ impl Diagnostics {
             text.push_str(&renderer.render(&[Group::with_title(Level::ERROR.primary_title(total))]));
             text.push('\n');
         }
-        text
+        // The renderer spells out other control characters of the excerpt, but lets these through, and terminals act on them.
+        text.replace(|c| ('\u{80}'..='\u{9f}').contains(&c), "\u{fffd}")
     }
 
     /// The closing line: `cannot run forward.toml: 3 errors and 1 warning`.
@@ -73,8 +74,18 @@ fn one(renderer: &Renderer, sources: &Sources, diagnostic: &Diagnostic) -> Strin
         Severity::Warning => Level::WARNING,
     };
     let mut group = Group::with_title(level.primary_title(&diagnostic.message));
-    for (source, labels) in by_source(diagnostic) {
-        group = group.element(snippet(sources.get(source), &labels));
+    for (id, labels) in by_source(diagnostic) {
+        let source = sources.get(id);
+        group = match snippet(source, &labels) {
+            Some(snippet) => group.element(snippet),
+            None => match labels.first() {
+                Some(label) => {
+                    let (line, column) = sources.position(label.span);
+                    group.element(Origin::path(source.name.as_str()).line(line).char_column(column)).element(cut(source, label, line))
+                }
+                None => group,
+            },
+        };
     }
     let helps = diagnostic.helps.iter().map(|text| Level::HELP.message(text));
     renderer.render(&[helps.fold(group, Group::element)])
@@ -93,8 +104,8 @@ fn by_source(diagnostic: &Diagnostic) -> Vec<(SourceId, Vec<&Label>)> {
     groups
 }
 
-/// The lines from the first to the last label, cut where they are absurdly long.
-fn snippet<'a>(source: &'a Source, labels: &[&'a Label]) -> Snippet<'a, Annotation<'a>> {
+/// The lines from the first to the last label; none where one is absurdly long.
+fn snippet<'a>(source: &'a Source, labels: &[&'a Label]) -> Option<Snippet<'a, Annotation<'a>>> {
     let text = &*source.text;
     let first = labels.iter().map(|l| l.span.start).min().unwrap_or(0).min(text.len());
     let last = labels.iter().map(|l| l.span.end).max().unwrap_or(0).clamp(first, text.len());
@@ -105,7 +116,7 @@ fn snippet<'a>(source: &'a Source, labels: &[&'a Label]) -> Snippet<'a, Annotati
     let line = memchr::memchr_iter(b'\n', &bytes[..from]).count() + 1;
     let excerpt = text.get(from..to).unwrap_or_default();
     if excerpt.lines().any(|line| line.len() > LONGEST_LINE) {
-        return cut(source, labels, line);
+        return None;
     }
     let annotations = labels.iter().map(|label| {
         // The mark of an empty range at the end of a line would fall off the excerpt.
@@ -113,23 +124,22 @@ fn snippet<'a>(source: &'a Source, labels: &[&'a Label]) -> Snippet<'a, Annotati
         let end = label.span.end.clamp(from + start, to) - from;
         annotation(label, start..end)
     });
-    Snippet::source(excerpt).line_start(line).path(source.name.as_str()).annotations(annotations)
+    Some(Snippet::source(excerpt).line_start(line).path(source.name.as_str()).annotations(annotations))
 }
 
-fn annotation<'a>(label: &'a Label, range: std::ops::Range<usize>) -> Annotation<'a> {
+fn annotation(label: &Label, range: std::ops::Range<usize>) -> Annotation<'_> {
     let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
     let text = Some(label.text.as_str()).filter(|text| !text.is_empty());
     kind.span(range).label(text)
 }
 
-/// Only the marked text of the first label, where the line around it is too long to show.
-fn cut<'a>(source: &'a Source, labels: &[&'a Label], line: usize) -> Snippet<'a, Annotation<'a>> {
-    let Some(label) = labels.first() else { return Snippet::source("").path(source.name.as_str()) };
+/// Only the start of the marked text, where the line around it is too long to show.
+fn cut<'a>(source: &'a Source, label: &'a Label, line: usize) -> Snippet<'a, Annotation<'a>> {
     let text = &*source.text;
     let start = text.floor_char_boundary(label.span.start.min(text.len()));
     let end = text.floor_char_boundary(label.span.end.clamp(start, start.saturating_add(60)).min(text.len()));
     let excerpt = text[start..end].lines().next().unwrap_or_default();
-    Snippet::source(excerpt).line_start(line).path(source.name.as_str()).annotation(annotation(label, 0..excerpt.len()))
+    Snippet::source(excerpt).line_start(line).annotation(annotation(label, 0..excerpt.len()))
 }
 
 #[cfg(test)]
@@ -168,7 +178,12 @@ mod tests {
 
         error: cannot run x.toml: 1 error
         ");
-        insta::assert_snapshot!(all.to_json(), @r#"[{"helps":["did you mean `test`?"],"message":"`tset` is no role","places":[{"column":8,"end_column":14,"end_line":3,"file":"x.toml","line":3,"primary":true,"text":"use service, task or test"},{"column":1,"end_column":13,"end_line":2,"file":"x.toml","line":2,"primary":false,"text":"of this process"}],"severity":"error"}]"#);
+        let json = all.to_json();
+        assert_eq!(
+            json[0]["places"][0],
+            json!({ "file": "x.toml", "line": 3, "column": 8, "end_line": 3, "end_column": 14, "text": "use service, task or test", "primary": true })
+        );
+        assert_eq!((&json[0]["severity"], &json[0]["helps"]), (&json!("error"), &json!(["did you mean `test`?"])));
     }
 
     #[test]
@@ -177,6 +192,7 @@ mod tests {
         assert!(diagnostics("", at(0, 0)).render(false).contains("x.toml:1:1"));
         assert!(diagnostics("ab", at(5, 9)).render(true).contains("here"));
         assert!(diagnostics("a = [\n", at(6, 6)).render(false).contains("here"));
-        assert!(diagnostics(&format!("a = {}", "é".repeat(400_000)), at(5, 300_001)).render(false).len() < 1000);
+        let endless = diagnostics(&format!("\na = {}", "é".repeat(400_000)), at(205, 300_001)).render(false);
+        assert!(endless.len() < 1000 && endless.contains("x.toml:2:105"), "{endless}");
     }
 }

@@ -30,6 +30,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// All of a text.
+    pub(super) fn whole(source: SourceId, text: &str) -> Self {
+        Self { source, start: 0, end: text.len() }
+    }
+
     /// The range of bytes.
     pub(super) fn range(self) -> Range<usize> {
         self.start..self.end

@@ -3,5 +3,15 @@
 
 /// Of a process.
 pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists", "files"];
+/// Of `ready`.
+pub(super) const READY: &[&str] = &["exec", "stdio"];
+/// Of `health`.
+pub(super) const HEALTH: &[&str] = &["log", "exec", "stdio", "lazy"];
+/// Of `limits`.
+pub(super) const LIMITS: &[&str] = &["memory", "cpu"];
+/// Of `log`.
+pub(super) const LOG: &[&str] = &["format", "max_disk"];
 /// Of the top level.
 pub(super) const TOP: &[&str] = &["expect", "step", "recording"];
+/// Of the words of `containment`.
+pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup", "group"];

@@ -131,7 +131,7 @@ pub(super) fn duration_text(d: Duration) -> String {
     if nanos == 0 {
         return "0s".into();
     }
-    if nanos % 1_000_000_000 != 0 {
+    if !nanos.is_multiple_of(1_000_000_000) {
         return match nanos {
             n if n % 1_000_000 == 0 => format!("{}ms", n / 1_000_000),
             n if n % 1_000 == 0 => format!("{}us", n / 1_000),
@@ -140,14 +140,14 @@ pub(super) fn duration_text(d: Duration) -> String {
     }
     let seconds = d.as_secs();
     let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect()
+    parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect::<Vec<_>>().concat()
 }
 
 /// Bytes as people write them: `500 MiB`, `4 GB`.
 pub(super) fn size_text(bytes: u64) -> String {
     const UNITS: &[(u64, &str)] =
         &[(1 << 30, "GiB"), (1_000_000_000, "GB"), (1 << 20, "MiB"), (1_000_000, "MB"), (1 << 10, "KiB"), (1_000, "KB")];
-    match UNITS.iter().find(|(unit, _)| bytes >= *unit && bytes % unit == 0) {
+    match UNITS.iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("{} {name}", bytes / unit),
         None => format!("{bytes} B"),
     }

@@ -5,29 +5,48 @@ macro_rules! actions {
     ($($variant:ident $name:literal $help:literal $group:ident;)*) => {
         /// Something a user can ask for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub(crate) enum Action { $($variant),* }
+        pub(crate) enum Action {
+            $($variant,)*
+            /// The process of that number, from 1 to 9.
+            Process(u8),
+        }
 
         impl Action {
             /// All of them, in the order of the help.
-            pub(crate) const ALL: &[Action] = &[$(Action::$variant),*];
+            pub(crate) fn all() -> impl Iterator<Item = Action> {
+                [$(Action::$variant),*].into_iter().chain((1..=9).map(Action::Process))
+            }
 
             /// Its name in keymap files: `restart-now`.
             pub(crate) fn name(self) -> &'static str {
-                match self { $(Action::$variant => $name),* }
+                match self {
+                    $(Action::$variant => $name,)*
+                    Action::Process(number) => PROCESSES[usize::from(number.clamp(1, 9)) - 1],
+                }
             }
 
             /// What it does, in words.
             pub(crate) fn help(self) -> &'static str {
-                match self { $(Action::$variant => $help),* }
+                match self {
+                    $(Action::$variant => $help,)*
+                    Action::Process(_) => "choose a process by its number",
+                }
             }
 
             /// Where help lists it.
             pub(crate) fn group(self) -> Group {
-                match self { $(Action::$variant => Group::$group),* }
+                match self {
+                    $(Action::$variant => Group::$group,)*
+                    Action::Process(_) => Group::Move,
+                }
             }
         }
     };
 }
+
+/// Names of the actions that choose a process.
+const PROCESSES: [&str; 9] =
+    ["process-1", "process-2", "process-3", "process-4", "process-5", "process-6", "process-7", "process-8", "process-9"];
 
 /// The chapters of the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,15 +85,6 @@ actions! {
     FocusPrevious "focus-previous" "previous pane" Move;
     Open "open" "open, unfold or jump" Move;
     Back "back" "back" Move;
-    Process1 "process-1" "process 1" Move;
-    Process2 "process-2" "process 2" Move;
-    Process3 "process-3" "process 3" Move;
-    Process4 "process-4" "process 4" Move;
-    Process5 "process-5" "process 5" Move;
-    Process6 "process-6" "process 6" Move;
-    Process7 "process-7" "process 7" Move;
-    Process8 "process-8" "process 8" Move;
-    Process9 "process-9" "process 9" Move;
 
     Start "start" "start it" Process;
     Restart "restart" "restart it" Process;
@@ -138,23 +148,7 @@ impl Action {
     /// The action a keymap file calls `name`. Underscores do as well as hyphens.
     pub(crate) fn named(name: &str) -> Option<Action> {
         let name = name.replace('_', "-");
-        Self::ALL.iter().copied().find(|action| action.name() == name)
-    }
-
-    /// The row that `1` to `9` choose, from 0.
-    pub(crate) fn process_row(self) -> Option<usize> {
-        const ROWS: [Action; 9] = [
-            Action::Process1,
-            Action::Process2,
-            Action::Process3,
-            Action::Process4,
-            Action::Process5,
-            Action::Process6,
-            Action::Process7,
-            Action::Process8,
-            Action::Process9,
-        ];
-        ROWS.iter().position(|row| *row == self)
+        Self::all().find(|action| action.name() == name)
     }
 }
 
@@ -164,9 +158,9 @@ mod tests {
 
     #[test]
     fn every_action_is_found_by_its_name_in_both_spellings() {
-        for action in Action::ALL {
-            assert_eq!(Action::named(action.name()), Some(*action));
-            assert_eq!(Action::named(&action.name().replace('-', "_")), Some(*action));
+        for action in Action::all() {
+            assert_eq!(Action::named(action.name()), Some(action));
+            assert_eq!(Action::named(&action.name().replace('-', "_")), Some(action));
         }
         assert_eq!(Action::named("explode"), None);
     }

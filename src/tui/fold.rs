@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    logs::{LogLine, Source, plain},
+    logs::{LogLine, Source, is_probe, plain},
     model::ProcessId,
 };
 
@@ -17,6 +17,18 @@ pub(crate) struct Row {
     pub(crate) line: LogLine,
     /// The other lines of its block, if they are folded away.
     pub(crate) folded: Vec<LogLine>,
+}
+
+impl Row {
+    /// The last row of its block.
+    pub(crate) fn last(&self) -> u64 {
+        self.folded.last().map_or(self.line.row, |last| last.row.max(self.line.row))
+    }
+
+    /// Whether what is folded away are earlier lines like it: health probes.
+    pub(crate) fn hidden_probes(&self) -> bool {
+        self.folded.first().is_some_and(|first| first.row < self.line.row)
+    }
 }
 
 /// A block longer than this goes on unfolded: it is a log of its own.
@@ -39,8 +51,38 @@ struct Open {
     block: Option<Block>,
 }
 
-/// Folds `lines`, but for the blocks whose first row is in `unfolded`.
-pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
+/// Folds `lines`, but for the blocks whose first row is in `unfolded`. Of the lines that only tell of a process's health
+/// probes the newest stands for all, unless `probes` are wanted.
+pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>, probes: bool) -> Vec<Row> {
+    let mut rows = fold_blocks(lines, unfolded);
+    if !probes {
+        hide_probes(&mut rows);
+    }
+    rows
+}
+
+fn hide_probes(rows: &mut Vec<Row>) {
+    let mut newest: HashMap<ProcessId, usize> = HashMap::new();
+    let mut gone = vec![false; rows.len()];
+    for i in 0..rows.len() {
+        let Some(process) = rows[i].line.process.clone().filter(|_| is_probe_line(&rows[i].line)) else { continue };
+        if let Some(before) = newest.insert(process, i) {
+            gone[before] = true;
+            let mut hidden = std::mem::take(&mut rows[before].folded);
+            hidden.push(rows[before].line.clone());
+            rows[i].folded = hidden;
+        }
+    }
+    let mut gone = gone.into_iter();
+    rows.retain(|_| !gone.next().unwrap_or(false));
+}
+
+fn is_probe_line(line: &LogLine) -> bool {
+    // Longer ones are no access lines; asking them costs more than it tells.
+    !matches!(line.source, Source::Lifecycle(_)) && line.bytes.len() < 400 && is_probe(&plain(&line.bytes))
+}
+
+fn fold_blocks(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(lines.len());
     let mut open: HashMap<(Option<ProcessId>, bool), Open> = HashMap::new();
     for line in lines {
@@ -52,18 +94,19 @@ pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
         }
         let text = plain(&line.bytes[..line.bytes.len().min(200)]);
         let stream = (line.process.clone(), line.source == Source::Err);
-        let before = open.get_mut(&stream);
-        if let Some(before) = before
-            && let Some(next) = goes_on(before.block, &text)
+        if let Some(before) = open.get_mut(&stream)
             && rows[before.row].folded.len() < MAX_BLOCK
         {
-            before.block = next;
-            if unfolded.contains(&rows[before.row].line.row) {
-                rows.push(Row { line, folded: Vec::new() });
-            } else {
-                rows[before.row].folded.push(line);
+            let next = goes_on(before.block, &text);
+            if !matches!(next, Next::Out) {
+                before.block = if let Next::In(block) = next { Some(block) } else { None };
+                if unfolded.contains(&rows[before.row].line.row) {
+                    rows.push(Row { line, folded: Vec::new() });
+                } else {
+                    rows[before.row].folded.push(line);
+                }
+                continue;
             }
-            continue;
         }
         open.insert(stream, Open { row: rows.len(), block: begins(&text) });
         rows.push(Row { line, folded: Vec::new() });
@@ -87,23 +130,40 @@ fn begins(text: &str) -> Option<Block> {
     }
 }
 
-/// Whether a line goes on with `block`, and with what the next one may go on. `Some(None)`: it is the last.
-fn goes_on(block: Option<Block>, text: &str) -> Option<Option<Block>> {
+/// What a line makes of `block`, the one before it.
+fn goes_on(block: Option<Block>, text: &str) -> Next {
     let trimmed = text.trim_start();
     let indented = trimmed.len() < text.len() && !trimmed.is_empty();
     let stack = indented && (trimmed.starts_with("at ") || trimmed.starts_with("... ")) || text.starts_with("Caused by: ");
     match block {
-        Some(Block::Panic(true)) if !trimmed.is_empty() => Some(Some(Block::Panic(false))),
+        Some(Block::Panic(true)) if !trimmed.is_empty() => Next::In(Block::Panic(false)),
         Some(Block::Panic(_)) => {
             let numbered = trimmed.split_once(": ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
             let part = indented || numbered || text.starts_with("note: ") || text.starts_with("stack backtrace:");
-            part.then_some(Some(Block::Panic(false)))
+            Next::when(part, Block::Panic(false))
         }
-        Some(Block::Traceback) if indented => Some(Some(Block::Traceback)),
-        Some(Block::Traceback) => (!trimmed.is_empty()).then_some(None),
-        Some(Block::Json(end)) if text.starts_with(end) => Some(None),
-        Some(Block::Json(end)) => (indented || text.starts_with(']') || text.starts_with('}')).then_some(Some(Block::Json(end))),
-        Some(Block::Stack) | None => stack.then_some(Some(Block::Stack)),
+        Some(Block::Traceback) if indented => Next::In(Block::Traceback),
+        Some(Block::Traceback) if !trimmed.is_empty() => Next::Last,
+        Some(Block::Traceback) => Next::Out,
+        Some(Block::Json(end)) if text.starts_with(end) => Next::Last,
+        Some(Block::Json(end)) => Next::when(indented || text.starts_with(']') || text.starts_with('}'), Block::Json(end)),
+        Some(Block::Stack) | None => Next::when(stack, Block::Stack),
+    }
+}
+
+/// How a line stands to the block before it.
+enum Next {
+    /// It is part of it, which goes on as this.
+    In(Block),
+    /// It is the last of it.
+    Last,
+    /// It is none of it.
+    Out,
+}
+
+impl Next {
+    fn when(part: bool, block: Block) -> Self {
+        if part { Self::In(block) } else { Self::Out }
     }
 }
 
@@ -137,7 +197,7 @@ mod tests {
     }
 
     fn folded(texts: &[(&str, &str)], unfolded: &[u64]) -> Vec<(u64, usize)> {
-        fold(lines(texts), &unfolded.iter().copied().collect()).iter().map(|row| (row.line.row, row.folded.len())).collect()
+        fold(lines(texts), &unfolded.iter().copied().collect(), false).iter().map(|row| (row.line.row, row.folded.len())).collect()
     }
 
     #[test]
@@ -154,7 +214,7 @@ mod tests {
         ];
         assert_eq!(folded(&texts, &[]), [(0, 5), (1, 0), (7, 0)]);
         assert_eq!(folded(&texts, &[0]).len(), texts.len());
-        let rows = fold(lines(&texts), &BTreeSet::new());
+        let rows = fold(lines(&texts), &BTreeSet::new(), false);
         assert_eq!(message_below(&rows[0]).as_deref(), Some("crash_after 3 calls"));
         assert_eq!(message_below(&rows[1]), None);
     }
@@ -168,6 +228,14 @@ mod tests {
             let of_one: Vec<_> = texts.iter().map(|text| ("a", *text)).collect();
             assert_eq!(folded(&of_one, &[]), [(0, texts.len() - 2), (texts.len() as u64 - 1, 0)], "{texts:?}");
         }
+    }
+
+    #[test]
+    fn of_a_processs_probe_lines_the_newest_stands_for_all() {
+        let probe = "GET /health → 200";
+        let texts = [("a", probe), ("b", "said"), ("a", probe), ("b", probe), ("a", probe), ("b", "said")];
+        assert_eq!(folded(&texts, &[]), [(1, 0), (3, 0), (4, 2), (5, 0)]);
+        assert_eq!(fold(lines(&texts), &BTreeSet::new(), true).len(), texts.len());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) enum Glyph {
     BadgeLeft,
     BadgeRight,
     Ticked,
-    Bar,
+    Times,
 }
 
 impl GlyphSet {
@@ -79,7 +79,7 @@ impl GlyphSet {
             Glyph::BadgeLeft => ("▐", " "),
             Glyph::BadgeRight => ("▌", " "),
             Glyph::Ticked => ("✓", "+"),
-            Glyph::Bar => ("│", "|"),
+            Glyph::Times => ("×", "x"),
         };
         match self {
             Self::Unicode => unicode,

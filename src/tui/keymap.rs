@@ -73,6 +73,7 @@ impl Keymap {
         })
     }
 
+    #[must_use]
     /// This map, with the bindings of `user` on top: its keys win.
     pub fn overridden_by(mut self, user: Keymap) -> Self {
         self.bindings.retain(|old| !user.bindings.iter().any(|new| new.context == old.context && clash(&new.keys, &old.keys)));
@@ -95,7 +96,7 @@ impl Keymap {
         };
         let Some(name) = reader.string(action) else { return };
         let Some(action_named) = Action::named(name) else {
-            let known: Vec<_> = Action::ALL.iter().map(|action| action.name()).collect();
+            let known: Vec<_> = Action::all().map(Action::name).collect();
             return reader.unknown(action.span(), "action", name, &known);
         };
         if let Some(other) = self.bindings.iter().find(|old| old.context == context && clash(&old.keys, &sequence)) {
@@ -152,8 +153,8 @@ mod tests {
     #[test]
     fn the_shipped_keymap_parses_without_clashes_and_binds_every_action() {
         let map = Keymap::parse("keymap.toml", BUILT_IN).unwrap_or_else(|e| panic!("{e}"));
-        for action in Action::ALL {
-            assert!(!map.keys_of(*action).is_empty(), "{action:?} is bound to no key");
+        for action in Action::all() {
+            assert!(!map.keys_of(action).is_empty(), "{action:?} is bound to no key");
         }
     }
 

@@ -69,7 +69,7 @@ pub struct Layout {
 }
 
 /// The layouts that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 4] = [
+pub(crate) const BUILT_IN: [(&str, &str); 4] = [
     ("default", include_str!("../../layouts/default.toml")),
     ("logs", include_str!("../../layouts/logs.toml")),
     ("grid", include_str!("../../layouts/grid.toml")),
@@ -153,7 +153,7 @@ impl Layout {
         let mut areas = Areas { screen, ..Areas::default() };
         let mut rest = screen;
         areas.status = take_top(&mut rest, 1);
-        areas.hints = take_bottom(&mut rest, if screen.height > 3 { 1 } else { 0 });
+        areas.hints = take_bottom(&mut rest, u16::from(screen.height > 3));
         areas.message = take_bottom(&mut rest, u16::from(screen.height >= MESSAGE_ROW_FROM));
         if let Some(pane) = alone {
             areas.panes.push((pane, rest));
@@ -216,9 +216,14 @@ fn place(node: &Node, area: Rect, screen: Rect, wants: &dyn Fn(Pane) -> u16, out
         weights -= u32::from(weight);
     }
     let mut offset = 0;
-    for (child, size) in children.iter().zip(sizes) {
-        let part =
-            if along_rows { Rect { y: area.y + offset, height: size, ..area } } else { Rect { x: area.x + offset, width: size, ..area } };
+    for (i, (child, size)) in children.iter().zip(sizes).enumerate() {
+        let part = if along_rows {
+            Rect { y: area.y + offset, height: size, ..area }
+        } else {
+            // A blank column keeps neighbours apart.
+            let gap = u16::from(i + 1 < children.len()).min(size);
+            Rect { x: area.x + offset, width: size - gap, ..area }
+        };
         offset += size;
         if size > 0 {
             place(child, part, screen, wants, out);
@@ -298,12 +303,12 @@ fn node<'t>(reader: &mut Reader<'t>, span: std::ops::Range<usize>, table: &DeTab
 fn nodes<'t>(reader: &mut Reader<'t>, value: &Value<'t>) -> Vec<Node> {
     let list = reader.list(value);
     list.into_iter()
-        .filter_map(|child| match child.get_ref() {
-            DeValue::Table(table) => node(reader, child.span(), table, &[]),
-            _ => {
-                reader.error(child.span(), "a table like { pane = \"logs\" } is wanted here");
-                None
+        .filter_map(|child| {
+            if let DeValue::Table(table) = child.get_ref() {
+                return node(reader, child.span(), table, &[]);
             }
+            reader.error(child.span(), "a table like { pane = \"logs\" } is wanted here");
+            None
         })
         .collect()
 }
@@ -359,7 +364,7 @@ mod tests {
     fn at_200_the_log_stands_beside_the_table() {
         let areas = solve(200, 60, 4, 0);
         let logs = areas.of(Pane::Logs).expect("there is room");
-        assert_eq!((logs.x, logs.y, logs.width), (120, 1, 80));
+        assert_eq!((logs.x, logs.y, logs.width), (121, 1, 79));
         assert_eq!(areas.stage, logs);
     }
 

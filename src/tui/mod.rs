@@ -34,6 +34,7 @@ mod overlay;
 mod pane;
 mod row;
 mod scene;
+mod stage;
 mod term;
 mod text;
 mod theme;
@@ -54,3 +55,6 @@ pub use theme::{Colours, Theme};
 pub fn collect_own_log() {
     overlay::install_own_log();
 }
+
+#[cfg(test)]
+mod tests;

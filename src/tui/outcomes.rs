@@ -9,11 +9,7 @@ use super::{
     event_loop::EventLoop,
     front::Ended,
     layout::Pane,
-    logview::{
-        desk::{Seek, Sought},
-        query,
-    },
-    pane::line,
+    logview::{desk::Seek, query},
     term::{
         Guard,
         decode::{Input, Mouse, MouseKind},
@@ -27,30 +23,32 @@ const CLIPBOARD: usize = 74_000;
 
 impl EventLoop {
     /// Takes what came from the terminal. True if something did.
-    pub(super) fn take(&mut self, inputs: Vec<Input>) -> io::Result<bool> {
+    pub(super) fn take(&mut self, inputs: Vec<Input>) -> bool {
         let some = !inputs.is_empty();
         for input in inputs {
+            let now = self.stage.now();
             let outcomes = match input {
-                Input::Key(key) => self.with_world(|app, world| app.key(key, world)),
+                Input::Key(key) => self.stage.with_world(now, |app, world| app.key(key, world)),
                 Input::Paste(text) => {
-                    self.with_world(|app, world| app.paste(&text, world));
+                    self.stage.with_world(now, |app, world| app.paste(&text, world));
                     Vec::new()
                 }
                 Input::Mouse(mouse) => self.mouse(mouse),
             };
             self.carry_out(outcomes);
         }
-        Ok(some)
+        some
     }
 
     /// Carries out what keys led to.
     pub(super) fn carry_out(&mut self, outcomes: Vec<Outcome>) {
+        let now = self.stage.now();
         for outcome in outcomes {
             match outcome {
                 Outcome::Send(command) => {
                     let replies = self.replies.clone();
                     if let Some(commands) = &self.front.commands {
-                        let waker = self.waker();
+                        let waker = self.waker.clone();
                         let refused = move |why| {
                             replies.lock().unwrap_or_else(PoisonError::into_inner).push((why, true));
                             waker.wake();
@@ -58,14 +56,14 @@ impl EventLoop {
                         commands(command, Box::new(refused));
                     }
                 }
-                Outcome::Seek(seek) => self.seek(seek),
+                Outcome::Seek(seek) => self.stage.seek(seek, now),
                 Outcome::Copy { from, to } => self.copy(from, to),
                 Outcome::Edit { path, line } => self.edit(&path, line),
                 Outcome::Clear => {
-                    if let Ok(seq) = self.desk.newest_seq() {
-                        self.app.log.cleared_before = seq;
+                    if let Ok(seq) = self.stage.desk.newest_seq() {
+                        self.stage.app.log.cleared_before = seq;
                     }
-                    self.seek(Seek::Follow);
+                    self.stage.seek(Seek::Follow, now);
                 }
                 Outcome::Export => self.export(),
                 Outcome::Mouse(on) => {
@@ -75,77 +73,57 @@ impl EventLoop {
                 Outcome::Redraw => self.screen.forget(),
                 Outcome::Suspend => self.suspend(),
                 Outcome::Leave => {
-                    let over = !self.front.abilities().live || self.snapshot.phase == crate::model::Phase::Ended;
+                    let over = !self.front.abilities().live || self.stage.snapshot.phase == crate::model::Phase::Ended;
                     self.ended = Some(if over { Ended::Over } else { Ended::Forced });
                 }
             }
         }
     }
 
-    /// Goes elsewhere in the log, now or when a scan has found it.
-    pub(super) fn seek(&mut self, seek: Seek) {
-        let selection = self.app.selection(&self.snapshot);
-        let height = self.areas().of(Pane::Logs).map_or(1, |area| area.height.saturating_sub(1));
-        let width = self.areas().of(Pane::Logs).map_or(80, |area| area.width);
-        let look = self.front.options.look.clone();
-        let frozen = self.app.log.clone();
-        let tall = |row: &super::fold::Row| line::tall(row, &frozen, width, &look);
-        let refreshed = self.desk.refresh(&mut self.app.log, &selection);
-        let sought = refreshed.and_then(|()| self.desk.seek(&mut self.app.log, seek, height, &tall));
-        let now = self.now();
-        match sought {
-            Ok(Sought::Done) => {}
-            Ok(Sought::Wrapped) => self.app.say(now, "went on from the other end"),
-            Ok(Sought::Nothing) => self.app.complain(now, "there is none"),
-            Ok(Sought::NotYet) => self.wanted = Some(seek),
-            Err(error) => self.app.complain(now, format!("the log cannot be read: {error}")),
-        }
-    }
-
     fn copy(&mut self, from: u64, to: u64) {
-        let now = self.now();
-        let lines = match self.desk.copy(from, to) {
+        let now = self.stage.now();
+        let lines = match self.stage.desk.copy(from, to) {
             Ok(lines) => lines,
-            Err(error) => return self.app.complain(now, format!("the log cannot be read: {error}")),
+            Err(error) => return self.stage.app.complain(now, format!("the log cannot be read: {error}")),
         };
         let text: String = lines.iter().map(|line| query::text_of(line) + "\n").collect();
         let what = format!("{}, {} bytes", counted(lines.len() as u64, "line"), text.len());
         if text.len() <= CLIPBOARD && !self.front.options.plain {
             let encoded = base64(text.as_bytes());
             self.tell_terminal(&format!("\x1b]52;c;{encoded}\x1b\\"));
-            self.app.say(now, format!("copied {what} to the clipboard (if your terminal takes OSC 52)"));
+            self.stage.app.say(now, format!("copied {what} to the clipboard (if your terminal takes OSC 52)"));
             return;
         }
         match to_file(&text) {
-            Ok(path) => self.app.say(now, format!("{what}: too much for a clipboard, written to {}", path.display())),
-            Err(error) => self.app.complain(now, format!("{what} could not be written: {error}")),
+            Ok(path) => self.stage.app.say(now, format!("{what}: too much for a clipboard, written to {}", path.display())),
+            Err(error) => self.stage.app.complain(now, format!("{what} could not be written: {error}")),
         }
     }
 
     fn export(&mut self) {
         let Some(export) = self.front.export.clone() else { return };
-        let now = self.now();
-        self.app.say(now, "writing an archive…");
-        let (replies, waker) = (self.replies.clone(), self.waker());
+        let now = self.stage.now();
+        self.stage.app.say(now, "writing an archive…");
+        let (replies, waker) = (self.replies.clone(), self.waker.clone());
         let written = std::thread::Builder::new().name("export".into()).spawn(move || {
             let said = export();
             replies.lock().unwrap_or_else(PoisonError::into_inner).push((said, false));
             waker.wake();
         });
         if let Err(error) = written {
-            self.app.complain(now, format!("no archive: {error}"));
+            self.stage.app.complain(now, format!("no archive: {error}"));
         }
     }
 
     /// Opens a place in $EDITOR, which has the terminal until it ends.
     fn edit(&mut self, path: &str, line: u32) {
-        let now = self.now();
+        let now = self.stage.now();
         let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
         let Ok(editor) = editor else {
-            return self.app.complain(now, format!("{path}:{line}   set $EDITOR to open it from here"));
+            return self.stage.app.complain(now, format!("{path}:{line}   set $EDITOR to open it from here"));
         };
         let Some(found) = self.find_source(path) else {
-            return self.app.complain(now, format!("{path} is not below any process's folder"));
+            return self.stage.app.complain(now, format!("{path} is not below any process's folder"));
         };
         let mut words = editor.split_whitespace();
         let Some(program) = words.next() else { return };
@@ -153,14 +131,14 @@ impl EventLoop {
         let status = Program::new(program).args(words).arg(format!("+{line}")).arg(&found).status();
         self.back();
         if let Err(error) = status {
-            self.app.complain(now, format!("{program}: {error}"));
+            self.stage.app.complain(now, format!("{program}: {error}"));
         }
     }
 
     /// The file that a process calls `path`.
     fn find_source(&self, path: &str) -> Option<PathBuf> {
         let direct = PathBuf::from(path);
-        let below = self.snapshot.rows.iter().map(|row| PathBuf::from(&row.info.cwd).join(path));
+        let below = self.stage.snapshot.rows.iter().map(|row| PathBuf::from(&row.info.cwd).join(path));
         std::iter::once(direct).chain(below).find(|candidate| candidate.is_file())
     }
 
@@ -181,7 +159,7 @@ impl EventLoop {
         }
         let (width, height) = size();
         self.screen.resize(width, height);
-        if self.app.mouse {
+        if self.stage.app.mouse {
             self.carry_out(vec![Outcome::Mouse(true)]);
         }
         // The title was pushed anew.
@@ -193,7 +171,7 @@ impl EventLoop {
         if self.front.options.plain {
             return Ok(());
         }
-        let name = self.snapshot.run.as_ref().map_or("", |run| &run.scenario);
+        let name = self.stage.snapshot.run.as_ref().map_or("", |run| &run.scenario);
         let name: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(64).collect();
         self.screen.write(&format!("\x1b]2;e2e-tui {name}\x1b\\"))
     }
@@ -207,18 +185,18 @@ impl EventLoop {
     }
 
     fn mouse(&mut self, mouse: Mouse) -> Vec<Outcome> {
-        if self.app.overlay.is_some() {
+        if self.stage.app.overlay.is_some() {
             return Vec::new();
         }
-        let Some((pane, area)) = self.areas().at(mouse.x, mouse.y) else { return Vec::new() };
+        let Some((pane, area)) = self.stage.areas.at(mouse.x, mouse.y) else { return Vec::new() };
         match mouse.kind {
             MouseKind::WheelUp | MouseKind::WheelDown => {
                 let by = if mouse.kind == MouseKind::WheelUp { -3 } else { 3 };
                 match pane {
                     Pane::Logs => vec![Outcome::Seek(Seek::Lines(by))],
                     Pane::Processes => {
-                        let snapshot = self.snapshot.clone();
-                        self.app.table.step(&snapshot.rows, by.signum());
+                        let snapshot = self.stage.snapshot.clone();
+                        self.stage.app.table.step(&snapshot.rows, by.signum());
                         Vec::new()
                     }
                     Pane::Happened | Pane::Events | Pane::Details => Vec::new(),
@@ -227,13 +205,14 @@ impl EventLoop {
             MouseKind::Down => self.click(pane, area, mouse.y),
             MouseKind::Drag if pane == Pane::Logs => {
                 let Some(row) = self.row_at(area, mouse.y) else { return Vec::new() };
-                if self.app.log.select_from.is_none() {
-                    self.app.log.select_from = Some(self.app.log.cursor());
+                if self.stage.app.log.select_from.is_none() {
+                    self.stage.app.log.select_from = Some(self.stage.app.log.cursor());
                 }
                 vec![Outcome::Seek(Seek::Row(row))]
             }
-            MouseKind::Up if self.app.log.select_from.is_some() => {
-                self.with_world(|app, world| app.act(super::action::Action::Copy, world))
+            MouseKind::Up if self.stage.app.log.select_from.is_some() => {
+                let now = self.stage.now();
+                self.stage.with_world(now, |app, world| app.act(super::action::Action::Copy, world))
             }
             MouseKind::Drag | MouseKind::Up | MouseKind::Other => Vec::new(),
         }
@@ -242,19 +221,19 @@ impl EventLoop {
     fn click(&mut self, pane: Pane, area: ratatui::layout::Rect, y: u16) -> Vec<Outcome> {
         match pane {
             Pane::Processes => {
-                self.app.focus = pane;
-                if let Some(index) = self.process_at(area, y - area.y) {
-                    self.app.table.selected = index;
+                self.stage.app.focus = pane;
+                if let Some(index) = self.stage.process_at(area, y - area.y) {
+                    self.stage.app.table.selected = index;
                 }
             }
             Pane::Logs => {
-                self.app.focus = pane;
+                self.stage.app.focus = pane;
                 if let Some(row) = self.row_at(area, y) {
                     return vec![Outcome::Seek(Seek::Row(row))];
                 }
             }
             Pane::Happened => {
-                let facts = self.facts();
+                let facts = self.stage.facts();
                 let at = usize::from(y.saturating_sub(area.y)).checked_sub(1).and_then(|i| facts.get(i).map(|fact| fact.seq));
                 return at.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();
             }
@@ -266,7 +245,7 @@ impl EventLoop {
     /// The row of the log at a row of the screen.
     fn row_at(&self, area: ratatui::layout::Rect, y: u16) -> Option<u64> {
         let line = usize::from(y.saturating_sub(area.y)).checked_sub(1)?;
-        self.window.rows.get(line).map(|row| row.line.row)
+        self.stage.window.rows.get(line).map(|row| row.line.row)
     }
 }
 

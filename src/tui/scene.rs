@@ -4,7 +4,6 @@ use ratatui::layout::Position;
 
 use crate::{
     explain::Fact,
-    logs::Source,
     model::{At, ProcessId, RunClock, Snapshot},
 };
 
@@ -51,19 +50,5 @@ impl Scene<'_> {
     /// The row of a process, for its colour.
     pub(crate) fn index_of(&self, process: &ProcessId) -> Option<usize> {
         self.snapshot.rows.iter().position(|row| row.id() == process)
-    }
-
-    /// Whether the log shows `process`.
-    pub(crate) fn log_shows(&self, process: &ProcessId) -> bool {
-        match self.app.selection(self.snapshot) {
-            crate::logs::Selection::All => true,
-            crate::logs::Selection::Some(some) => some.contains(process),
-        }
-    }
-
-    /// Whether the line under the log's cursor is a lifecycle line.
-    pub(crate) fn on_lifecycle(&self) -> bool {
-        let row = self.window.cursor.and_then(|i| self.window.rows.get(i));
-        row.is_some_and(|row| matches!(row.line.source, Source::Lifecycle(_)))
     }
 }

@@ -111,7 +111,7 @@ impl Colours {
 }
 
 /// The themes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 4] = [
+pub(crate) const BUILT_IN: [(&str, &str); 4] = [
     ("dark", include_str!("../../assets/themes/dark.toml")),
     ("light", include_str!("../../assets/themes/light.toml")),
     ("high-contrast", include_str!("../../assets/themes/high-contrast.toml")),
@@ -165,6 +165,7 @@ impl Theme {
     }
 
     /// Weights only.
+    #[must_use]
     pub fn without_colours(mut self) -> Self {
         for style in self.roles.iter_mut().chain(&mut self.processes) {
             let reversed = style.bg.is_some_and(|bg| bg != Color::Reset);

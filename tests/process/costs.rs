@@ -48,11 +48,11 @@ fn a_thousand_starts_and_a_thousand_stops_at_once() {
             }
         }
         let took = started.elapsed();
-        let guardian_cpu = cpu(guardian.pid()) - before;
+        let guardian_cpu = cpu(guardian.pid()).saturating_sub(before);
         println!(
             "{name}: {count} starts in {took:?}; guardian {:?} each, supervisor {:?} each",
             guardian_cpu / 1000,
-            (own() - before_own) / 1000
+            own().saturating_sub(before_own) / 1000
         );
 
         let (before_own, before) = (own(), cpu(guardian.pid()));
@@ -70,8 +70,8 @@ fn a_thousand_starts_and_a_thousand_stops_at_once() {
         println!(
             "{name}: {count} stops in {:?}; guardian {:?} each, supervisor {:?} each",
             started.elapsed(),
-            (cpu(guardian.pid()) - before) / 1000,
-            (own() - before_own) / 1000
+            cpu(guardian.pid()).saturating_sub(before) / 1000,
+            own().saturating_sub(before_own) / 1000
         );
     }
     let idle = 20;
@@ -85,7 +85,7 @@ fn a_thousand_starts_and_a_thousand_stops_at_once() {
         std::thread::sleep(Duration::from_millis(100));
     }
     println!("{}", fs::read_to_string(format!("/proc/{}/stat", guardian.pid())).expect("it lives"));
-    println!("20 samples of 20 trees: guardian {:?}", cpu(guardian.pid()) - before);
+    println!("20 samples of 20 trees: guardian {:?}", cpu(guardian.pid()).saturating_sub(before));
     drop(guardian);
     assert_eq!(living(&yard.mark), Vec::<String>::new());
 }

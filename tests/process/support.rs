@@ -38,7 +38,7 @@ impl Under {
 }
 
 pub(crate) struct Yard {
-    /// Word of this run for later ones, if E2E_RUNS names a folder.
+    /// Word of this run for later ones, if `E2E_RUNS` names a folder.
     _pid_file: Option<PidFile>,
     pub(crate) spawner: Box<dyn Spawner>,
     events: UnboundedReceiver<TreeEvent>,

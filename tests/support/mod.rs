@@ -14,27 +14,27 @@ use std::{
 const MARK: &str = "E2E_TEST_MARK";
 
 /// A folder, a marker and the binary.
-pub struct Bench {
-    pub dir: tempfile::TempDir,
-    pub mark: String,
+pub(crate) struct Bench {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) mark: String,
 }
 
 impl Bench {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let dir = tempfile::Builder::new().prefix(&format!("e2e-{name}-")).tempdir().expect("a temporary folder");
         let mark = format!("{name}-{}-{}", std::process::id(), dir.path().file_name().expect("it has a name").to_string_lossy());
         Self { dir, mark }
     }
 
     /// Writes a file into the folder.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         fs::write(&path, text).expect("the folder can be written");
         path
     }
 
     /// The binary with recordings and port leases in places of the tests.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_e2e-tui"));
         command
             .current_dir(self.dir.path())
@@ -49,17 +49,17 @@ impl Bench {
     }
 
     /// `e2e-tui run` on a scenario text, to its end.
-    pub fn run(&self, scenario: &str, args: &[&str]) -> Finished {
+    pub(crate) fn run(&self, scenario: &str, args: &[&str]) -> Finished {
         let file = self.write("scenario.toml", scenario);
         self.run_file(&file, args)
     }
 
-    pub fn run_file(&self, file: &Path, args: &[&str]) -> Finished {
-        Finished::of(self.command().arg("run").arg(file).args(args).output().expect("the binary runs"))
+    pub(crate) fn run_file(&self, file: &Path, args: &[&str]) -> Finished {
+        Finished::of(&self.command().arg("run").arg(file).args(args).output().expect("the binary runs"))
     }
 
     /// The folder of the newest recording.
-    pub fn recording(&self) -> PathBuf {
+    pub(crate) fn recording(&self) -> PathBuf {
         let base = self.dir.path().join("state/e2e-tui/recordings");
         let mut all: Vec<_> = fs::read_dir(&base).expect("a run was recorded").flatten().map(|e| e.path()).collect();
         all.sort();
@@ -67,7 +67,7 @@ impl Bench {
     }
 
     /// Everything alive that this test started, by its marker.
-    pub fn alive(&self) -> Vec<(u32, String)> {
+    pub(crate) fn alive(&self) -> Vec<(u32, String)> {
         let marker = format!("{MARK}={}", self.mark);
         let own = std::process::id();
         let pids = fs::read_dir("/proc").expect("/proc is there").flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
@@ -81,7 +81,7 @@ impl Bench {
     }
 
     /// Nothing of this test is alive, now or within `patience`.
-    pub fn assert_nothing_left(&self, patience: Duration) {
+    pub(crate) fn assert_nothing_left(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         loop {
             let alive = self.alive();
@@ -98,27 +98,27 @@ impl Drop for Bench {
     fn drop(&mut self) {
         // Even a test that fails leaves nothing behind.
         for (pid, _) in self.alive() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::Signal::SIGKILL);
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), nix::sys::signal::Signal::SIGKILL);
         }
     }
 }
 
 /// One folder of leases for all tests: runs of different tests must not share ports.
-pub fn runtime_dir() -> PathBuf {
+pub(crate) fn runtime_dir() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("run");
     fs::create_dir_all(&dir).expect("cargo's folder for tests can be written");
     dir
 }
 
 /// A run that is over.
-pub struct Finished {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Finished {
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -128,7 +128,7 @@ impl Finished {
 
     /// The code, with everything said if it is another one.
     #[track_caller]
-    pub fn assert_code(&self, code: i32) -> &Self {
+    pub(crate) fn assert_code(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
@@ -136,7 +136,7 @@ impl Finished {
 
 /// Waits until `condition` holds.
 #[track_caller]
-pub fn wait_for(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience;
     while !condition() {
         assert!(Instant::now() < deadline, "waited {patience:?} for {what}");

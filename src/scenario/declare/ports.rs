@@ -1,5 +1,7 @@
 //! `[ports]`.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
         diagnostics::{Collector, Diagnostic},
         keys,
         names::{Names, PortDecl, PortWish},
-        source::Sources,
+        source::{Sources, Span},
         suggest::{did_you_mean, shown},
         tree::{Entry, Node, Table, Value},
         walk::{Scope, Stage, Walk},
@@ -21,15 +23,16 @@ pub(super) fn ports(table: Option<&Table>, sources: &Sources, names: &Names, out
     let mut walk = Walk::new(sources, names, Stage::Draft);
     std::mem::swap(&mut walk.out, out);
     let mut all: IndexMap<String, PortDecl> = IndexMap::new();
+    let mut fixed: HashMap<u16, (&str, Span)> = HashMap::new();
     for (name, entry) in entries {
         let Some((wish, each)) = walk.port_wish(&entry.node) else { continue };
         if let PortWish::Fixed(number) = wish
-            && let Some((other, first)) = all.iter().find(|(_, p)| p.wish == PortWish::Fixed(number))
+            && let Some((other, first)) = fixed.insert(number, (name, entry.key))
         {
             walk.out.push(
                 Diagnostic::error(format!("`{other}` and `{name}` are the same port"))
                     .at(entry.node.span, "this one")
-                    .and(first.key, "and this one")
+                    .and(first, "and this one")
                     .help("one port has one name; several texts may ask for it"),
             );
         }

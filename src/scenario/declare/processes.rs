@@ -108,9 +108,6 @@ pub(super) fn instances(
             all.push(Instance { id, base: name.to_owned(), replica: count.map(|_| number), table: table.clone(), key: entry.key });
         }
     }
-    if all.is_empty() && out.errors() == 0 {
-        out.push(Diagnostic::error("the scenario has no process").help("add one: `[process.NAME]` with `command = [\"…\"]`"));
-    }
     all
 }
 

@@ -35,6 +35,12 @@ pub(in crate::scenario) fn declare(
     let defaults = defaults(tree, out);
     let counts = replicas(processes, defaults, sources, &names, out);
     let instances = instances(processes, defaults, &counts, out);
+    if processes.is_none_or(|p| p.0.is_empty())
+        && let Some(top) = sources.first_span()
+    {
+        let help = "add one: `[process.NAME]` with `command = [\"…\"]`";
+        out.push(Diagnostic::error("the scenario has no process").at(top, "in this file").help(help));
+    }
     names.replicated = counts.into_iter().filter_map(|(name, n)| Some((name, n?))).collect();
     names.ports = ports(section(tree, "ports", out), sources, &names, out);
     names.processes = instances.iter().map(|i| (i.id.as_str().to_owned(), facts(i, &names))).collect();

@@ -89,7 +89,7 @@ fn secret(name: &str, entry: &Entry, env: &Environment, out: &mut Collector) -> 
             out.push(Diagnostic::error(format!("`{}` is no key of a secret", shown(key))).at(entry.key, "unknown key").help(help));
         }
     }
-    let variable = fields.node("env").and_then(|node| plain_text("env", node, out));
+    let variable = fields.node("env").and_then(|node| variable_name(node, out));
     let default = fields.node("default").and_then(|node| plain_text("default", node, out));
     if fields.get("env").is_none() {
         out.push(
@@ -119,6 +119,16 @@ fn secret(name: &str, entry: &Entry, env: &Environment, out: &mut Collector) -> 
         );
     }
     Some(Secret { env: variable, value, public })
+}
+
+/// The name of a variable of the environment.
+fn variable_name(node: &Node, out: &mut Collector) -> Option<String> {
+    let name = plain_text("env", node, out)?;
+    if name.is_empty() || name.contains(['=', '\0']) {
+        out.push(Diagnostic::error(format!("`{}` cannot name a variable", shown(&name))).at(node.span, "the name of a variable goes here"));
+        return None;
+    }
+    Some(name)
 }
 
 fn plain_text(key: &str, node: &Node, out: &mut Collector) -> Option<String> {

@@ -8,11 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    super::names::PortWish,
-    holder,
-    lockfile::{self, LockFile},
-};
+use super::{super::names::PortWish, holder, lockfile::LockFiles};
 
 /// Where automatic ports come from, if the system's ephemeral range leaves it alone.
 const PREFERRED: RangeInclusive<u16> = 20_001..=29_999;
@@ -101,7 +97,7 @@ impl LeaseError {
 /// A source of leases. Each run has its own.
 #[derive(Debug)]
 pub struct Leases {
-    file: Arc<LockFile>,
+    files: Arc<LockFiles>,
     ephemeral: RangeInclusive<u16>,
     /// Where the next automatic port is looked for.
     next: u16,
@@ -111,7 +107,7 @@ pub struct Leases {
 #[derive(Debug)]
 pub struct Lease {
     port: u16,
-    file: Arc<LockFile>,
+    files: Arc<LockFiles>,
 }
 
 impl Lease {
@@ -123,23 +119,23 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.file.release(self.port);
+        self.files.release(self.port);
     }
 }
 
 impl Leases {
-    /// With the lock file of this user: in `$XDG_RUNTIME_DIR/e2e-tui/`, else in `/tmp/e2e-tui-UID/`.
+    /// With the lock files of this user: in `$XDG_RUNTIME_DIR/e2e-tui/` and in `/tmp/e2e-tui-UID/`.
     pub fn new() -> Result<Self, LeaseError> {
-        Ok(Self::with(lockfile::of_user()?))
+        Ok(Self::with(LockFiles::of_user()?))
     }
 
     /// With a lock file in another folder, which is made if it is not there.
     pub fn in_dir(dir: &Path) -> Result<Self, LeaseError> {
-        Ok(Self::with(LockFile::open_in(dir)?))
+        Ok(Self::with(LockFiles::in_dir(dir)?))
     }
 
-    fn with(file: LockFile) -> Self {
-        Self { file: Arc::new(file), ephemeral: ephemeral_range(), next: *PREFERRED.start() }
+    fn with(files: LockFiles) -> Self {
+        Self { files: Arc::new(files), ephemeral: ephemeral_range(), next: *PREFERRED.start() }
     }
 
     /// Leases a port.
@@ -170,18 +166,18 @@ impl Leases {
 
     /// A lease, if the port is free.
     fn try_lease(&self, port: u16) -> Result<Option<Lease>, LeaseError> {
-        if !self.file.acquire(port)? {
+        if !self.files.acquire(port)? {
             return Ok(None);
         }
-        let lease = Lease { port, file: Arc::clone(&self.file) };
+        let lease = Lease { port, files: Arc::clone(&self.files) };
         Ok(if is_free(port) { Some(lease) } else { None })
     }
 
     fn exactly(&self, port: u16) -> Result<Lease, LeaseError> {
-        if !self.file.acquire(port)? {
-            return Err(LeaseError::Leased { port, pid: self.file.holder(port) });
+        if !self.files.acquire(port)? {
+            return Err(LeaseError::Leased { port, pid: self.files.holder(port) });
         }
-        let lease = Lease { port, file: Arc::clone(&self.file) };
+        let lease = Lease { port, files: Arc::clone(&self.files) };
         // A connection that ended a moment ago does not count here: `bind` of std sets SO_REUSEADDR, as servers do.
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => Ok(lease),

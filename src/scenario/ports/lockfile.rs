@@ -24,30 +24,65 @@ const PIDS: u64 = 65_536;
 
 /// An open lock file.
 #[derive(Debug)]
-pub(super) struct LockFile {
+struct LockFile {
     file: File,
     path: PathBuf,
     /// The ports that this very file holds: its own locks do not stop it.
     held: Mutex<BTreeSet<u16>>,
 }
 
-/// The lock file of this user.
-pub(super) fn of_user() -> Result<LockFile, LeaseError> {
-    let uid = nix::unistd::geteuid();
-    // A session without the variable still shares the folder with those that have it.
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_absolute());
-    let runtime = runtime.unwrap_or_else(|| PathBuf::from(format!("/run/user/{uid}")));
-    if runtime.is_dir()
-        && let Ok(file) = LockFile::open_in(&runtime.join("e2e-tui"))
-    {
-        return Ok(file);
+/// The lock files of this user, all of which a port must be locked in.
+///
+/// There are two, since either may differ between two runs that still share their ports: a sandbox or a test suite sets
+/// another `XDG_RUNTIME_DIR`, a service has a `/tmp` of its own.
+#[derive(Debug)]
+pub(super) struct LockFiles(Vec<LockFile>);
+
+impl LockFiles {
+    /// `$XDG_RUNTIME_DIR/e2e-tui/` (or where it would be) and `/tmp/e2e-tui-UID/`, as far as they can be used; one must.
+    pub(super) fn of_user() -> Result<Self, LeaseError> {
+        let uid = nix::unistd::geteuid();
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_absolute());
+        let runtime = runtime.unwrap_or_else(|| PathBuf::from(format!("/run/user/{uid}")));
+        let folders = [runtime.join("e2e-tui"), PathBuf::from(format!("/tmp/e2e-tui-{uid}"))];
+        let (opened, mut failed): (Vec<_>, Vec<_>) = folders.iter().map(|dir| LockFile::open_in(dir)).partition(Result::is_ok);
+        match failed.pop() {
+            Some(Err(error)) if opened.is_empty() => Err(error),
+            _ => Ok(Self(opened.into_iter().flatten().collect())),
+        }
     }
-    LockFile::open_in(&PathBuf::from(format!("/tmp/e2e-tui-{uid}")))
+
+    /// One in a folder of the caller's choice.
+    pub(super) fn in_dir(dir: &Path) -> Result<Self, LeaseError> {
+        Ok(Self(vec![LockFile::open_in(dir)?]))
+    }
+
+    /// Locks `port` in all of them; false if somebody else has it in one.
+    pub(super) fn acquire(&self, port: u16) -> Result<bool, LeaseError> {
+        for (i, file) in self.0.iter().enumerate() {
+            let locked = file.acquire(port);
+            if !matches!(locked, Ok(true)) {
+                self.0[..i].iter().for_each(|file| file.release(port));
+                return locked;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Unlocks `port` in all of them.
+    pub(super) fn release(&self, port: u16) {
+        self.0.iter().for_each(|file| file.release(port));
+    }
+
+    /// The process that leased `port`, if it lives.
+    pub(super) fn holder(&self, port: u16) -> Option<u32> {
+        self.0.iter().find_map(|file| file.holder(port)).filter(|pid| *pid != std::process::id())
+    }
 }
 
 impl LockFile {
     /// Opens `ports.lock` in `dir`, which is made if it is not there, and must belong to this user alone.
-    pub(super) fn open_in(dir: &Path) -> Result<Self, LeaseError> {
+    fn open_in(dir: &Path) -> Result<Self, LeaseError> {
         let at = |path: &Path, why: String| LeaseError::LockFile { path: path.to_path_buf(), why };
         match DirBuilder::new().mode(0o700).create(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(dir, error.to_string())),
@@ -72,7 +107,7 @@ impl LockFile {
     }
 
     /// Locks the byte of `port`; false if somebody else has it.
-    pub(super) fn acquire(&self, port: u16) -> Result<bool, LeaseError> {
+    fn acquire(&self, port: u16) -> Result<bool, LeaseError> {
         // The kernel takes a second lock of the same open file for the first.
         if !self.held().insert(port) {
             return Ok(false);
@@ -88,14 +123,14 @@ impl LockFile {
     }
 
     /// Unlocks the byte of `port`.
-    pub(super) fn release(&self, port: u16) {
+    fn release(&self, port: u16) {
         // Unlocking what one holds cannot fail but for a closed file, and then nothing is locked.
         let _ = self.lock(port, libc::F_UNLCK);
         self.held().remove(&port);
     }
 
     /// The process that leased `port`, if it lives.
-    pub(super) fn holder(&self, port: u16) -> Option<u32> {
+    fn holder(&self, port: u16) -> Option<u32> {
         let mut pid = [0; 4];
         self.file.read_exact_at(&mut pid, PIDS + u64::from(port) * 4).ok()?;
         Some(u32::from_le_bytes(pid)).filter(|pid| *pid > 0 && Path::new(&format!("/proc/{pid}")).exists())

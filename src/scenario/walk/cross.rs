@@ -1,12 +1,18 @@
 //! What must hold between processes: no circles, conditions that can come true, one owner for each port.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     super::{diagnostics::Diagnostic, graph},
     state::Walk,
 };
 use crate::model::{Condition, ProcessId, ProcessSpec, RunSpec};
+
+/// A circle with more processes than this is not spelled out.
+const MOST_NAMED: usize = 12;
 
 impl Walk<'_> {
     /// Checks what a file of processes that are each right can still have wrong.
@@ -22,12 +28,17 @@ impl Walk<'_> {
 
     fn circles(&mut self, spec: &RunSpec) {
         for circle in graph::circles(&spec.processes) {
-            let path: Vec<_> = circle.iter().chain(circle.first()).map(|id| format!("`{id}`")).collect();
+            let mut path: Vec<_> = circle.iter().chain(circle.first()).map(|id| format!("`{id}`")).collect();
+            if path.len() > MOST_NAMED {
+                let last = path.pop().unwrap_or_default();
+                path.truncate(MOST_NAMED - 2);
+                path.extend([format!("… {} more", circle.len() + 2 - MOST_NAMED), last]);
+            }
             let mut diagnostic = match circle.as_slice() {
                 [one] => Diagnostic::error(format!("`{one}` waits for itself")),
                 _ => Diagnostic::error(format!("these processes wait for each other: {}", path.join(" -> "))),
             };
-            for (i, from) in circle.iter().enumerate() {
+            for (i, from) in circle.iter().enumerate().take(MOST_NAMED) {
                 let to = &circle[(i + 1) % circle.len()];
                 let place = (from.clone(), to.clone());
                 if let Some(at) = self.places.depends.get(&place).or_else(|| self.places.needs_port.get(&place)) {
@@ -82,22 +93,29 @@ impl Walk<'_> {
                 }
             }
         }
-        found.into_iter().for_each(|d| self.out.push(d));
+        for diagnostic in found {
+            self.out.push(diagnostic);
+        }
     }
 
     fn unused_ports(&mut self) {
+        // One of `each` is leased as `name.1`.
+        fn base(lease: &str) -> &str {
+            lease.split_once('.').map_or(lease, |(name, _)| name)
+        }
+        let listened: HashSet<&str> = self.places.listens.iter().map(|(_, lease, _)| base(lease)).collect();
+        let used: HashSet<&str> = self.used_ports.iter().map(|lease| base(lease)).collect();
         for (name, port) in &self.names.ports {
-            let listens =
-                self.places.listens.iter().any(|(_, lease, _)| lease == name || lease.split_once('.').is_some_and(|(n, _)| n == name));
-            if listens {
+            if listened.contains(name.as_str()) {
                 continue;
             }
-            let used = self.used_ports.iter().any(|lease| lease == name || lease.split_once('.').is_some_and(|(n, _)| n == name));
-            let diagnostic = match used {
-                true => Diagnostic::warning(format!("nobody listens on the port `{name}`"))
+            let used = used.contains(name.as_str());
+            let diagnostic = if used {
+                Diagnostic::warning(format!("nobody listens on the port `{name}`"))
                     .at(port.key, "asked for, but in no process's `listens`")
-                    .help(format!("add `listens = \"{name}\"` to the process that does: readiness and leak checks need it")),
-                false => Diagnostic::warning(format!("the port `{name}` is never used")).at(port.key, "not leased"),
+                    .help(format!("add `listens = \"{name}\"` to the process that does: readiness and leak checks need it"))
+            } else {
+                Diagnostic::warning(format!("the port `{name}` is never used")).at(port.key, "not leased")
             };
             self.out.push(diagnostic);
         }

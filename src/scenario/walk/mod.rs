@@ -14,12 +14,15 @@
 
 mod cross;
 mod depends;
+mod expect;
+mod files;
 mod kind;
 mod policy;
 mod probe;
 mod process;
 mod scalar;
 mod state;
+mod steps;
 mod text;
 mod top;
 

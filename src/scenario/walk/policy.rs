@@ -7,6 +7,7 @@ use super::{
         diagnostics::Diagnostic,
         keys,
         suggest::{did_you_mean, shown},
+        support,
         tree::{Node, Table, Value},
     },
     state::{Scope, Walk},
@@ -119,6 +120,7 @@ impl Walk<'_> {
     pub(super) fn limits(&mut self, node: &Node, scope: Scope<'_>) -> Limits {
         let Some(table) = self.table("limits", node, "a table like { memory = \"500MiB\" }") else { return Limits::default() };
         self.check_keys(table, keys::LIMITS, "`limits`");
+        self.not_yet(table, support::LIMITS);
         let size = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.size(key, n, scope));
         let memory = size(self, "memory");
         let address_space = size(self, "address_space");
@@ -147,7 +149,8 @@ impl Walk<'_> {
         let default = LogSpec::default();
         let Some(table) = self.table("log", node, "a table like { alert = ['ERROR'] }") else { return default };
         self.check_keys(table, keys::LOG, "`log`");
-        let alert = table.node("alert").and_then(|n| self.one_or_more(n, |w, n| w.pattern("alert", n, scope)));
+        self.not_yet(table, support::LOG);
+        let alert = table.node("alert").and_then(|n| self.one_or_more(n, |w, n| w.line_pattern("alert", n, scope)));
         let format = table.node("format").and_then(|n| self.choice("format", n, scope, keys::FORMATS));
         LogSpec {
             format: format.map_or(default.format, |f| FORMATS[f]),

@@ -7,6 +7,7 @@ use super::{
         diagnostics::Diagnostic,
         keys::{self, Key},
         suggest::{list_of, shown},
+        support,
         tree::{Entry, Node, Table, Value},
     },
     state::{Scope, Walk},
@@ -28,6 +29,7 @@ impl Walk<'_> {
     pub(super) fn ready(&mut self, node: &Node, scope: Scope<'_>, otherwise: ReadySpec, stdin: StdinMode) -> ReadySpec {
         let Some(table) = self.table("ready", node, "a table like { http = \"…\" }") else { return otherwise };
         self.check_keys(table, keys::READY, "`ready`");
+        self.not_yet(table, support::READY);
         let probe = self.probe(table, node, keys::READY, "ready", scope, stdin);
         ReadySpec {
             probe: probe.or(otherwise.probe),
@@ -40,9 +42,12 @@ impl Walk<'_> {
     pub(super) fn health(&mut self, node: &Node, scope: Scope<'_>, stdin: StdinMode) -> Option<HealthSpec> {
         let table = self.table("health", node, "a table like { http = \"…\" }")?;
         self.check_keys(table, keys::HEALTH, "`health`");
+        self.not_yet(table, support::HEALTH);
         let scope = scope.ready();
         let probe = self.probe(table, node, keys::HEALTH, "health", scope, stdin);
-        if probe.is_none() && !keys::PROBES.iter().any(|p| table.get(p).is_some()) {
+        // An unknown key is probably the probe, and was reported.
+        let all_known = table.iter().all(|(key, _)| keys::HEALTH.iter().any(|k| k.name == key));
+        if all_known && !keys::PROBES.iter().any(|p| table.get(p).is_some()) {
             self.out.push(
                 Diagnostic::error("`health` asks nothing")
                     .at(node.span, "no probe in here")

@@ -9,11 +9,12 @@ use super::{
         diagnostics::Diagnostic,
         keys,
         names::Instance,
+        source::Span,
         suggest::{list_of, shown},
+        support,
         tree::{Node, Table, Value},
     },
     depends::WrittenDependency,
-    kind::Recipe,
     probe::ready_when_running,
     state::{Scope, Stage, Walk},
 };
@@ -67,8 +68,13 @@ impl Walk<'_> {
             limits: table.node("limits").map_or_else(Limits::default, |n| self.limits(n, scope)),
             log: table.node("log").map_or_else(LogSpec::default, |n| self.log(n, scope)),
             cleanup: table.node("cleanup").map(|n| self.cleanup(n, scope)).unwrap_or_default(),
+            files: table.node("files").map(|n| self.files(n, scope)).unwrap_or_default(),
+            tap: self.bool_or(table, "tap", scope, false),
+            watch: table.node("watch").map(|n| self.watch(n, scope)).unwrap_or_default(),
+            skip_if_exists: table.node("skip_if_exists").and_then(|n| self.path("skip_if_exists", n, scope)),
         };
-        self.not_yet(table, super::super::support::PROCESS);
+        self.keys_fit(&spec, table);
+        self.not_yet(table, support::PROCESS);
         let depends = table.node("depends_on").map(|n| self.depends_on(n, scope)).unwrap_or_default();
         ReadProcess { spec, depends }
     }
@@ -134,15 +140,15 @@ impl Walk<'_> {
                     .help(format!("add `command = [\"…\"]`, `shell = \"…\"` or a `kind` ({})", list_of(keys::KINDS.iter().copied()))),
             );
         }
-        if let Some(entry) = command {
-            return self.argv("command", &entry.node, scope);
-        }
-        let node = &shell?.node;
-        let filled = self.filled("shell", node, scope)?;
-        if filled.secret {
-            self.secret_in_argv(node.span);
-        }
-        Some(vec![Text::from("/bin/sh"), Text::from("-c"), filled.text])
+        // Both are read even where only one can be meant: each may have mistakes of its own.
+        let shell = shell.and_then(|entry| {
+            let filled = self.filled("shell", &entry.node, scope)?;
+            if filled.secret {
+                self.secret_in_argv(entry.node.span);
+            }
+            Some(vec![Text::from("/bin/sh"), Text::from("-c"), filled.text])
+        });
+        command.map_or(shell, |entry| self.argv("command", &entry.node, scope))
     }
 
     fn ready_of(&mut self, table: &Table, scope: Scope<'_>, of_kind: Option<ReadySpec>, listens: &[String], stdin: StdinMode) -> ReadySpec {
@@ -184,6 +190,30 @@ impl Walk<'_> {
         all
     }
 
+    /// `watch = ["src/**"]`
+    fn watch(&mut self, node: &Node, scope: Scope<'_>) -> Vec<String> {
+        let globs = self.one_or_more(node, |w, n| w.path("watch", n, scope)).unwrap_or_default();
+        globs.into_iter().map(|glob| glob.to_string_lossy().into_owned()).collect()
+    }
+
+    /// What cannot be meant together.
+    fn keys_fit(&mut self, spec: &ProcessSpec, table: &Table) {
+        if let Some(entry) = table.get("skip_if_exists").filter(|_| spec.role != Role::Task) {
+            self.out.push(
+                Diagnostic::error(format!("`skip_if_exists` belongs to a task, and `{}` is a {}", spec.id, spec.role.word()))
+                    .at(entry.key, "a task is done where the path exists")
+                    .help("add `role = \"task\"`"),
+            );
+        }
+        if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && spec.stdin == StdinMode::Null) {
+            self.out.push(
+                Diagnostic::error(format!("`{}` listens on nothing that could be tapped", spec.id))
+                    .at(entry.key, "in front of what?")
+                    .help("add `listens`"),
+            );
+        }
+    }
+
     /// `[[cleanup]]`: commands, each `{ command = […] }` or `{ shell = "…" }`; a bare list of texts is a command, too.
     pub(super) fn cleanup(&mut self, node: &Node, scope: Scope<'_>) -> Vec<Vec<String>> {
         let Value::List(nodes) = &node.value else {
@@ -192,7 +222,7 @@ impl Walk<'_> {
         };
         // One command written where a list of them belongs.
         if nodes.iter().all(|n| matches!(n.value, Value::Text(_))) && !nodes.is_empty() {
-            return self.argv("cleanup", node, scope.now()).map(known).into_iter().collect();
+            return self.argv("cleanup", node, scope.now()).map(|argv| known(&argv)).into_iter().collect();
         }
         let mut all = Vec::new();
         for node in nodes {
@@ -204,7 +234,7 @@ impl Walk<'_> {
                     None
                 }
             };
-            all.extend(argv.map(known));
+            all.extend(argv.map(|argv| known(&argv)));
         }
         all
     }
@@ -236,20 +266,17 @@ impl Walk<'_> {
     pub(super) fn not_yet(&mut self, table: &Table, keys: &[&str]) {
         for key in keys {
             if let Some(entry) = table.get(key) {
-                self.out
-                    .push(Diagnostic::error(format!("`{key}` is not supported yet")).at(entry.key, "cannot be honoured by this version"));
+                self.unsupported(key, entry.key);
             }
         }
+    }
+
+    pub(super) fn unsupported(&mut self, what: &str, at: Span) {
+        self.out.push(Diagnostic::error(format!("`{what}` is not supported yet")).at(at, "cannot be honoured by this version"));
     }
 }
 
 /// Texts that were read without any captured port are known.
-fn known(argv: Vec<Text>) -> Vec<String> {
+fn known(argv: &[Text]) -> Vec<String> {
     argv.iter().map(ToString::to_string).collect()
-}
-
-impl Default for Recipe {
-    fn default() -> Self {
-        Self { argv: Vec::new(), env: Vec::new(), role: Role::Service, ready: None, stand_in: false, stdin: StdinMode::Null }
-    }
 }

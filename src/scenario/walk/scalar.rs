@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     super::{
+        cost,
         diagnostics::Diagnostic,
         source::{self, Span},
         suggest::{did_you_mean, list_of, shown},
@@ -48,12 +49,13 @@ impl Walk<'_> {
         let number = read.trim().replace('_', "").parse::<i128>();
         match number {
             Ok(n) if n >= i128::from(least) && n <= i128::from(most) => u64::try_from(n).ok(),
-            Ok(_) if most == u64::MAX => {
-                self.wrong(key, node, &read, &format!("at least {least}"), None);
-                None
-            }
-            Ok(_) => {
-                self.wrong(key, node, &read, &format!("from {least} to {most}"), None);
+            Ok(n) => {
+                let bound = match n < i128::from(least) {
+                    _ if most < 100_000 => format!("from {least} to {most}"),
+                    true => format!("at least {least}"),
+                    false => format!("at most {most}"),
+                };
+                self.wrong(key, node, &read, &bound, None);
                 None
             }
             Err(_) => {
@@ -69,7 +71,7 @@ impl Walk<'_> {
         match read.trim().replace('_', "").parse::<f64>() {
             Ok(x) if (0.0..=most).contains(&x) => Some(x),
             Ok(x) if x.is_finite() => {
-                let wanted = if most == f64::MAX { "at least 0".to_owned() } else { format!("from 0 to {most}") };
+                let wanted = if most >= f64::MAX { "at least 0".to_owned() } else { format!("from 0 to {most}") };
                 self.wrong(key, node, &read, &wanted, None);
                 None
             }
@@ -164,6 +166,19 @@ impl Walk<'_> {
         }
     }
 
+    /// A pattern that every line of a process is held against.
+    pub(super) fn line_pattern(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<regex::Regex> {
+        let pattern = self.pattern(key, node, scope)?;
+        if cost::is_costly(pattern.as_str()) {
+            self.out.push(
+                Diagnostic::warning("no fixed text stands in every match of this pattern, so it is tried on every line")
+                    .at(node.span, "costs several times as much as one with a word in it")
+                    .help("add a word that such lines have; `(?i)` leaves none, so spell the cases out: 'Error|ERROR'"),
+            );
+        }
+        Some(pattern)
+    }
+
     /// One value or a list of them, each read by `read`.
     pub(super) fn one_or_more<T>(&mut self, node: &Node, mut read: impl FnMut(&mut Self, &Node) -> Option<T>) -> Option<Vec<T>> {
         let nodes = match &node.value {
@@ -231,13 +246,13 @@ impl Walk<'_> {
     /// A program with a slash is meant from the folder of the file that names it.
     fn program(&mut self, text: Text, at: Span) -> Text {
         match text.resolve(|_| None) {
-            Ok(name) if name.contains('/') => Text::from(self.from_its_file(&name, at).to_string_lossy().into_owned()),
+            Ok(name) if name.contains('/') => Text::from(self.in_its_folder(&name, at).to_string_lossy().into_owned()),
             _ => text,
         }
     }
 
     /// `path` from the folder of the file it stands in.
-    pub(super) fn from_its_file(&self, path: &str, at: Span) -> PathBuf {
+    pub(super) fn in_its_folder(&self, path: &str, at: Span) -> PathBuf {
         if path.starts_with("${run.dir}") { PathBuf::from(path) } else { source::absolute(&self.sources.get(at.source).dir, path) }
     }
 
@@ -250,18 +265,16 @@ impl Walk<'_> {
         }
         // Folders of the run are only known later; a draft shows them as they are written.
         let written = self.text(key, node, scope.now())?.to_string();
-        Some(self.from_its_file(&written, node.span))
+        Some(self.in_its_folder(&written, node.span))
     }
 
     /// A name as it stands: names are never filled in.
     pub(super) fn name<'n>(&mut self, key: &str, node: &'n Node, wanted: &str) -> Option<&'n str> {
-        match &node.value {
-            Value::Text(name) => Some(name),
-            _ => {
-                self.mismatch(key, node, wanted);
-                None
-            }
+        if let Value::Text(name) = &node.value {
+            return Some(name);
         }
+        self.mismatch(key, node, wanted);
+        None
     }
 
     /// The process that a name stands for; all of them, if it is replicated.

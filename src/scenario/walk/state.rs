@@ -9,7 +9,7 @@ use super::super::{
     keys::Key,
     names::{Instance, Names},
     source::{Sources, Span},
-    suggest::{did_you_mean, list_of, shown},
+    suggest::{list_of, meant_key, shown},
     tree::{Node, Table, Value},
 };
 use crate::model::ProcessId;
@@ -133,6 +133,14 @@ impl<'a> Walk<'a> {
         self.uses_run_dir
     }
 
+    /// This very program, by its name where a draft shows it.
+    pub(super) fn exe(&self) -> String {
+        match self.stage {
+            Stage::Final { exe, .. } => exe.to_string_lossy().into_owned(),
+            Stage::Draft => "e2e-tui".to_owned(),
+        }
+    }
+
     /// The value has the wrong type.
     pub(super) fn mismatch(&mut self, key: &str, node: &Node, wanted: &str) {
         self.out.push(
@@ -162,11 +170,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn unknown_key<'k>(&mut self, name: &str, at: Span, known: impl IntoIterator<Item = &'k str> + Clone, of: &str) {
-        let help = did_you_mean(name, known.clone()).or_else(|| {
-            let known: Vec<_> = known.into_iter().collect();
-            (known.len() <= 14).then(|| format!("there are {}", list_of(known).replace(" or ", " and ")))
-        });
+    pub(super) fn unknown_key<'k>(&mut self, name: &str, at: Span, known: impl IntoIterator<Item = &'k str>, of: &str) {
+        let known: Vec<&str> = known.into_iter().collect();
+        let all = || (known.len() <= 14).then(|| format!("there are {}", list_of(known.iter().copied()).replace(" or ", " and ")));
+        let help = meant_key(name, &known).or_else(all);
         self.out.push(Diagnostic::error(format!("`{}` is no key of {of}", shown(name))).at(at, "unknown key").maybe_help(help));
     }
 
@@ -187,10 +194,12 @@ impl<'a> Walk<'a> {
             n => format!("{n} names are not set: {}{more}", listed.join(", ")),
         };
         let mut diagnostic = Diagnostic::error(message);
+        // A column of words under one line is no help: only what says more than the title is written there.
+        let plain = if unset.len() == 1 { "not set" } else { "" };
         for one in unset.iter().take(20) {
-            diagnostic = diagnostic.at(one.span, one.hint.clone().unwrap_or_else(|| "not set".into()));
+            diagnostic = diagnostic.at(one.span, one.hint.clone().unwrap_or_else(|| plain.into()));
         }
-        let of = |source: &str| names.iter().find_map(|n| n.strip_prefix(source)).map(str::to_owned);
+        let of = |source: &str| unset.iter().filter(|u| u.hint.is_none()).find_map(|u| u.name.strip_prefix(source)).map(str::to_owned);
         if let Some(name) = of("env.") {
             diagnostic = diagnostic.help(format!("set {name} in the environment, or give it a default: `${{env.{name}:-value}}`"));
         }

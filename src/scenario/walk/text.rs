@@ -141,6 +141,7 @@ impl Walk<'_> {
             Reference::Env(name, default) => self.env(name, *default, at, scope),
             Reference::ScenarioDir => Some(Stands::plain(self.names.scenario_dir.to_string_lossy())),
             Reference::RunDir => Some(self.run_dir(None)),
+            Reference::RunExe => Some(Stands::plain(self.exe())),
             Reference::ProcessDir => match scope.instance {
                 Some(instance) => Some(self.run_dir(Some(&instance.id))),
                 None => self.no_process("${process.dir}", at),
@@ -288,7 +289,7 @@ impl Walk<'_> {
                     Diagnostic::error(format!("`{name}` has no port"))
                         .at(at, "asked for here")
                         .and(facts.key, "this process neither listens nor captures one")
-                        .help(format!("name its port in `listens`, or capture it: `ready = {{ log = 'listening on .*:(?<port>\\d+)' }}`")),
+                        .help(r"name its port in `listens`, or capture it: `ready = { log = 'listening on .*:(?<port>\d+)' }`"),
                 );
                 return None;
             }

@@ -11,15 +11,18 @@ use super::{
         names::Instance,
         suggest::shown,
         support,
-        tree::{Table, Value},
+        tree::{Node, Table},
     },
     process::ReadProcess,
     state::{Scope, Stage, Walk},
 };
-use crate::model::{Containment, ProcessId, Role, RunSpec};
+use crate::model::{Condition, Containment, Dependency, ProcessId, ProcessSpec, Role, RunSpec};
 
 const CONTAINMENTS: [Containment; 5] =
     [Containment::Auto, Containment::Pidns, Containment::Cgroup, Containment::Subreaper, Containment::Group];
+
+/// Bytes kept of a run where the file says nothing.
+const RECORDING_MAX_DISK: u64 = 10_000_000_000;
 
 /// Where a scenario comes from.
 #[derive(Debug, Clone)]
@@ -40,23 +43,27 @@ impl Walk<'_> {
         let roles: IndexMap<ProcessId, Role> = read.iter().map(|r| (r.spec.id.clone(), r.spec.role)).collect();
         let processes = read.into_iter().map(|r| {
             let mut spec = r.spec;
+            let role_of = |id: &ProcessId| roles.get(id).copied().unwrap_or_default();
             spec.depends_on = r
                 .depends
                 .into_iter()
                 .map(|d| {
-                    let role = roles.get(&d.on).copied().unwrap_or_default();
+                    let role = role_of(&d.on);
                     d.meant(role)
                 })
                 .collect();
+            wait_for_ports(&mut spec);
             (spec.id.clone(), Arc::new(spec))
         });
         let processes: IndexMap<_, _> = processes.collect();
         self.not_yet(tree, support::TOP);
+        let expectations = tree.node("expect").map(|n| self.expectations(n)).unwrap_or_default();
+        let recording_max_disk = tree.node("recording").and_then(|n| self.recording(n));
         let ports = match self.stage {
             Stage::Final { ports, .. } => ports.clone(),
             Stage::Draft => IndexMap::new(),
         };
-        RunSpec {
+        let mut spec = RunSpec {
             name: self.run_name(tree),
             description: self.description(tree),
             timeout: self.run_timeout(tree),
@@ -67,7 +74,12 @@ impl Walk<'_> {
             ports,
             containment: self.containment(tree),
             cleanup: tree.node("cleanup").map(|n| self.cleanup(n, Scope::TOP)).unwrap_or_default(),
-        }
+            expectations,
+            steps: Vec::new(),
+            recording_max_disk: recording_max_disk.unwrap_or(RECORDING_MAX_DISK),
+        };
+        spec.steps = tree.node("step").map(|n| self.steps(n, &spec)).unwrap_or_default();
+        spec
     }
 
     fn run_name(&mut self, tree: &Table) -> String {
@@ -94,24 +106,39 @@ impl Walk<'_> {
     }
 
     fn description(&mut self, tree: &Table) -> String {
-        match tree.node("description") {
-            None => String::new(),
-            Some(node) => match &node.value {
-                Value::Text(text) => text.clone(),
-                _ => {
-                    self.mismatch("description", node, "a text");
-                    String::new()
-                }
-            },
-        }
+        let node = tree.node("description");
+        node.and_then(|node| self.name("description", node, "a text")).unwrap_or_default().to_owned()
     }
 
     fn run_timeout(&mut self, tree: &Table) -> Option<Duration> {
         self.timeout(tree, Scope::TOP)
     }
 
+    /// `recording = { max_disk = "10GB" }`
+    fn recording(&mut self, node: &Node) -> Option<u64> {
+        let table = self.table("recording", node, "a table like { max_disk = \"10GB\" }")?;
+        self.check_keys(table, keys::RECORDING, "`recording`");
+        table.node("max_disk").and_then(|n| self.size("max_disk", n, Scope::TOP))
+    }
+
     fn containment(&mut self, tree: &Table) -> Containment {
         let choice = tree.node("containment").and_then(|n| self.choice("containment", n, Scope::TOP, keys::CONTAINMENTS));
+        if let (Some(node), Some(c)) = (tree.node("containment"), choice)
+            && support::CONTAINMENT.contains(&keys::CONTAINMENTS[c])
+        {
+            self.unsupported(keys::CONTAINMENTS[c], node.span);
+        }
         choice.map_or(Containment::Auto, |c| CONTAINMENTS[c])
+    }
+}
+
+/// A port that a log line names is known when that process is ready, so whoever needs it waits for that.
+fn wait_for_ports(spec: &mut ProcessSpec) {
+    for on in spec.needs_ports_of() {
+        match spec.depends_on.iter_mut().find(|d| d.on == on) {
+            Some(known) if known.condition == Condition::Started => known.condition = Condition::Ready,
+            Some(_) => {}
+            None => spec.depends_on.push(Dependency { on, condition: Condition::Ready }),
+        }
     }
 }

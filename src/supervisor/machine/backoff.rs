@@ -105,7 +105,7 @@ mod tests {
         for n in 0..5 {
             crash(&mut ledger, &policy, n);
         }
-        let lived = ledger.decide(&policy, Some(Exit::Code(1)), Duration::from_secs(60), At(9), 0.0);
+        let lived = ledger.decide(&policy, Some(Exit::Code(1)), Duration::from_mins(1), At(9), 0.0);
         assert_eq!(lived, Decision::Restart { attempt: 1, of: Some(5), delay: Duration::from_secs(1) });
     }
 

@@ -109,7 +109,7 @@ impl World {
                 self.pending.push_back(Input::Spawned { process, generation, pid: 100 });
             }
             Effect::Signal { process, generation, .. } | Effect::Kill { process, generation } => {
-                self.die(&process, generation, Exit::Signal(Signal::TERM))
+                self.die(&process, generation, Exit::Signal(Signal::TERM));
             }
             Effect::AwaitEmpty { process, generation } if self.alive.get(&process) != Some(&generation) => {
                 self.pending.push_back(Input::TreeEmpty { process, generation });

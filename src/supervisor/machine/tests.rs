@@ -2,41 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use indexmap::IndexMap;
-
 use super::Machine;
 use super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
 use crate::model::{
-    Actor, At, Command, Condition, Containment, Dependency, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, LogSpec, Outcome,
-    Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, ReadySpec, Request, RestartMode, RestartPolicy, Role, RunSpec,
-    Signal, StopSpec, Verdict,
+    Actor, At, Command, Condition, Dependency, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, Outcome, Probe, ProbeOutcome,
+    ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request, RestartMode, RestartPolicy, Role, RunSpec, Signal, Verdict,
 };
 
 /// A process that needs nothing, as a test starts from.
 pub(super) fn spec(name: &str, role: Role) -> ProcessSpec {
-    ProcessSpec {
-        id: id(name),
-        role,
-        kind: None,
-        stand_in: false,
-        argv: vec!["true".into()],
-        cwd: "/".into(),
-        env: IndexMap::new(),
-        env_clear: false,
-        listens: Vec::new(),
-        autostart: true,
-        depends_on: Vec::new(),
-        ready: ReadySpec { probe: None, timeout: Duration::from_secs(30), interval: Duration::from_millis(100) },
-        health: None,
-        restart: RestartPolicy::default(),
-        stop: StopSpec::default(),
-        timeout: None,
-        stdin: crate::model::StdinMode::Null,
-        tty: false,
-        limits: crate::model::Limits::default(),
-        log: LogSpec::default(),
-        cleanup: Vec::new(),
-    }
+    ProcessSpec { role, argv: vec!["true".into()], ..ProcessSpec::new(id(name)) }
 }
 
 pub(super) fn id(name: &str) -> ProcessId {
@@ -44,18 +19,7 @@ pub(super) fn id(name: &str) -> ProcessId {
 }
 
 pub(super) fn run_of(processes: Vec<ProcessSpec>) -> RunSpec {
-    RunSpec {
-        name: "test".into(),
-        description: String::new(),
-        timeout: None,
-        dir: "/".into(),
-        origin: "test".into(),
-        source: String::new(),
-        processes: processes.into_iter().map(|p| (p.id.clone(), Arc::new(p))).collect(),
-        ports: IndexMap::new(),
-        containment: Containment::Auto,
-        cleanup: Vec::new(),
-    }
+    RunSpec { processes: processes.into_iter().map(|p| (p.id.clone(), Arc::new(p))).collect(), ..RunSpec::new("test") }
 }
 
 fn needs(mut spec: ProcessSpec, on: &str, condition: Condition) -> ProcessSpec {

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    model::ProcessId,
-    tui::logview::{pattern::Pattern, query::Query},
-};
+use crate::{logs::Pattern, model::ProcessId, tui::logview::query::Query};
 
 /// Whose lines a pane shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,7 +92,8 @@ pub(crate) struct LogState {
     pub(crate) find: Option<Pattern>,
     pub(crate) token: Option<String>,
     pub(crate) alerts_only: bool,
-    pub(crate) hide_probes: bool,
+    /// Lines that only tell of health probes are shown one by one.
+    pub(crate) show_probes: bool,
     pub(crate) muted: BTreeSet<ProcessId>,
     pub(crate) context: u16,
     /// Somebody walks from alert to alert, so they must be known.
@@ -118,10 +116,10 @@ impl LogState {
             without: self.without.clone(),
             alerts_only: self.alerts_only,
             muted: self.muted.clone(),
-            hide_probes: self.hide_probes,
             context: self.context,
             find: self.find.clone(),
             token: self.token.clone(),
+            alerts: self.walks_alerts,
         }
     }
 
@@ -143,7 +141,6 @@ impl LogState {
         self.within = None;
         self.without = None;
         self.alerts_only = false;
-        self.hide_probes = false;
         self.muted.clear();
         self.context = 0;
     }

@@ -147,7 +147,7 @@ impl Offer {
 
 /// The offers that match `typed`, best first.
 pub(crate) fn offers(typed: &str, processes: impl Iterator<Item = ProcessId>) -> Vec<Offer> {
-    let actions = Action::ALL.iter().filter(|a| a.process_row().is_none()).map(|a| Offer::Action(*a));
+    let actions = Action::all().filter(|a| !matches!(a, Action::Process(_))).map(Offer::Action);
     let all = processes.enumerate().map(|(row, id)| Offer::Process(row, id)).chain(actions);
     let mut scored: Vec<(u32, Offer)> = all
         .filter_map(|offer| {
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(of("prox").first().map(Offer::text).as_deref(), Some("go to proxy"));
         assert_eq!(of("zoom").first(), Some(&Offer::Action(Action::Zoom)));
         assert!(of("qqqq").is_empty());
-        assert_eq!(of("").len(), 2 + Action::ALL.len() - 9);
+        assert_eq!(of("").len(), 2 + Action::all().count() - 9);
     }
 
     #[test]

@@ -7,14 +7,14 @@ use crate::{
         key::{Code, Key},
         keymap::{Context, Found},
         layout::Pane,
-        logview::{desk::Seek, pattern::Pattern},
+        logview::{desk::Seek, query::pattern},
     },
 };
 
 use super::{
-    App, Outcome, World,
     log::Scope,
     overlay::{Offer, Overlay, PromptKind, Typing, offers, signals},
+    state::{App, Outcome, World},
 };
 
 /// How far a list or a text is moved.
@@ -76,11 +76,11 @@ impl App {
     /// Shows what the pattern typed so far would find.
     pub(super) fn try_out(&mut self) {
         if let Some(Overlay::Prompt { kind, typing }) = &self.overlay {
-            let pattern = Pattern::new(typing.text());
+            let typed = pattern(typing.text());
             match kind {
-                PromptKind::Find => self.log.find = pattern,
-                PromptKind::FilterIn => self.log.within = pattern,
-                PromptKind::FilterOut => self.log.without = pattern,
+                PromptKind::Find => self.log.find = typed,
+                PromptKind::FilterIn => self.log.within = typed,
+                PromptKind::FilterOut => self.log.without = typed,
                 PromptKind::SendLine | PromptKind::Mark => {}
             }
         }
@@ -114,7 +114,7 @@ impl App {
         if search && !text.is_empty() {
             text.clone_into(&mut self.last_typed);
             self.focus = Pane::Logs;
-            if Pattern::new(text).is_some_and(|pattern| pattern.is_literal()) {
+            if pattern(text).is_some_and(|pattern| pattern.is_literal()) {
                 self.say(world.now, format!("{text:?} is no regular expression: it is looked for as it stands"));
             }
         }
@@ -137,7 +137,7 @@ impl App {
 
     fn palette_key(&mut self, mut typing: Typing, chosen: usize, key: Key, world: &World<'_>) -> Vec<Outcome> {
         let all = offers(typing.text(), world.snapshot.rows.iter().map(|row| row.id().clone()));
-        let down = matches!((key.code, key.ctrl), (Code::Down, _) | (Code::Tab, _) | (Code::Char('n'), true));
+        let down = matches!((key.code, key.ctrl), (Code::Down | Code::Tab, _) | (Code::Char('n'), true));
         let up = matches!((key.code, key.ctrl), (Code::Up, _) | (Code::Char('p'), true));
         let mut chosen = chosen;
         if key.code == Code::Enter {

@@ -57,8 +57,9 @@ impl Table {
     /// Moves the selection by so many rows, and not beyond the ends.
     pub(crate) fn step(&mut self, rows: &[Arc<ProcessSnapshot>], by: i64) {
         let order = self.order(rows);
-        let at = order.iter().position(|index| *index == self.selected).unwrap_or(0) as i64;
-        let to = at.saturating_add(by).clamp(0, (order.len() as i64 - 1).max(0)) as usize;
+        let at = order.iter().position(|index| *index == self.selected).unwrap_or(0);
+        let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
+        let to = at.saturating_add_signed(by).min(order.len().saturating_sub(1));
         if let Some(index) = order.get(to) {
             self.selected = *index;
         }

@@ -3,15 +3,19 @@
 //! Places are rows of the view, which never move. What is shown of them may be a part (filters) and fold (blocks), so
 //! every step is taken among the rows that are shown.
 
-use std::{io, sync::Arc};
+use std::{cell::RefCell, io, sync::Arc};
 
 use crate::{
-    logs::{LogLine, LogStore, LogView, Selection},
-    model::At,
+    explain::Fact,
+    logs::{LogLine, LogStore, LogView, RowSet, Selection, Stream},
+    model::{At, ProcessId},
     tui::fold::{Row, fold},
 };
 
-use super::{query::Query, scan::Scanner};
+use super::{
+    query::{Query, Question},
+    scan::Scanner,
+};
 use crate::tui::app::log::{LogState, Place};
 
 /// Rows to draw, and how they stand to the rest.
@@ -37,7 +41,7 @@ pub(crate) struct Window {
 }
 
 /// Where to go in a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seek {
     /// So many lines down, or up.
     Lines(i64),
@@ -48,6 +52,13 @@ pub(crate) enum Seek {
     Follow,
     /// The first row at or after an event.
     Seq(u64),
+    /// A line of a process, by its stream and its number there.
+    Line {
+        process: ProcessId,
+        stream: Stream,
+        number: u64,
+        seq: u64,
+    },
     /// The first row at or after a time.
     Time(At),
     /// The row itself.
@@ -57,6 +68,19 @@ pub(crate) enum Seek {
     Nearest,
     Alert(Way),
     Token(Way),
+}
+
+impl Seek {
+    /// Where a fact is to be looked at: its own line, else its place among the events.
+    pub(crate) fn fact(fact: &Fact) -> Self {
+        match &fact.line {
+            Some(line) => {
+                let stream = if line.stream == Stream::Err.word() { Stream::Err } else { Stream::Out };
+                Self::Line { process: fact.process.clone(), stream, number: line.number, seq: fact.seq }
+            }
+            None => Self::Seq(fact.seq),
+        }
+    }
 }
 
 /// Down (later) or up (earlier).
@@ -84,6 +108,8 @@ pub(crate) struct Desk {
     scanner: Option<Scanner>,
     tell: Arc<dyn Fn() + Send + Sync>,
     asked: Option<(Selection, Query)>,
+    /// Rows that filters leave, with their context; made anew when there are more of them.
+    widened: RefCell<((u64, u16, u64), RowSet)>,
     changed: u64,
     /// The chunk of the line under the cursor, to find it again in another selection.
     cursor_seq: u64,
@@ -100,7 +126,7 @@ impl Desk {
     /// A desk for `store`. `tell` is called from another thread when a scan has found something.
     pub(crate) fn new(store: Arc<LogStore>, tell: Arc<dyn Fn() + Send + Sync>) -> Self {
         let view = LogView::new(Selection::All);
-        Self { store, view, scanner: None, tell, asked: None, changed: u64::MAX, cursor_seq: 0, floor: 0 }
+        Self { store, view, scanner: None, tell, asked: None, widened: RefCell::default(), changed: u64::MAX, cursor_seq: 0, floor: 0 }
     }
 
     /// Takes in what has been said since, and what the pane wants to see now.
@@ -129,7 +155,7 @@ impl Desk {
 
     fn ask(&mut self, log: &LogState, selection: &Selection, more: bool) {
         let query = log.query();
-        if !query.hides() && query.find.is_none() && query.token.is_none() && !log.walks_alerts {
+        if !query.asks() {
             self.asked = None;
             return;
         }
@@ -139,29 +165,41 @@ impl Desk {
             self.scanner = Scanner::start(self.store.clone(), move || tell()).ok();
         }
         let Some(scanner) = &self.scanner else { return };
-        let wanted = (selection.clone(), query);
-        if self.asked.as_ref() != Some(&wanted) {
-            scanner.ask(wanted.0.clone(), wanted.1.clone());
-            self.asked = Some(wanted);
+        let same =
+            self.asked.as_ref().is_some_and(|(asked, of)| asked == selection && *of == Query { context: of.context, ..query.clone() });
+        if !same {
+            scanner.ask(selection.clone(), &query);
         } else if more {
             scanner.nudge();
         }
+        self.asked = Some((selection.clone(), query));
+    }
+
+    /// Looks at the rows that filters leave, with the lines around them that are wanted.
+    fn with_shown<T>(&self, look: impl FnOnce(&RowSet) -> T) -> Option<T> {
+        let (_, query) = self.asked.as_ref().filter(|(_, query)| query.hides())?;
+        let filter = self.scanner.as_ref()?.filter();
+        let rows = filter.as_ref()?.rows(Question::Shown.number());
+        if query.context == 0 {
+            return Some(look(rows));
+        }
+        let mut widened = self.widened.borrow_mut();
+        let key = (rows.len(), query.context, self.view.len());
+        if widened.0 != key {
+            *widened = (key, rows.widened(u64::from(query.context), self.view.len()));
+        }
+        Some(look(&widened.1))
     }
 
     fn hides(&self) -> bool {
-        self.asked.as_ref().is_some_and(|(_, query)| query.hides())
+        self.asked.as_ref().is_some_and(|(_, query)| query.hides()) && self.scanner.is_some()
     }
 
     /// Rows shown before row `row`.
     fn position(&self, row: u64) -> u64 {
-        match &self.scanner {
-            Some(scanner) if self.hides() => {
-                let findings = scanner.findings();
-                let set = if findings.around.len() > 0 { &findings.around } else { &findings.shown };
-                set.rank(row.min(self.view.len())).saturating_sub(set.rank(self.floor))
-            }
-            _ => row.min(self.view.len()).saturating_sub(self.floor),
-        }
+        let row = row.min(self.view.len());
+        let shown = self.with_shown(|set| set.rank(row).saturating_sub(set.rank(self.floor)));
+        shown.unwrap_or_else(|| row.saturating_sub(self.floor))
     }
 
     fn shown(&self) -> u64 {
@@ -171,20 +209,14 @@ impl Desk {
     /// The lines at positions `from..from + count` of those shown.
     fn lines(&self, from: u64, count: u64) -> io::Result<Vec<LogLine>> {
         let count = count.min(self.shown().saturating_sub(from));
-        let Some(scanner) = self.scanner.as_ref().filter(|_| self.hides()) else {
-            return self.view.window(&self.store, self.floor + from, count as usize);
-        };
-        let rows: Vec<u64> = {
-            let findings = scanner.findings();
-            let set = if findings.around.len() > 0 { &findings.around } else { &findings.shown };
+        let rows = self.with_shown(|set| {
             let first = set.rank(self.floor) + from;
-            (first..first + count).map_while(|n| set.nth(n)).collect()
-        };
-        let mut lines = Vec::with_capacity(rows.len());
-        for run in rows.chunk_by(|a, b| a + 1 == *b) {
-            lines.extend(self.view.window(&self.store, run[0], run.len())?);
+            set.nth(first).map_or_else(Vec::new, |row| set.iter(row..self.view.len()).take(count as usize).collect::<Vec<_>>())
+        });
+        match rows {
+            Some(rows) => self.view.rows(&self.store, &rows),
+            None => self.view.window(&self.store, self.floor + from, count as usize),
         }
-        Ok(lines)
     }
 
     /// Shown rows from position `from` on, folded; filters show every line they leave.
@@ -193,7 +225,7 @@ impl Desk {
         if self.hides() || log.as_written {
             return Ok(lines.into_iter().map(|line| Row { line, folded: Vec::new() }).collect());
         }
-        Ok(fold(lines, &log.unfolded))
+        Ok(fold(lines, &log.unfolded, log.show_probes))
     }
 
     /// The rows to draw in `height` rows of the screen; `tall` says how many a row takes.
@@ -241,14 +273,14 @@ impl Desk {
     }
 
     fn finish(&mut self, log: &mut LogState, window: &mut Window) {
-        let end = window.rows.last().map_or(0, |row| row.folded.last().unwrap_or(&row.line).row + 1);
+        let end = window.rows.last().map_or(0, |row| row.last() + 1);
         window.newer = window.shown.saturating_sub(self.position(end));
+        log.last_seen = (window.rows.first().map_or(0, |row| row.line.row), end.saturating_sub(1));
         match &mut log.place {
             Place::Follow => {
                 if let Some(last) = window.rows.last() {
                     self.cursor_seq = last.line.seq;
                 }
-                log.last_seen = (window.rows.first().map_or(0, |row| row.line.row), end.saturating_sub(1));
                 window.newer = 0;
             }
             Place::Parked { cursor, top } => {
@@ -262,11 +294,13 @@ impl Desk {
             }
         }
         window.complete = true;
-        if let (Some(scanner), Some((_, query))) = (&self.scanner, &self.asked) {
-            let findings = scanner.findings();
-            window.complete = findings.is_complete();
-            let set = if query.find.is_some() { Some(&findings.found) } else { query.token.as_ref().map(|_| &findings.tokens) };
+        if let (Some(scanner), Some((_, query))) = (&self.scanner, &self.asked)
+            && let Some(filter) = &*scanner.filter()
+        {
+            window.complete = filter.is_complete();
+            let question = if query.find.is_some() { Some(Question::Found) } else { query.token.as_ref().map(|_| Question::Token) };
             let cursor = window.cursor.and_then(|i| window.rows.get(i)).map_or(u64::MAX, |row| row.line.row);
+            let set = question.map(|question| filter.rows(question.number()));
             window.found = set.map(|set| (set.rank(cursor.saturating_add(1)), set.len()));
         }
     }
@@ -286,36 +320,45 @@ impl Desk {
                 let row = self.view.row_at_seq(&self.store, seq)?;
                 self.park(log, row, height)?;
             }
+            Seek::Line { process, stream, number, seq } => {
+                let row = match self.view.row_of(&self.store, &process, stream, number, seq)? {
+                    Some(row) => row,
+                    None => self.view.row_at_seq(&self.store, seq)?,
+                };
+                self.park(log, row, height)?;
+            }
             Seek::Time(at) => {
                 let row = self.view.row_at_time(&self.store, at)?;
                 self.park(log, row, height)?;
             }
             Seek::Row(row) => self.park(log, row, height)?,
-            Seek::Match(_) | Seek::Nearest | Seek::Alert(_) | Seek::Token(_) => return self.seek_found(log, seek, height),
+            Seek::Match(_) | Seek::Nearest | Seek::Alert(_) | Seek::Token(_) => return self.seek_found(log, &seek, height),
         }
         Ok(Sought::Done)
     }
 
-    fn seek_found(&mut self, log: &mut LogState, seek: Seek, height: u16) -> io::Result<Sought> {
+    fn seek_found(&mut self, log: &mut LogState, seek: &Seek, height: u16) -> io::Result<Sought> {
         let cursor = log.cursor();
         let (row, sought) = {
             let Some(scanner) = &self.scanner else { return Ok(Sought::Nothing) };
-            let findings = scanner.findings();
-            let (set, way) = match seek {
-                Seek::Alert(way) => (&findings.alerts, way),
-                Seek::Token(way) => (&findings.tokens, way),
-                Seek::Match(way) => (&findings.found, way),
-                _ => (&findings.found, Way::Previous),
+            let filter = scanner.filter();
+            let Some(filter) = &*filter else { return Ok(Sought::Nothing) };
+            let (question, way) = match *seek {
+                Seek::Alert(way) => (Question::Alert, way),
+                Seek::Token(way) => (Question::Token, way),
+                Seek::Match(way) => (Question::Found, way),
+                _ => (Question::Found, Way::Previous),
             };
-            let at = if seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
+            let set = filter.rows(question.number());
+            let at = if *seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
             let (next, around) = match way {
                 Way::Next => (set.after(at), set.nth(0)),
                 Way::Previous => (set.before(at), set.len().checked_sub(1).and_then(|last| set.nth(last))),
             };
             match (next, around) {
                 (Some(row), _) => (row, Sought::Done),
-                (None, _) if !findings.is_complete() => return Ok(Sought::NotYet),
-                (None, Some(row)) => (row, if seek == Seek::Nearest { Sought::Done } else { Sought::Wrapped }),
+                (None, _) if !filter.is_complete() => return Ok(Sought::NotYet),
+                (None, Some(row)) => (row, if *seek == Seek::Nearest { Sought::Done } else { Sought::Wrapped }),
                 (None, None) => return Ok(Sought::Nothing),
             }
         };
@@ -349,7 +392,8 @@ impl Desk {
             let from = at.saturating_sub(reach);
             let rows = self.rows(log, from, 2 * reach + 1)?;
             let Some(here) = rows.iter().rposition(|row| row.line.row <= cursor) else { return Ok(()) };
-            let target = (here as i64).saturating_add(lines).clamp(0, rows.len() as i64 - 1) as usize;
+            let by = isize::try_from(lines).unwrap_or(if lines < 0 { isize::MIN } else { isize::MAX });
+            let target = here.saturating_add_signed(by).min(rows.len() - 1);
             let cut = (target == 0 && from > 0) || (target + 1 == rows.len() && from + 2 * reach < self.shown());
             if cut && reach < MOST {
                 reach *= 4;

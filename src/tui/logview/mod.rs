@@ -8,7 +8,5 @@
 //! ```
 
 pub(crate) mod desk;
-pub(crate) mod pattern;
 pub(crate) mod query;
-pub(crate) mod rowset;
 pub(crate) mod scan;

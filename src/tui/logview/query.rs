@@ -1,15 +1,13 @@
-//! Which lines a log pane shows, and which of them it highlights.
+//! Which lines a log pane shows, and which of them it highlights: as questions for the log store's filter.
 
 use std::collections::BTreeSet;
 
 use crate::{
-    logs::{Level, LogLine, Source, plain, present},
-    model::{ProcessId, Tone},
+    logs::{self, Lifecycle, LogLine, Pattern, Source, plain},
+    model::ProcessId,
 };
 
-use super::pattern::Pattern;
-
-/// What lines are asked. Asked of every line, off the front's thread.
+/// What a pane wants to know of every line. Asked off the front's thread.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Query {
     /// Only lines that match.
@@ -20,123 +18,88 @@ pub(crate) struct Query {
     pub(crate) alerts_only: bool,
     /// Processes whose lines are hidden.
     pub(crate) muted: BTreeSet<ProcessId>,
-    /// Whether lines that only tell of health probes are hidden.
-    pub(crate) hide_probes: bool,
     /// Lines shown around each that matches.
     pub(crate) context: u16,
     /// What is highlighted.
     pub(crate) find: Option<Pattern>,
     /// The token that is highlighted and walked along.
     pub(crate) token: Option<String>,
+    /// Whether alerts are walked along.
+    pub(crate) alerts: bool,
 }
 
-/// What was learnt of a line.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) shown: bool,
-    pub(crate) found: bool,
-    pub(crate) token: bool,
-    pub(crate) alert: bool,
+/// The questions, as the filter numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Which lines are shown.
+    Shown,
+    /// Which of them match what is looked for.
+    Found,
+    /// Which of them hold the token.
+    Token,
+    /// Which of them tell of trouble.
+    Alert,
 }
 
 impl Query {
     /// Whether some lines are not shown.
     pub(crate) fn hides(&self) -> bool {
-        self.within.is_some() || self.without.is_some() || self.alerts_only || !self.muted.is_empty() || self.hide_probes
+        self.within.is_some() || self.without.is_some() || self.alerts_only || !self.muted.is_empty()
     }
 
-    /// Asks a line.
-    pub(crate) fn ask(&self, line: &LogLine) -> Answer {
-        let text = text_of(line);
-        let alert = is_alert(line, &text);
-        let muted = line.process.as_ref().is_some_and(|process| self.muted.contains(process));
-        let life = matches!(line.source, Source::Lifecycle(_));
-        let shown = (life || !muted)
-            && (!self.alerts_only || alert)
-            && self.within.as_ref().is_none_or(|pattern| pattern.matches(&text))
-            && self.without.as_ref().is_none_or(|pattern| !pattern.matches(&text))
-            && (!self.hide_probes || life || !is_probe(&text));
-        Answer {
-            shown,
-            found: self.find.as_ref().is_some_and(|pattern| pattern.matches(&text)),
-            token: self.token.as_ref().is_some_and(|token| text.contains(token.as_str())),
-            alert,
+    /// Whether anything is asked at all.
+    pub(crate) fn asks(&self) -> bool {
+        self.hides() || self.find.is_some() || self.token.is_some() || self.alerts
+    }
+
+    /// The questions for the filter, by their numbers. What is asked of a line that is not shown is of no use.
+    pub(crate) fn questions(&self) -> Vec<logs::Query> {
+        let shown = logs::Query {
+            within: self.within.iter().cloned().collect(),
+            without: self.without.iter().cloned().collect(),
+            alerts: self.alerts_only.then(Vec::new),
+            muted: self.muted.iter().cloned().collect(),
+            lifecycle: Lifecycle::Asked,
+            ..logs::Query::default()
+        };
+        let and = |pattern: Option<Pattern>| {
+            let mut question = shown.clone();
+            match pattern {
+                Some(pattern) => question.within.push(pattern),
+                // Nothing is looked for, so nothing is found.
+                None => question.time = Some(crate::model::At::START..crate::model::At::START),
+            }
+            question
+        };
+        let token = self.token.as_ref().and_then(|token| Pattern::text(token).ok());
+        let alert = logs::Query { alerts: Some(Vec::new()), ..shown.clone() };
+        let mut all = vec![shown.clone(), and(self.find.clone()), and(token)];
+        all.push(if self.alerts { alert } else { and(None) });
+        all
+    }
+}
+
+impl Question {
+    /// Its number.
+    pub(crate) fn number(self) -> usize {
+        match self {
+            Self::Shown => 0,
+            Self::Found => 1,
+            Self::Token => 2,
+            Self::Alert => 3,
         }
     }
+}
+
+/// The pattern that was typed; none for an empty text, or one that nothing can be made of.
+pub(crate) fn pattern(typed: &str) -> Option<Pattern> {
+    if typed.is_empty() { None } else { Pattern::either(typed).ok() }
 }
 
 /// A line as filters and searches see it.
 pub(crate) fn text_of(line: &LogLine) -> String {
     match &line.source {
-        Source::Lifecycle(told) => {
-            let name = told.process.as_ref().map(|process| format!("{process} ")).unwrap_or_default();
-            name + &told.log_text().unwrap_or_else(|| told.what.clone())
-        }
+        Source::Lifecycle(told) => logs::words(told),
         Source::Out | Source::Err => plain(&line.bytes),
-    }
-}
-
-/// Whether it tells of trouble: a failure in the log's own words, or a line of level error.
-fn is_alert(line: &LogLine, _text: &str) -> bool {
-    match &line.source {
-        Source::Lifecycle(told) => matches!(told.tone, Tone::Bad | Tone::Final),
-        Source::Out | Source::Err => present(&line.bytes).level == Some(Level::Error),
-    }
-}
-
-/// Whether an access line only tells that a health check asked.
-pub(crate) fn is_probe(text: &str) -> bool {
-    let asked = |path: &str| text.split([' ', '"', '?']).any(|word| word == path);
-    ["/health", "/healthz", "/livez", "/readyz", "/ping"].iter().any(|path| asked(path))
-        && (text.contains("GET") || text.contains("HEAD"))
-        && text.contains("200")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::At;
-
-    fn line(process: &str, text: &str) -> LogLine {
-        LogLine {
-            row: 0,
-            seq: 1,
-            process: ProcessId::new(process).ok(),
-            source: Source::Out,
-            number: 1,
-            generation: 1,
-            at: At(0),
-            bytes: text.into(),
-            cut: false,
-            partial: false,
-            lost: false,
-        }
-    }
-
-    #[test]
-    fn filters_combine_and_see_lines_without_colours() {
-        let query = Query { within: Pattern::new("call"), without: Pattern::new("ping"), ..Query::default() };
-        let shown = |text| query.ask(&line("a", text)).shown;
-        assert!(shown("tools/\x1b[31mcall\x1b[0m"));
-        assert!(!shown("tools/list"));
-        assert!(!shown("call ping"));
-    }
-
-    #[test]
-    fn a_muted_process_is_silent_and_probes_hide() {
-        let muted = ProcessId::new("a").into_iter().collect();
-        let query = Query { muted, hide_probes: true, ..Query::default() };
-        assert!(!query.ask(&line("a", "hello")).shown);
-        assert!(query.ask(&line("b", "hello")).shown);
-        assert!(!query.ask(&line("b", "\"GET /health HTTP/1.1\" 200")).shown);
-        assert!(query.ask(&line("b", "\"GET /health HTTP/1.1\" 503")).shown);
-        assert!(query.hides());
-    }
-
-    #[test]
-    fn errors_are_alerts() {
-        let query = Query { alerts_only: true, ..Query::default() };
-        assert!(query.ask(&line("a", "2026-11-23T06:25:57Z ERROR broken")).shown);
-        assert!(!query.ask(&line("a", "2026-11-23T06:25:57Z INFO fine")).shown);
     }
 }

@@ -2,7 +2,7 @@
 
 use ratatui::style::Style;
 
-use super::{Line, wrapped};
+use super::draw::{Line, wrapped};
 use crate::{
     model::{ProbeOutcome, ProcessSnapshot, human_duration},
     tui::{

@@ -1,6 +1,6 @@
 //! The keys, from the live keymap.
 
-use super::Line;
+use super::draw::Line;
 use crate::tui::{
     action::{Action, Group},
     scene::Scene,
@@ -38,17 +38,14 @@ pub(super) fn lines(scene: &Scene<'_>, typed: &str) -> Vec<Line> {
 
 fn rows(scene: &Scene<'_>, group: Group) -> Vec<(String, &'static str)> {
     let mut rows = Vec::new();
-    for action in Action::ALL.iter().filter(|action| action.group() == group) {
-        let keys = scene.keymap.keys_of(*action);
-        match action.process_row() {
+    for action in Action::all().filter(|action| action.group() == group) {
+        let keys = scene.keymap.keys_of(action).join(" ");
+        match action {
             // Nine rows that say the same become one.
-            Some(0) => {
-                let last = scene.keymap.keys_of(Action::Process9);
-                rows.push((format!("{}..{}", keys.join(" "), last.join(" ")), "choose process 1 to 9"));
-            }
-            Some(_) => {}
-            None if keys.is_empty() => rows.push(("(no key)".into(), action.help())),
-            None => rows.push((keys.join(" "), action.help())),
+            Action::Process(1) => rows.push((format!("{keys}..{}", scene.keymap.keys_of(Action::Process(9)).join(" ")), action.help())),
+            Action::Process(_) => {}
+            _ if keys.is_empty() => rows.push(("(no key)".into(), action.help())),
+            _ => rows.push((keys, action.help())),
         }
     }
     rows

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Line, list, open, with_cursor};
+use super::draw::{Line, list, open, with_cursor};
 use crate::{
     model::ProcessId,
     tui::{

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::open;
+use super::draw::open;
 use crate::tui::{
     pane::events,
     scene::{Drawn, Scene},

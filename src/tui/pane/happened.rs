@@ -21,7 +21,8 @@ use crate::{
 
 /// How many rows the strip wants on a screen so high: its rule, and a row for every eight.
 pub(crate) fn wants(facts: usize, height: u16) -> u16 {
-    if facts == 0 { 0 } else { 1 + (facts as u16).min((height / 8).max(1)) }
+    // On a very low screen the log says it all; the key still jumps there.
+    if facts == 0 || height < 16 { 0 } else { 1 + (facts as u16).min((height / 8).max(1)) }
 }
 
 /// Draws the strip.
@@ -65,12 +66,7 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
     let right = text::width(&distance) as u16 + if wide { 16 } else { 1 + u16::from(index > 0) };
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     let time = fact.at.seconds();
-    if scene.app.fact == Some(index) && !scene.app.log.follows() {
-        pen.text(look.glyph(Glyph::Here), look.style(Role::Selected)).text(&format!("{time:>8}"), strong);
-    } else {
-        pen.text(&format!("{time:>9}"), strong);
-    }
-    pen.gap(2);
+    pen.text(&format!("{time:>9}"), strong).gap(2);
     let name = u16::from(wide) + 9;
     let hue = scene.index_of(&fact.process).map(|i| look.theme.process(i)).unwrap_or_default();
     pen.text(&text::fit(fact.process.as_str(), usize::from(name), look.ellipsis()), hue.patch(strong));

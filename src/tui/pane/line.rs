@@ -29,16 +29,39 @@ pub(crate) struct Body {
     pub(crate) suffix: String,
 }
 
-/// The cells before the text: time, two blanks, source, a blank, level, a blank.
-pub(crate) fn head_cells(form: TimeForm) -> u16 {
-    form.cells() + 2 + SOURCE + 3
+/// Below this width the time column goes: who said it matters more.
+const WITH_TIME: u16 = 60;
+
+/// The room a log has, and which columns that leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) width: u16,
+    /// One of several logs side by side: whose it is stands in its title.
+    pub(crate) alone: bool,
+}
+
+impl Room {
+    /// Cells of the time column with the gap behind it.
+    fn time(self, form: TimeForm) -> u16 {
+        if self.width < WITH_TIME && !self.alone { 1 } else { form.cells() + 2 }
+    }
+
+    /// Cells of the source column with the gap behind it.
+    fn source(self) -> u16 {
+        if self.alone { 0 } else { SOURCE + 1 }
+    }
+
+    /// The cells before the text: time, source, level.
+    pub(crate) fn head(self, form: TimeForm) -> u16 {
+        self.time(form) + self.source() + 2
+    }
 }
 
 /// Makes the text of `row`, for a pane `width` cells wide.
 pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     let line = &row.line;
     if line.lost {
-        let lost = "(this line is lost: the disk refused it)".to_owned();
+        let lost = "(gone: dropped to stay within the disk cap, or refused by the disk)".to_owned();
         return Body { pieces: vec![(lost, look.style(Role::Warn))], ..Body::default() };
     }
     let mut body = if log.as_written { as_written(line) } else { tidied(row, log, width, look) };
@@ -46,9 +69,14 @@ pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
         body.pieces.push((" (cut here: the line is longer)".into(), look.style(Role::Dim)));
     }
     highlight(&mut body, line, log, look);
+    if row.hidden_probes() {
+        body.pieces.iter_mut().for_each(|(_, style)| *style = style.patch(look.style(Role::Dim)));
+    }
     let folded = row.folded.len() as u64;
     body.suffix = match folded {
         0 => String::new(),
+        n if row.hidden_probes() && width < 100 => format!("({n} hidden, H)"),
+        n if row.hidden_probes() => format!("({n} of these hidden, H shows them)"),
         n if width < 100 => format!("+{n} folded"),
         n => format!("+{} folded", counted(n, "line")),
     };
@@ -145,9 +173,7 @@ fn style_at(pieces: &[(String, Style)], at: usize) -> Style {
 /// The style a child asked for, as far as this terminal shows it.
 fn child_style(style: TextStyle, colours: Colours) -> Style {
     let colour = |colour: logs::Color| match (colours, colour) {
-        (Colours::None, _) => None,
-        (Colours::Sixteen, logs::Color::Indexed(n)) if n >= 16 => None,
-        (Colours::Sixteen, logs::Color::Rgb(..)) => None,
+        (Colours::None, _) | (Colours::Sixteen, logs::Color::Indexed(16..) | logs::Color::Rgb(..)) => None,
         (_, logs::Color::Indexed(n)) => Some(Color::Indexed(n)),
         (_, logs::Color::Rgb(r, g, b)) => Some(Color::Rgb(r, g, b)),
     };
@@ -167,11 +193,12 @@ fn child_style(style: TextStyle, colours: Colours) -> Style {
 }
 
 /// Rows of the screen that `row` takes when lines wrap.
-pub(crate) fn tall(row: &Row, log: &LogState, width: u16, look: &Look) -> u16 {
+pub(crate) fn tall(row: &Row, log: &LogState, room: Room, look: &Look) -> u16 {
     if !log.wrap || matches!(row.line.source, logs::Source::Lifecycle(_)) {
         return 1;
     }
-    let room = usize::from(width.saturating_sub(head_cells(log.time))).max(1);
+    let width = room.width;
+    let room = usize::from(width.saturating_sub(room.head(log.time))).max(1);
     let body = body(row, log, width, look);
     let cells: usize = body.pieces.iter().map(|(text, _)| text::width(text)).sum();
     let suffix = if body.suffix.is_empty() { 0 } else { text::width(&body.suffix) + 2 };
@@ -190,6 +217,8 @@ pub(crate) struct Head<'h> {
     pub(crate) mark: Option<(&'static str, Style)>,
     /// Of everything in it.
     pub(crate) strong: Style,
+    /// Of the pane.
+    pub(crate) room: Room,
 }
 
 /// Writes the cells before the text.
@@ -204,14 +233,21 @@ pub(crate) fn draw_head(pen: &mut Pen<'_>, line: &LogLine, body: &Body, head: &H
     let time = text::fit(&time, usize::from(cells), "").into_owned();
     let dim = look.style(Role::Dim).patch(head.strong);
     let room = usize::from(cells);
-    match head.mark {
-        Some((sign, style)) => pen.text(sign, style).text(&format!("{time:>0$}", room - 1), dim),
-        None => pen.text(&format!("{time:>room$}"), dim),
-    };
-    pen.gap(2);
-    let name = line.process.as_ref().map_or("", |process| process.as_str());
-    let hue = head.index.map_or(Style::new(), |index| look.theme.process(index)).patch(head.strong);
-    pen.text(&text::fit(name, usize::from(SOURCE), look.ellipsis()), hue).to(cells + 2 + SOURCE).gap(1);
+    let (behind_time, behind_source) = (head.room.time(log.time), head.room.time(log.time) + head.room.source());
+    if let Some((sign, style)) = head.mark {
+        pen.text(sign, style);
+    }
+    if behind_time > 1 {
+        let time = format!("{time:>0$}", room - usize::from(pen.column()));
+        pen.text(&time, dim);
+    }
+    pen.to(behind_time);
+    if behind_source > behind_time {
+        let name = line.process.as_ref().map_or("", |process| process.as_str());
+        let hue = head.index.map_or(Style::new(), |index| look.theme.process(index)).patch(head.strong);
+        pen.text(&text::fit(name, usize::from(SOURCE), look.ellipsis()), hue);
+    }
+    pen.to(behind_source);
     if let Some(level) = body.level {
         let style = match level {
             Level::Error => look.style(Role::LevelError),
@@ -220,7 +256,7 @@ pub(crate) fn draw_head(pen: &mut Pen<'_>, line: &LogLine, body: &Body, head: &H
         };
         pen.text(&level.letter().to_string(), style);
     }
-    pen.to(head_cells(log.time));
+    pen.to(head.room.head(log.time));
 }
 
 /// Seconds since the run's start in eight cells, so that a mark at the left edge hides nothing.
@@ -263,7 +299,7 @@ mod tests {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let hit = Style::new().add_modifier(Modifier::UNDERLINED);
         let mut pieces = vec![("ab".to_owned(), plain), ("cd".to_owned(), bold)];
-        mark(&mut pieces, |_| vec![1..3], hit);
+        mark(&mut pieces, |_| std::iter::once(1..3).collect(), hit);
         let expected = vec![("a", plain), ("b", plain.patch(hit)), ("c", bold.patch(hit)), ("d", bold)];
         assert_eq!(pieces, expected.into_iter().map(|(t, s)| (t.to_owned(), s)).collect::<Vec<_>>());
     }

@@ -8,12 +8,12 @@ use ratatui::{
 
 use super::{
     lifecycle,
-    line::{self, Head},
+    line::{self, Head, Room},
     rule::{self, Rule},
 };
 use crate::{
     logs::Source,
-    model::At,
+    model::{At, ProcessId},
     tui::{
         app::log::{LogState, Scope},
         fold::Row,
@@ -30,12 +30,12 @@ use crate::{
 /// Draws the pane.
 pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if scene.side.is_empty() {
-        one(scene, scene.window, &title(scene), area, buf);
+        one(scene, scene.window, &title(scene), Place { area, alone: false }, buf);
         return;
     }
     for ((process, window), part) in scene.side.iter().zip(split(area, scene.side.len())) {
         let title = vec![process.to_string(), scene.app.log.time.title().to_owned()];
-        one(scene, window, &title, part, buf);
+        one(scene, window, &title, Place { area: part, alone: true }, buf);
     }
 }
 
@@ -63,7 +63,15 @@ pub(crate) fn split(area: Rect, n: usize) -> Vec<Rect> {
         .collect()
 }
 
-fn one(scene: &Scene<'_>, window: &Window, title: &[String], area: Rect, buf: &mut Buffer) {
+/// Where a log stands, and whether others stand beside it.
+#[derive(Clone, Copy)]
+struct Place {
+    area: Rect,
+    alone: bool,
+}
+
+fn one(scene: &Scene<'_>, window: &Window, title: &[String], place: Place, buf: &mut Buffer) {
+    let area = place.area;
     if area.is_empty() {
         return;
     }
@@ -83,7 +91,7 @@ fn one(scene: &Scene<'_>, window: &Window, title: &[String], area: Rect, buf: &m
         }
         return;
     }
-    rows(scene, window, body, buf);
+    rows(scene, window, Place { area: body, ..place }, buf);
 }
 
 fn title(scene: &Scene<'_>) -> Vec<String> {
@@ -112,11 +120,11 @@ fn filters(log: &LogState) -> Vec<String> {
     if log.alerts_only {
         parts.push("alerts only".into());
     }
-    if log.hide_probes {
-        parts.push("no probes".into());
+    if log.show_probes {
+        parts.push("with probes".into());
     }
     if !log.muted.is_empty() {
-        let names: Vec<_> = log.muted.iter().map(|id| id.as_str()).collect();
+        let names: Vec<_> = log.muted.iter().map(ProcessId::as_str).collect();
         parts.push(format!("without {}", names.join(", ")));
     }
     if log.as_written {
@@ -128,20 +136,23 @@ fn filters(log: &LogState) -> Vec<String> {
 /// What the pane is doing, for the right end of its rule.
 fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
     let log = &scene.app.log;
-    let look = scene.look;
+    let hides = log.query().hides();
+    let more = if window.complete { "" } else { "+" };
     let mut parts = Vec::new();
+    // What is least missed stands first: it goes first where there is no room.
+    if !log.follows() {
+        parts.push(shown_at(scene, window).map_or_else(|| "paused".into(), |at| format!("at {}, paused", at.seconds())));
+    } else if !hides {
+        parts.push(counted(window.total, "line"));
+    }
+    if hides {
+        parts.push(format!("{}{more} of {}", window.shown, window.total));
+    }
     if let Some(pattern) = &log.find {
         let (at, of) = window.found.unwrap_or((0, 0));
-        let more = if window.complete { "" } else { "+" };
         parts.push(format!("/{}  {at} of {of}{more}", pattern.typed()));
     } else if let (Some(_), Some((at, of))) = (&log.token, window.found) {
-        parts.push(format!("token {at} of {of}"));
-    }
-    if log.query().hides() {
-        let more = if window.complete { "" } else { "+" };
-        parts.push(format!("{}{more} of {}", window.shown, window.total));
-    } else if log.follows() {
-        parts.push(counted(window.total, "line"));
+        parts.push(format!("token {at} of {of}{more}"));
     }
     if let Some(from) = log.select_from {
         parts.push(format!("selecting {}", counted(log.cursor().abs_diff(from) + 1, "line")));
@@ -151,10 +162,16 @@ fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
         return parts;
     }
     let key = scene.keymap.key_of(crate::tui::keymap::Context::Log, crate::tui::action::Action::Bottom).unwrap_or_default();
-    parts.push(window.cursor_at.map_or_else(|| "paused".into(), |at| format!("at {}, paused", at.seconds())));
     let hint = if width >= 100 { format!("{key} follows") } else { key };
-    parts.push(format!("{} {} newer, {hint}", look.glyph(Glyph::Newer), window.newer));
+    parts.push(format!("{} {} newer, {hint}", scene.look.glyph(Glyph::Newer), window.newer));
     parts
+}
+
+/// The moment the pane is parked at: that of the fact which led there, else that of the line under the cursor.
+fn shown_at(scene: &Scene<'_>, window: &Window) -> Option<At> {
+    let row = window.cursor.and_then(|i| window.rows.get(i))?;
+    let fact = scene.app.fact.and_then(|i| scene.facts.get(i));
+    Some(fact.filter(|fact| fact.seq == row.line.seq).map_or(row.line.at, |fact| fact.at))
 }
 
 /// What to say where there is no line.
@@ -178,7 +195,8 @@ fn empty(scene: &Scene<'_>, window: &Window) -> Option<String> {
     })
 }
 
-fn rows(scene: &Scene<'_>, window: &Window, area: Rect, buf: &mut Buffer) {
+fn rows(scene: &Scene<'_>, window: &Window, place: Place, buf: &mut Buffer) {
+    let area = place.area;
     let log = &scene.app.log;
     let wall = |at: At| wall(scene, at);
     let mut above = None;
@@ -198,6 +216,7 @@ fn rows(scene: &Scene<'_>, window: &Window, area: Rect, buf: &mut Buffer) {
                 above,
                 wall: &wall,
                 mark: mark(scene, row, here),
+                room: Room { width: area.width, alone: place.alone },
                 strong: if is_selected(log, row) { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() },
             };
             y += text_line(scene, row, &head, Rect { y, height: area.bottom() - y, ..area }, buf);
@@ -210,13 +229,13 @@ fn rows(scene: &Scene<'_>, window: &Window, area: Rect, buf: &mut Buffer) {
 fn text_line(scene: &Scene<'_>, row: &Row, head: &Head<'_>, area: Rect, buf: &mut Buffer) -> u16 {
     let log = &scene.app.log;
     let body = line::body(row, log, area.width, scene.look);
-    let indent = line::head_cells(log.time);
+    let indent = head.room.head(log.time);
     let room = area.width.saturating_sub(indent);
     let cells: usize = body.pieces.iter().map(|(text, _)| text::width(text)).sum();
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     line::draw_head(&mut pen, &row.line, &body, head, log, scene.look);
     if log.wrap {
-        let rows = line::tall(row, log, area.width, scene.look).min(area.height);
+        let rows = line::tall(row, log, head.room, scene.look).min(area.height);
         for part in 0..rows {
             let mut pen = Pen::new(buf, area.x + indent, area.y + part, room).skipping(part.saturating_mul(room));
             body.pieces.iter().for_each(|(text, style)| {
@@ -245,7 +264,8 @@ fn text_line(scene: &Scene<'_>, row: &Row, head: &Head<'_>, area: Rect, buf: &mu
     }
     if suffix > 0 {
         // Behind the text where there is room; at the right edge where there is none.
-        let at = (pen.column() + 5).min(area.width.saturating_sub(suffix + 1));
+        let gap = if row.hidden_probes() { 3 } else { 5 };
+        let at = (pen.column() + gap).min(area.width.saturating_sub(suffix + 1));
         pen.to(at).text(&body.suffix, scene.look.style(Role::Dim));
     }
     1

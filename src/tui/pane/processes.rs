@@ -177,7 +177,6 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) 
         Column::Mark => mark(scene, index),
         // Only 1 to 99 have room; only 1 to 9 are keys.
         Column::Number if index < 99 => ((index + 1).to_string(), look.theme.process(index)),
-        Column::Number | Column::State | Column::Health => (String::new(), plain),
         Column::Process => (text::fit(id.as_str(), NAME_CELLS, look.ellipsis()).into_owned(), plain),
         Column::Role if row.info.stand_in => ("stand-in".into(), plain),
         Column::Role => (row.info.role.word().into(), plain),
@@ -196,7 +195,7 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) 
         Column::Alerts => (units::count(row.alerts, 3), look.style(Role::Warn)),
         Column::Detail => (detail(row), dim),
         Column::Unseen if scene.meter.is_unseen(id) => (look.glyph(Glyph::Mark).into(), look.style(Role::Note)),
-        Column::Unseen => (String::new(), plain),
+        Column::Number | Column::State | Column::Health | Column::Unseen => (String::new(), plain),
     }
 }
 

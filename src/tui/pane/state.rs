@@ -74,7 +74,9 @@ pub(crate) fn state_text(row: &ProcessSnapshot, now: At, roles: bool, look: &Loo
         }
         ProcessState::Completed => calm(Glyph::Done, Exit::Code(0).to_string()),
         ProcessState::Failed { reason } => loud(Glyph::Bad, word(), reason.short()),
-        ProcessState::GaveUp { reason, times } => loud(Glyph::Final, word(), format!("{} ×{times}", reason.short())),
+        ProcessState::GaveUp { reason, times } => {
+            loud(Glyph::Final, word(), format!("{} {}{times}", reason.short(), look.glyph(Glyph::Times)))
+        }
         ProcessState::Skipped { because } => calm(Glyph::Rest, because.clone()),
     }
 }

@@ -41,11 +41,6 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Until when the row changes by itself, if it does.
-pub(crate) fn changes_at(scene_notice: Option<crate::model::At>) -> Option<crate::model::At> {
-    scene_notice.map(|at| at + NOTICE)
-}
-
 /// Badge and sentence for what stands until something changes it.
 fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
     let snapshot = scene.snapshot;
@@ -61,8 +56,9 @@ fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
                 ProcessState::Failed { reason } if row.info.role == ProcessRole::Test => Some(format!("{} {}", row.id(), reason.short())),
                 _ => None,
             });
-            let parked =
-                if scene.app.fact == Some(0) && !scene.app.log.follows() { " The view is parked at the first abnormal line." } else { "" };
+            let here = scene.window.cursor.and_then(|i| scene.window.rows.get(i)).map(|row| row.line.seq);
+            let parked = here.is_some() && here == scene.facts.first().map(|fact| fact.seq);
+            let parked = if parked { " The view is parked at the first abnormal line." } else { "" };
             let (word, what) = match test {
                 Some(test) => ("TEST FAILED", test),
                 None => ("FAILED", outcome.reason.clone()),

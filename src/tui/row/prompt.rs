@@ -17,7 +17,7 @@ use crate::tui::{
 pub(crate) fn draw(scene: &Scene<'_>, kind: PromptKind, typing: &Typing, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let look = scene.look;
     let hint = hint(scene, kind);
-    let hint = if usize::from(area.width) > text::width(&hint) + 30 { hint } else { String::new() };
+    let hint = if usize::from(area.width) > text::width(&hint) + 24 { hint } else { String::new() };
     let end = area.width.saturating_sub(text::width(&hint) as u16 + 2);
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     pen.gap(1).text(kind.sign(), look.style(Role::Prompt));
@@ -47,10 +47,10 @@ fn hint(scene: &Scene<'_>, kind: PromptKind) -> String {
     match kind {
         PromptKind::Find => {
             let found = scene.window.found.filter(|_| log.find.is_some()).map_or(String::new(), |(_, n)| format!("{n}{more} found   "));
-            format!("{found}Enter go there  Tab filter instead  Esc cancel")
+            format!("{found}Enter go  Tab filter  Esc cancel")
         }
         PromptKind::FilterIn | PromptKind::FilterOut => {
-            let tab = if kind == PromptKind::FilterIn { "  Tab find instead" } else { "" };
+            let tab = if kind == PromptKind::FilterIn { "  Tab find" } else { "" };
             format!("{} shown{more}   Enter keep{tab}  Esc cancel", counted(scene.window.shown, "line"))
         }
         PromptKind::SendLine => {

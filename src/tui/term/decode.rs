@@ -127,9 +127,8 @@ fn key(code: Code, len: usize) -> Step {
 
 fn step(bytes: &[u8]) -> Step {
     match bytes {
-        [] | [0x1b] => Step::More,
+        [] | [0x1b] | [0x1b, b'O'] => Step::More,
         [0x1b, b'[', rest @ ..] => control(rest),
-        [0x1b, b'O'] => Step::More,
         [0x1b, b'O', c, ..] => match letter(*c) {
             Some(code) => key(code, 3),
             None => Step::Skip(3),

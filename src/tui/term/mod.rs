@@ -12,4 +12,4 @@ mod wait;
 pub(crate) use guard::{Guard, is_terminal, size};
 pub use guard::{install_panic_hook, restore};
 pub(crate) use screen::Screen;
-pub(crate) use wait::{Ready, Waker, wait};
+pub(crate) use wait::{Waker, wait};

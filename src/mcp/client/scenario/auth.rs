@@ -8,7 +8,7 @@ use super::{
         CallError, Failure,
         caller::{Caller, Test},
     },
-    misused, summary,
+    run::{misused, summary},
 };
 
 pub(super) async fn run(test: &Arc<Test>) -> Result<String, Failure> {

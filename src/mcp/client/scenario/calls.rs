@@ -9,7 +9,7 @@ use super::{
         CallError, Failure, Scenario,
         caller::{Caller, Test},
     },
-    summary,
+    run::summary,
 };
 
 /// How often a soak says how it goes.

@@ -7,7 +7,7 @@ use super::{
         CallError, Failure,
         caller::{Caller, Test},
     },
-    misused, summary,
+    run::{misused, summary},
 };
 
 /// More sessions than one call may cost: a server that loses every one at once will not keep the next.

@@ -15,7 +15,7 @@ use super::{
         CallError, Failure,
         caller::{Caller, Test},
     },
-    misused,
+    run::misused,
 };
 
 /// The time between two messages, unless a rate says otherwise.

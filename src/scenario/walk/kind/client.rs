@@ -2,10 +2,10 @@
 
 use super::{
     super::{
-        super::{keys, names::Instance, tree::Value},
+        super::{diagnostics::Diagnostic, keys, names::Instance, tree::Value},
         state::{Scope, Walk},
     },
-    Recipe, TOKEN,
+    recipe::{Recipe, TOKEN},
 };
 use crate::model::{Role, Text};
 
@@ -13,7 +13,11 @@ impl Walk<'_> {
     pub(super) fn test_client(&mut self, instance: &Instance) -> Recipe {
         let scope = Scope::of(instance);
         let mut argv = self.part(&["test-client"]);
-        if let Some(node) = self.required(instance, "target", "a client needs one", "\"${process.NAME.url}/mcp\"")
+        let target = self.required(instance, "target", "a client needs one", "\"${process.NAME.url}/mcp\"");
+        let stdio = target.is_some_and(|node| matches!(&node.value, Value::Text(text) if text == "stdio"));
+        if stdio {
+            argv.extend([Text::from("--target"), Text::from("stdio")]);
+        } else if let Some(node) = target
             && let Some(url) = self.endpoint("target", node, scope)
         {
             argv.extend([Text::from("--target"), url]);
@@ -35,8 +39,21 @@ impl Walk<'_> {
                 self.mismatch("headers", node, "a table of texts");
             }
         }
+        self.server(&mut argv, instance, stdio);
         let mut env = Vec::new();
         self.token(&mut env, instance, "token", TOKEN);
         Recipe { argv, env, role: Role::Test, ..Recipe::default() }
+    }
+
+    /// The server that a client on pipes starts itself.
+    fn server(&mut self, argv: &mut Vec<Text>, instance: &Instance, stdio: bool) {
+        if stdio {
+            if let Some(node) = self.required(instance, "argv", "a client on pipes starts its server", "[\"server\", \"--flag\"]") {
+                argv.push(Text::from("--"));
+                argv.extend(self.argv("argv", node, Scope::of(instance)).unwrap_or_default());
+            }
+        } else if let Some(entry) = instance.table.get("argv") {
+            self.out.push(Diagnostic::error("`argv` belongs to the target \"stdio\"").at(entry.key, "has no meaning with a URL"));
+        }
     }
 }

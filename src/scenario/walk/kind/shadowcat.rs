@@ -6,7 +6,7 @@ use super::{
         probe::ready_when_running,
         state::{Scope, Walk},
     },
-    Recipe,
+    recipe::Recipe,
 };
 use crate::model::{HttpProbe, Probe, ReadySpec, StdinMode, Text};
 
@@ -38,7 +38,7 @@ impl Walk<'_> {
                 argv.extend([Text::from("reverse"), Text::from("--bind"), bind]);
                 self.upstream_of(instance, &mut argv, "--upstream");
                 self.upstream_token(instance, &mut env, stand_in);
-                let ready = port.map_or_else(listening_line, |port| health_of(port));
+                let ready = port.map_or_else(listening_line, health_of);
                 (Some(ready), StdinMode::Null)
             }
             Some(_) => {
@@ -59,7 +59,7 @@ impl Walk<'_> {
         if let Some(node) = instance.table.node("program") {
             let program = self.plain("program", node, scope).filter(|p| !p.is_empty());
             let program =
-                program.map(|p| if p.contains('/') { self.from_its_file(&p, node.span).to_string_lossy().into_owned() } else { p });
+                program.map(|p| if p.contains('/') { self.in_its_folder(&p, node.span).to_string_lossy().into_owned() } else { p });
             return (program.map(Text::from).into_iter().collect(), false);
         }
         match self.names.env.get(PROGRAM).filter(|p| !p.is_empty()) {

@@ -5,7 +5,7 @@ use super::{
         super::{diagnostics::Diagnostic, keys, names::Instance, suggest::shown, tree::Node, values},
         state::{Scope, Walk},
     },
-    Recipe, TOKEN,
+    recipe::{Recipe, TOKEN},
 };
 use crate::model::{StdinMode, Text};
 

@@ -7,7 +7,7 @@ use super::{
         super::names::Instance,
         state::{Scope, Walk},
     },
-    Recipe, TOKEN,
+    recipe::{Recipe, TOKEN},
 };
 use crate::model::Text;
 

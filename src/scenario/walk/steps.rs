@@ -1,0 +1,267 @@
+//! `[[step]]`: the script of a demo or a chaos run.
+
+use super::{
+    super::{
+        diagnostics::Diagnostic,
+        keys,
+        source::Span,
+        suggest::{did_you_mean, list_of, shown},
+        tree::{Entry, Node, Table, Value},
+    },
+    state::{Scope, Walk},
+};
+use crate::model::{
+    FaultKind, FaultSpec, Health, ProcessId, RestartMode, RunSpec, StateOrHealth, StdinMode, StepAction, StepSpec, StepWhen,
+};
+
+const FAULTS: [FaultKind; 9] = [
+    FaultKind::Delay,
+    FaultKind::Jitter,
+    FaultKind::Status,
+    FaultKind::Drop,
+    FaultKind::Reset,
+    FaultKind::HalfClose,
+    FaultKind::SlowBody,
+    FaultKind::Truncate,
+    FaultKind::None,
+];
+
+impl Walk<'_> {
+    /// Reads the steps; `spec` holds the processes they speak of.
+    pub(super) fn steps(&mut self, node: &Node, spec: &RunSpec) -> Vec<StepSpec> {
+        let Value::List(nodes) = &node.value else {
+            self.out
+                .push(Diagnostic::error(format!("`step` must be a list of tables, not {}", node.what())).at(node.span, "write [[step]]"));
+            return Vec::new();
+        };
+        nodes.iter().filter_map(|node| self.step(node, spec)).collect()
+    }
+
+    fn step(&mut self, node: &Node, spec: &RunSpec) -> Option<StepSpec> {
+        let table = self.table("step", node, "a table")?;
+        self.check_keys(table, keys::STEP, "a step");
+        let when = table.node("when").map_or(Some(StepWhen::AtOnce), |n| self.when(n, spec));
+        let note = table.node("note").and_then(|n| self.name("note", n, "a text")).unwrap_or_default().to_owned();
+        let mut actions = Vec::new();
+        for node in table.node("do").into_iter().flat_map(one_or_list) {
+            self.action(node, spec, &mut actions);
+        }
+        if table.get("do").is_none() && note.is_empty() {
+            self.out.push(Diagnostic::error("the step does nothing").at(node.span, "this one").help("add `do = { … }` or a `note`"));
+        }
+        Some(StepSpec { when: when?, actions, note, timeout: self.timeout(table, Scope::TOP) })
+    }
+
+    fn when(&mut self, node: &Node, spec: &RunSpec) -> Option<StepWhen> {
+        let table = self.table("when", node, "a table like { after = \"5s\" }")?;
+        self.check_keys(table, keys::WHEN, "`when`");
+        let given: Vec<_> = ["after", "process", "log"].into_iter().filter_map(|k| Some((k, table.get(k)?))).collect();
+        match given.as_slice() {
+            [("after", entry)] => {
+                self.alone(table, &["is", "matches"]);
+                Some(StepWhen::After(self.duration("after", &entry.node, Scope::TOP)?))
+            }
+            [("process", entry)] => {
+                self.alone(table, &["matches"]);
+                let processes = self.named_process("process", entry);
+                let Some(is) = table.node("is") else {
+                    self.out.push(
+                        Diagnostic::error("`when` has a process, but no state").at(node.span, "in this one").help("add `is = \"ready\"`"),
+                    );
+                    return None;
+                };
+                let state = self.state(is)?;
+                self.can_hold(&processes, &state, is.span, spec);
+                Some(StepWhen::State { processes, is: state })
+            }
+            [(_, entry)] => {
+                self.alone(table, &["is"]);
+                let processes = self.named_process("log", entry);
+                let Some(matches) = table.node("matches") else {
+                    self.out.push(
+                        Diagnostic::error("`when` has a log, but no pattern").at(node.span, "in this one").help("add `matches = '…'`"),
+                    );
+                    return None;
+                };
+                let pattern = self.pattern("matches", matches, Scope::TOP)?;
+                Some(StepWhen::Log { processes, pattern })
+            }
+            [] => {
+                self.out.push(
+                    Diagnostic::error("`when` waits for nothing")
+                        .at(node.span, "in this one")
+                        .help("{ after = \"5s\" }, { process = \"NAME\", is = \"ready\" } or { log = \"NAME\", matches = '…' }"),
+                );
+                None
+            }
+            [(first, one), (second, other), ..] => {
+                self.out.push(
+                    Diagnostic::error(format!("`when` waits for two things, `{first}` and `{second}`"))
+                        .at(other.key, "this one")
+                        .and(one.key, "and this one")
+                        .help("make two steps of it"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Keys that belong to another form of `when`.
+    fn alone(&mut self, table: &Table, others: &[&str]) {
+        for key in others {
+            if let Some(entry) = table.get(key) {
+                let with = if *key == "is" { "process" } else { "log" };
+                self.out.push(Diagnostic::error(format!("`{key}` belongs to `{with}`")).at(entry.key, "has no meaning here"));
+            }
+        }
+    }
+
+    fn named_process(&mut self, key: &str, entry: &Entry) -> Vec<ProcessId> {
+        match self.name(key, &entry.node, "the name of a process") {
+            Some(name) => self.processes_named(name, entry.node.span).unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    fn state(&mut self, node: &Node) -> Option<StateOrHealth> {
+        let word = self.plain("is", node, Scope::TOP)?;
+        match word.trim() {
+            "healthy" => return Some(StateOrHealth::Health(Health::Healthy)),
+            "degraded" => return Some(StateOrHealth::Health(Health::Degraded)),
+            state if keys::STATES.contains(&state) => return Some(StateOrHealth::State(state.to_owned())),
+            _ => {}
+        }
+        let all = keys::STATES.iter().chain(keys::HEALTHS).copied();
+        let help = did_you_mean(&word, all.clone()).unwrap_or_else(|| format!("use {}", list_of(all)));
+        self.out
+            .push(Diagnostic::error(format!("`{}` is no state", shown(&word))).at(node.span, "a state or a health goes here").help(help));
+        None
+    }
+
+    /// A state that a process can never be in would hold the script up for ever.
+    fn can_hold(&mut self, processes: &[ProcessId], state: &StateOrHealth, at: Span, spec: &RunSpec) {
+        for id in processes {
+            let Some(process) = spec.processes.get(id) else { continue };
+            let why = match state {
+                StateOrHealth::Health(_) if process.health.is_none() => "it has no health check",
+                StateOrHealth::State(s) if s == "unhealthy" && process.health.is_none() => "it has no health check",
+                StateOrHealth::State(s) if matches!(s.as_str(), "backoff" | "gave-up") && process.restart.mode == RestartMode::Never => {
+                    "it is never restarted"
+                }
+                _ => continue,
+            };
+            let word = match state {
+                StateOrHealth::Health(health) => health.word(),
+                StateOrHealth::State(state) => state,
+            };
+            self.out.push(Diagnostic::error(format!("`{id}` can never be {word}: {why}")).at(at, "this step would wait for ever"));
+        }
+    }
+
+    /// One table of `do`, which may name several actions; they happen in the order of the file.
+    fn action(&mut self, node: &Node, spec: &RunSpec, all: &mut Vec<StepAction>) {
+        let Some(table) = self.table("do", node, "a table like { kill = \"NAME\" }") else { return };
+        self.check_keys(table, keys::DO, "`do`");
+        for (key, entry) in table.iter() {
+            let node = &entry.node;
+            match key {
+                "start" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Start)),
+                "stop" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Stop)),
+                "restart" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Restart)),
+                "kill" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Kill)),
+                "focus" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Focus)),
+                "signal" => self.signal_action(node, all),
+                "send" => self.send_action(node, spec, all),
+                "fault" => self.fault_action(node, spec, all),
+                "mark" => all.extend(self.plain(key, node, Scope::TOP).map(StepAction::Mark)),
+                "wait" => all.extend(self.duration(key, node, Scope::TOP).map(StepAction::Wait)),
+                "rerun" => all.extend(self.choice(key, node, Scope::TOP, &["tests"]).map(|_| StepAction::RerunTests)),
+                "layout" => all.extend(self.plain(key, node, Scope::TOP).map(StepAction::Layout)),
+                "filter" => all.extend(self.plain(key, node, Scope::TOP).map(StepAction::Filter)),
+                "export" => all.extend(self.path(key, node, Scope::TOP).map(StepAction::Export)),
+                // Reported with the unknown keys.
+                _ => {}
+            }
+        }
+    }
+
+    fn signal_action(&mut self, node: &Node, all: &mut Vec<StepAction>) {
+        let Some(table) = self.table("signal", node, "a table like { process = \"NAME\", name = \"HUP\" }") else { return };
+        self.check_keys(table, keys::DO_SIGNAL, "`signal`");
+        let processes = self.process_key(table, node, "process", "`signal`");
+        let Some(name) = table.node("name") else {
+            self.out.push(Diagnostic::error("`signal` has no `name`").at(node.span, "in this one").help("add `name = \"HUP\"`"));
+            return;
+        };
+        if let Some(signal) = self.signal("name", name, Scope::TOP) {
+            all.extend(processes.into_iter().map(|process| StepAction::Signal { process, signal }));
+        }
+    }
+
+    fn send_action(&mut self, node: &Node, spec: &RunSpec, all: &mut Vec<StepAction>) {
+        let Some(table) = self.table("send", node, "a table like { process = \"NAME\", text = \"…\" }") else { return };
+        self.check_keys(table, keys::DO_SEND, "`send`");
+        let processes = self.process_key(table, node, "process", "`send`");
+        let Some(text) = table.node("text") else {
+            self.out.push(Diagnostic::error("`send` has no `text`").at(node.span, "in this one").help("add `text = \"…\"`"));
+            return;
+        };
+        for id in &processes {
+            if spec.processes.get(id).is_some_and(|p| p.stdin == StdinMode::Null && !p.tty) {
+                self.out.push(
+                    Diagnostic::error(format!("`{id}` reads nothing: its stdin is /dev/null"))
+                        .at(node.span, "sent to it here")
+                        .help("add `stdin = \"pipe\"` to the process"),
+                );
+            }
+        }
+        if let Some(text) = self.plain("text", text, Scope::TOP) {
+            all.extend(processes.into_iter().map(|process| StepAction::Send { process, text: text.clone() }));
+        }
+    }
+
+    fn fault_action(&mut self, node: &Node, spec: &RunSpec, all: &mut Vec<StepAction>) {
+        let Some(table) = self.table("fault", node, "a table like { at = \"NAME\", kind = \"delay\", delay = \"1s\" }") else { return };
+        self.check_keys(table, keys::DO_FAULT, "`fault`");
+        let processes = self.process_key(table, node, "at", "`fault`");
+        for id in &processes {
+            if spec.processes.get(id).is_some_and(|p| !p.tap) {
+                self.out.push(
+                    Diagnostic::error(format!("`{id}` has no tap, and faults happen in taps"))
+                        .at(table.node("at").map_or(node.span, |n| n.span), "disturbed here")
+                        .help("add `tap = true` to the process"),
+                );
+            }
+        }
+        let Some(kind) = table.node("kind") else {
+            self.out.push(
+                Diagnostic::error("`fault` has no `kind`")
+                    .at(node.span, "in this one")
+                    .help(format!("one of {}", list_of(keys::FAULTS.iter().copied()))),
+            );
+            return;
+        };
+        let Some(kind) = self.choice("kind", kind, Scope::TOP, keys::FAULTS).map(|k| FAULTS[k]) else { return };
+        let delay = self.opt_duration(table, "delay", Scope::TOP);
+        let status = table.node("status").and_then(|n| self.integer("status", n, Scope::TOP, 100, 599));
+        let (needs, given) = match kind {
+            FaultKind::Delay | FaultKind::Jitter | FaultKind::SlowBody => ("delay", table.get("delay").is_some()),
+            FaultKind::Status => ("status", table.get("status").is_some()),
+            _ => ("", true),
+        };
+        if !given {
+            self.out.push(Diagnostic::error(format!("this fault needs `{needs}`")).at(node.span, "in this one"));
+        }
+        let method = table.node("method").and_then(|n| self.plain("method", n, Scope::TOP));
+        let count = table.node("count").and_then(|n| self.integer("count", n, Scope::TOP, 1, u64::MAX));
+        let status = status.and_then(|s| u16::try_from(s).ok());
+        all.extend(processes.into_iter().map(|at| StepAction::Fault(FaultSpec { at, kind, delay, status, method: method.clone(), count })));
+    }
+}
+
+fn one_or_list(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::List(nodes) => nodes,
+        _ => std::slice::from_ref(node),
+    }
+}

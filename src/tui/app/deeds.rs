@@ -1,0 +1,81 @@
+//! What keys ask of processes: only where it is clear of which.
+
+use crate::{
+    model::{Command, ProcessId, ProcessSnapshot, ProcessState},
+    tui::action::Action,
+};
+
+use super::{
+    overlay::Overlay,
+    state::{App, Outcome, World},
+};
+
+impl App {
+    /// Sends a command about the process that the focused pane is about.
+    pub(super) fn on_process(&mut self, action: Action, world: &World<'_>, command: impl FnOnce(ProcessId) -> Command) -> Vec<Outcome> {
+        let Some(process) = self.process_for(action, world) else { return Vec::new() };
+        self.say(world.now, told(action, &process));
+        vec![Outcome::Send(command(process))]
+    }
+
+    /// Asks something more about the process that the focused pane is about.
+    pub(super) fn about_process(&mut self, action: Action, world: &World<'_>, overlay: impl FnOnce(ProcessId) -> Overlay) {
+        if let Some(process) = self.process_for(action, world) {
+            self.overlay = Some(overlay(process));
+        }
+    }
+
+    /// New attempts of all tests.
+    pub(super) fn rerun(&mut self, world: &World<'_>) -> Vec<Outcome> {
+        if !world.abilities.live {
+            self.complain(world.now, "this is a recording: nothing can be run in it");
+            return Vec::new();
+        }
+        self.say(world.now, "running the tests again; services stay");
+        vec![Outcome::Send(Command::RerunTests)]
+    }
+
+    /// The process to act on; none if that is not clear or would do nothing, and then it is said why.
+    fn process_for(&mut self, action: Action, world: &World<'_>) -> Option<ProcessId> {
+        if !world.abilities.live {
+            self.complain(world.now, "this is a recording: nothing can be started or stopped in it");
+            return None;
+        }
+        let Some(row) = self.target(world.snapshot) else {
+            let key = world.keymap.key_of(self.context(), action).unwrap_or_default();
+            self.complain(world.now, format!("{key} acts on one process: choose it in the table (Tab), or open its log there (Enter)"));
+            return None;
+        };
+        let process = row.id().clone();
+        if let Some(why) = refusal(action, row) {
+            self.complain(world.now, why);
+            return None;
+        }
+        Some(process)
+    }
+}
+
+/// What is being done, in words that name the process.
+fn told(action: Action, process: &ProcessId) -> String {
+    match action {
+        Action::Restart => format!("restarting {process}"),
+        Action::RestartNow => format!("killing and restarting {process}"),
+        Action::Stop => format!("stopping {process} and all it started; it stays down"),
+        Action::StopNow => format!("killing {process} and all it started; it stays down"),
+        _ => format!("starting {process}"),
+    }
+}
+
+/// Why a command would do nothing, in words.
+fn refusal(action: Action, row: &ProcessSnapshot) -> Option<String> {
+    let id = row.id();
+    match action {
+        Action::Start if row.state.is_alive() => Some(format!("{id} runs already: r restarts it")),
+        Action::Stop | Action::StopNow if row.state.is_settled() && row.leaks.is_empty() => {
+            Some(format!("{id} is down already ({})", row.state.word()))
+        }
+        Action::Stop if matches!(row.state, ProcessState::Stopping { .. }) => Some(format!("{id} is being stopped; X kills it now")),
+        Action::SendSignal | Action::SendLine if row.pid.is_none() => Some(format!("{id} does not run")),
+        _ => None,
+    }
+}

@@ -1,0 +1,259 @@
+//! The dashboard's state, and how keys get to it.
+
+use std::time::Duration;
+
+use crate::explain::Fact;
+use crate::model::{At, Command, Phase, ProcessId, ProcessSnapshot, Snapshot};
+
+use crate::tui::{
+    key::Key,
+    keymap::{Context, Found, Keymap},
+    layout::Pane,
+    logview::desk::{Seek, Window},
+};
+
+use super::{
+    log::{LogState, Scope},
+    overlay::Overlay,
+    table::Table,
+};
+
+/// Something to do outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Ask the supervisor.
+    Send(Command),
+    /// Go elsewhere in the log.
+    Seek(Seek),
+    /// Put rows of the log on the clipboard.
+    Copy {
+        from: u64,
+        to: u64,
+    },
+    /// Open a place in $EDITOR.
+    Edit {
+        path: String,
+        line: u32,
+    },
+    /// Hide from the view what has been said so far.
+    Clear,
+    /// Write an archive.
+    Export,
+    /// Mouse reports on or off.
+    Mouse(bool),
+    Redraw,
+    Suspend,
+    /// Leave now, whatever runs.
+    Leave,
+}
+
+/// How far leaving has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leaving {
+    #[default]
+    No,
+    /// The run is being stopped; then the front ends.
+    Stopping,
+    /// The same without grace.
+    Killing,
+}
+
+/// A short notice in reply to a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Toast {
+    pub(crate) text: String,
+    pub(crate) bad: bool,
+    /// When it goes away by itself.
+    pub(crate) until: At,
+}
+
+/// Long enough to be read.
+const TOAST: Duration = Duration::from_secs(5);
+
+/// What keys may look at.
+pub(crate) struct World<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) now: At,
+    pub(crate) keymap: &'a Keymap,
+    /// The log as it was last drawn.
+    pub(crate) window: &'a Window,
+    pub(crate) facts: &'a [Fact],
+    /// Numbers of the events that are marks.
+    pub(crate) marks: &'a [u64],
+    /// Numbers of all events shown in the timeline.
+    pub(crate) events: &'a [u64],
+    /// What the other side can do.
+    pub(crate) abilities: Abilities,
+}
+
+/// What can be done with what is on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Abilities {
+    /// It is a live run: processes can be started and stopped.
+    pub(crate) live: bool,
+    /// An archive can be written.
+    pub(crate) export: bool,
+}
+
+/// The dashboard's state.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) focus: Pane,
+    pub(crate) table: Table,
+    pub(crate) log: LogState,
+    pub(crate) side_by_side: bool,
+    pub(crate) overlay: Option<Overlay>,
+    pub(crate) toast: Option<Toast>,
+    /// Keys pressed so far of a sequence.
+    pub(crate) pending: Vec<Key>,
+    pub(crate) layout: usize,
+    pub(crate) zoom: bool,
+    pub(crate) mouse: bool,
+    pub(crate) leaving: Leaving,
+    /// The fact that `F` jumped to last.
+    pub(crate) fact: Option<usize>,
+    /// How many facts there were when the strip last opened by itself.
+    explained: bool,
+    /// The last thing looked for, offered again.
+    pub(crate) last_typed: String,
+    /// The log was opened from the table: `Esc` goes back there.
+    pub(super) opened: bool,
+}
+
+impl App {
+    /// As the dashboard opens: the table has the focus, the log shows everybody's lines and follows.
+    pub(crate) fn new() -> Self {
+        Self {
+            focus: Pane::Processes,
+            table: Table::default(),
+            log: LogState::default(),
+            side_by_side: false,
+            overlay: None,
+            toast: None,
+            pending: Vec::new(),
+            layout: 0,
+            zoom: false,
+            mouse: false,
+            leaving: Leaving::No,
+            fact: None,
+            explained: false,
+            last_typed: String::new(),
+            opened: false,
+        }
+    }
+
+    /// Which bindings hold.
+    pub(crate) fn context(&self) -> Context {
+        match self.focus {
+            Pane::Processes => Context::Table,
+            Pane::Logs => Context::Log,
+            Pane::Happened | Pane::Events | Pane::Details => Context::Everywhere,
+        }
+    }
+
+    /// Takes a key.
+    pub(crate) fn key(&mut self, key: Key, world: &World<'_>) -> Vec<Outcome> {
+        self.toast = None;
+        if self.overlay.is_some() {
+            return self.overlay_key(key, world);
+        }
+        self.pending.push(key);
+        match world.keymap.find(self.context(), &self.pending) {
+            Found::Action(action) => {
+                self.pending.clear();
+                self.act(action, world)
+            }
+            Found::Prefix(_) => Vec::new(),
+            Found::Nothing => {
+                self.pending.clear();
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes pasted text: it goes where text is typed, and is no keys anywhere else.
+    pub(crate) fn paste(&mut self, text: &str, world: &World<'_>) {
+        match &mut self.overlay {
+            Some(Overlay::Prompt { typing, .. } | Overlay::Palette { typing, .. } | Overlay::Help { typing: Some(typing), .. }) => {
+                typing.paste(text);
+            }
+            _ => self.say(world.now, "pasted text is ignored here: it would press keys"),
+        }
+        self.try_out();
+    }
+
+    /// Shows a short notice.
+    pub(crate) fn say(&mut self, now: At, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), bad: false, until: now + TOAST });
+    }
+
+    /// Shows a short notice of something that went wrong.
+    pub(crate) fn complain(&mut self, now: At, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), bad: true, until: now + TOAST });
+    }
+
+    /// Lets go of a notice whose time has come. True if something changed.
+    pub(crate) fn settle(&mut self, now: At) -> bool {
+        let over = self.toast.as_ref().is_some_and(|toast| toast.until <= now);
+        if over {
+            self.toast = None;
+        }
+        over
+    }
+
+    /// Keeps an overlay's scroll position within what there is to scroll.
+    pub(crate) fn clamp_scroll(&mut self, end: usize) {
+        if let Some(overlay) = &mut self.overlay {
+            overlay.clamp(end);
+        }
+    }
+
+    /// The selected process.
+    pub(crate) fn selected<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s ProcessSnapshot> {
+        snapshot.rows.get(self.table.selected).map(|row| &**row)
+    }
+
+    /// The process that process keys act on, if the focused pane is about one.
+    pub(crate) fn target<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s ProcessSnapshot> {
+        let one = self.focus == Pane::Processes || (self.focus == Pane::Logs && self.log.scope == Scope::One && !self.side_by_side);
+        self.selected(snapshot).filter(|_| one)
+    }
+
+    /// The processes whose lines the log shows.
+    pub(crate) fn selection(&self, snapshot: &Snapshot) -> crate::logs::Selection {
+        match self.log.scope {
+            Scope::All => crate::logs::Selection::All,
+            Scope::Ticked => crate::logs::Selection::Some(self.ticked(snapshot)),
+            Scope::One => crate::logs::Selection::Some(self.selected(snapshot).map(|row| row.id().clone()).into_iter().collect()),
+        }
+    }
+
+    /// The ticked processes, in the order of the file.
+    pub(crate) fn ticked(&self, snapshot: &Snapshot) -> Vec<ProcessId> {
+        snapshot.rows.iter().map(|row| row.id()).filter(|id| self.table.ticked.contains(*id)).cloned().collect()
+    }
+
+    /// Opens "What happened" when there is first something to tell: the log is parked there, unless somebody reads
+    /// elsewhere. A rerun that takes the facts away lets it happen again.
+    pub(crate) fn explain(&mut self, world: &World<'_>) -> Vec<Outcome> {
+        let Some(first) = world.facts.first() else {
+            self.explained = false;
+            self.fact = None;
+            return Vec::new();
+        };
+        if std::mem::replace(&mut self.explained, true) || !self.log.follows() {
+            return Vec::new();
+        }
+        self.fact = Some(0);
+        if self.overlay.is_none() {
+            self.focus = Pane::Logs;
+        }
+        self.log.scope = Scope::All;
+        vec![Outcome::Seek(Seek::fact(first))]
+    }
+
+    /// Whether anything of the run still lives or will.
+    pub(crate) fn something_runs(snapshot: &Snapshot) -> bool {
+        snapshot.phase != Phase::Ended && snapshot.count(|state| !state.is_settled()) > 0
+    }
+}

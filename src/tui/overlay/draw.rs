@@ -1,0 +1,139 @@
+//! Which overlay is open, and what all of them share.
+
+use super::{details, help, lists, own_log, timeline};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::Style,
+};
+
+use crate::tui::{
+    app::overlay::{Overlay, Typing},
+    glyph::Glyph,
+    pane::rule::{self, Rule},
+    scene::{Drawn, Scene},
+    text::Pen,
+    theme::Role,
+};
+
+/// A line of an overlay: pieces of text with their styles.
+pub(super) type Line = Vec<(String, Style)>;
+
+/// Draws the overlay that is open, if one is, on the stage.
+pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
+    let stage = scene.areas.stage;
+    match &scene.app.overlay {
+        None | Some(Overlay::Prompt { .. } | Overlay::AskQuit) => Drawn::default(),
+        Some(Overlay::Help { typing, scroll }) => {
+            let typed = typing.as_ref().map(Typing::text);
+            let title = typed.map_or_else(|| "Keys".to_owned(), |typed| format!("Keys  /{typed}"));
+            text(scene, &title, &help::lines(scene, typed.unwrap_or("")), *scroll, stage, buf)
+        }
+        Some(Overlay::Details { scroll }) => {
+            let name = scene.app.selected(scene.snapshot).map_or(String::new(), |row| row.id().to_string());
+            text(scene, &format!("Details  {name}"), &details::lines(scene, stage.width), *scroll, stage, buf)
+        }
+        Some(Overlay::Line { text: line, scroll }) => {
+            let width = usize::from(stage.width.saturating_sub(2)).max(1);
+            text(scene, "Line  exactly as written", &wrapped(line, width, scene.look.style(Role::Plain)), *scroll, stage, buf)
+        }
+        Some(Overlay::Palette { typing, chosen }) => lists::palette(scene, typing, *chosen, stage, buf),
+        Some(Overlay::Signals { process, chosen }) => lists::signals(scene, process, *chosen, stage, buf),
+        Some(Overlay::Timeline { chosen }) => timeline::draw(scene, *chosen, stage, buf),
+        Some(Overlay::OwnLog) => own_log::draw(scene, stage, buf),
+    }
+}
+
+/// The details of the selected process, for a layout that has a pane for them.
+pub(crate) fn details_pane(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let name = scene.app.selected(scene.snapshot).map_or(String::new(), |row| row.id().to_string());
+    text(scene, &format!("Details  {name}"), &details::lines(scene, area.width), 0, area, buf);
+}
+
+/// The question before everything is stopped, in the row for notices.
+pub(crate) fn question(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let alive = scene.snapshot.count(|state| !state.is_settled());
+    let noun = if alive == 1 { "process is" } else { "processes are" };
+    let look = scene.look;
+    let mut pen = Pen::new(buf, area.x, area.y, area.width);
+    pen.gap(1).text(&format!("{alive} {noun} still up."), look.style(Role::Strong));
+    pen.gap(1).text("Stop all and quit?", look.style(Role::Strong)).gap(2);
+    pen.text("Enter", look.style(Role::Key)).gap(1).text("stop and quit", look.style(Role::Dim)).gap(2);
+    pen.text("Esc", look.style(Role::Key)).gap(1).text("stay", look.style(Role::Dim));
+}
+
+/// Blanks the stage and draws its rule; what is left of it.
+pub(super) fn open(scene: &Scene<'_>, title: &str, mode: &str, stage: Rect, buf: &mut Buffer) -> Rect {
+    for y in stage.top()..stage.bottom() {
+        Pen::new(buf, stage.x, y, stage.width).fill_to(stage.width, " ", Style::reset());
+    }
+    let mode: Vec<String> = if mode.is_empty() { Vec::new() } else { vec![mode.to_owned()] };
+    let rule = Rule {
+        line: Glyph::Thin,
+        line_style: scene.look.style(Role::Rule),
+        title: &[title.to_owned()],
+        title_style: scene.look.style(Role::TitleFocused),
+        mode: &mode,
+    };
+    rule::draw(&rule, stage, buf, scene.look);
+    Rect { y: stage.y + stage.height.min(1), height: stage.height.saturating_sub(1), ..stage }
+}
+
+/// Draws lines that can be scrolled.
+fn text(scene: &Scene<'_>, title: &str, lines: &[Line], scroll: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
+    let room = usize::from(stage.height.saturating_sub(1));
+    let end = lines.len().saturating_sub(room);
+    let scroll = scroll.min(end);
+    let mode = if end == 0 { String::new() } else { format!("{} to {} of {}", scroll + 1, scroll + room.min(lines.len()), lines.len()) };
+    let body = open(scene, title, &mode, stage, buf);
+    for (y, line) in (body.top()..body.bottom()).zip(&lines[scroll..]) {
+        let mut pen = Pen::new(buf, body.x, y, body.width);
+        pen.gap(1);
+        for (text, style) in line {
+            pen.text(text, *style);
+        }
+    }
+    Drawn { cursor: None, scroll_end: Some(end) }
+}
+
+/// Draws a list with a chosen row; `typed` above it, if something is typed.
+pub(super) fn list(scene: &Scene<'_>, lines: &[Line], chosen: usize, body: Rect, buf: &mut Buffer) {
+    let look = scene.look;
+    let room = usize::from(body.height);
+    let first = chosen.saturating_sub(room / 2).min(lines.len().saturating_sub(room));
+    for (y, (i, line)) in (body.top()..body.bottom()).zip(lines.iter().enumerate().skip(first)) {
+        let mut pen = Pen::new(buf, body.x, y, body.width);
+        let here = i == chosen;
+        if here {
+            pen.text(look.glyph(Glyph::Selected), look.style(Role::Selected));
+        }
+        pen.to(2);
+        let strong = if here { look.style(Role::Selected) } else { Style::new() };
+        for (text, style) in line {
+            pen.text(text, style.patch(strong));
+        }
+    }
+}
+
+/// A text broken into lines of `width` cells.
+pub(super) fn wrapped(text: &str, width: usize, style: Style) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut cells = 0;
+    for c in text.chars() {
+        let wide = crate::tui::text::width(c.encode_utf8(&mut [0; 4]));
+        if cells + wide > width {
+            lines.push(vec![(std::mem::take(&mut line), style)]);
+            cells = 0;
+        }
+        line.push(c);
+        cells += wide;
+    }
+    lines.push(vec![(line, style)]);
+    lines
+}
+
+/// Where the cursor belongs while something is typed.
+pub(super) fn with_cursor(cursor: Option<Position>) -> Drawn {
+    Drawn { cursor, scroll_end: None }
+}

@@ -1,0 +1,257 @@
+//! The dashboard without a terminal: its state, what it reads, and how a frame is made of them. The loop gives it keys
+//! and news and shows its frames; tests do the same.
+
+use std::sync::Arc;
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use crate::{
+    explain::{Explanation, Fact},
+    logs::{LogStore, Selection},
+    model::{At, Phase, ProcessId, RunClock, Snapshot},
+    supervisor::Journal,
+};
+
+use super::{
+    app::{Abilities, App, Outcome, World, log::LogState},
+    events::EventList,
+    fold::Row,
+    front::Options,
+    layout::{Areas, Pane},
+    logview::desk::{Desk, Seek, Sought, Window},
+    meter::Meter,
+    pane::{
+        line::{self, Room},
+        logs as logs_pane, processes,
+    },
+    scene::{Drawn, Scene},
+    view,
+};
+
+/// Called from other threads when they have something new.
+pub(crate) type Tell = Arc<dyn Fn() + Send + Sync>;
+
+/// What the dashboard reads of a run.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) logs: Arc<LogStore>,
+    pub(crate) clock: RunClock,
+}
+
+/// State, sources and the frame they make.
+pub(crate) struct Stage {
+    pub(crate) app: App,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) options: Options,
+    pub(crate) abilities: Abilities,
+    pub(crate) recording: bool,
+    pub(crate) areas: Areas,
+    pub(crate) window: Window,
+    pub(crate) desk: Desk,
+    sources: Sources,
+    tell: Tell,
+    side: Vec<(ProcessId, Desk, LogState)>,
+    side_windows: Vec<(ProcessId, Window)>,
+    explanation: Option<Arc<Explanation>>,
+    events: EventList,
+    meter: Meter,
+    /// A place that a scan has yet to find.
+    wanted: Option<Seek>,
+}
+
+impl Stage {
+    pub(crate) fn new(sources: Sources, options: Options, abilities: Abilities, recording: bool, tell: Tell) -> Self {
+        Self {
+            app: App::new(),
+            snapshot: Arc::default(),
+            options,
+            abilities,
+            recording,
+            areas: Areas::default(),
+            window: Window::default(),
+            desk: Desk::new(sources.logs.clone(), tell.clone()),
+            sources,
+            tell,
+            side: Vec::new(),
+            side_windows: Vec::new(),
+            explanation: None,
+            events: EventList::default(),
+            meter: Meter::default(),
+            wanted: None,
+        }
+    }
+
+    /// The moment that is shown.
+    pub(crate) fn now(&self) -> At {
+        if self.snapshot.phase == Phase::Ended { self.snapshot.at } else { self.sources.clock.now() }
+    }
+
+    /// Takes in how the run stands now.
+    pub(crate) fn update(&mut self, snapshot: Arc<Snapshot>, now: At) {
+        self.snapshot = snapshot;
+        self.events.refresh(&self.sources.journal);
+        self.app.table.selected = self.app.table.selected.min(self.snapshot.rows.len().saturating_sub(1));
+        if let Some(seek) = self.wanted.take() {
+            self.seek(seek, now);
+        }
+    }
+
+    /// Takes in what is known about the failure.
+    pub(crate) fn explain(&mut self, explanation: Option<Arc<Explanation>>, now: At) -> Vec<Outcome> {
+        self.explanation = explanation;
+        self.with_world(now, App::explain)
+    }
+
+    /// Lets the app look at the world.
+    pub(crate) fn with_world<T>(&mut self, now: At, look: impl FnOnce(&mut App, &World<'_>) -> T) -> T {
+        let world = World {
+            snapshot: &self.snapshot,
+            now,
+            keymap: &self.options.keymap,
+            window: &self.window,
+            facts: self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts),
+            marks: self.events.marks(),
+            events: self.events.seqs(),
+            abilities: self.abilities,
+        };
+        look(&mut self.app, &world)
+    }
+
+    /// Goes elsewhere in the log, now or when a scan has found it.
+    pub(crate) fn seek(&mut self, seek: Seek, now: At) {
+        let selection = self.app.selection(&self.snapshot);
+        let area = self.areas.of(Pane::Logs).unwrap_or(Rect::new(0, 0, 80, 2));
+        let frozen = self.app.log.clone();
+        let look = &self.options.look;
+        let tall = |row: &Row| line::tall(row, &frozen, Room { width: area.width, alone: false }, look);
+        let refreshed = self.desk.refresh(&mut self.app.log, &selection);
+        let sought = refreshed.and_then(|()| self.desk.seek(&mut self.app.log, seek.clone(), area.height.saturating_sub(1), &tall));
+        match sought {
+            Ok(Sought::Done) => {}
+            Ok(Sought::Wrapped) => self.app.say(now, "went on from the other end"),
+            Ok(Sought::Nothing) => self.app.complain(now, "there is none"),
+            Ok(Sought::NotYet) => self.wanted = Some(seek),
+            Err(error) => self.app.complain(now, format!("the log cannot be read: {error}")),
+        }
+    }
+
+    /// The facts of "What happened".
+    pub(crate) fn facts(&self) -> &[Fact] {
+        self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts)
+    }
+
+    /// The process in a row of the table, for the mouse.
+    pub(crate) fn process_at(&self, area: Rect, line: u16) -> Option<usize> {
+        processes::process_at(&self.scene(self.now()), area, line)
+    }
+
+    /// Makes a frame.
+    pub(crate) fn frame(&mut self, screen: Rect, now: At) -> (Buffer, Drawn) {
+        let mut buffer = Buffer::empty(screen);
+        let layouts = &self.options.layouts;
+        let Some(layout) = layouts.get(self.app.layout % layouts.len().max(1)) else { return (buffer, Drawn::default()) };
+        let tiled = layout.is_tiled() || self.app.side_by_side;
+        let alone = self.app.zoom.then_some(self.app.focus);
+        self.areas = view::areas(layout, screen, self.snapshot.rows.len(), self.facts().len(), alone);
+        self.look_at_logs(tiled);
+        let logs = &self.sources.logs;
+        self.meter.update(now, self.snapshot.rows.iter().map(|row| (row.id().clone(), logs.lines(row.id()))));
+        self.see();
+        let drawn = view::draw(&self.scene(now), &mut buffer);
+        if let Some(end) = drawn.scroll_end {
+            self.app.clamp_scroll(end);
+        }
+        (buffer, drawn)
+    }
+
+    /// Notes whose newest lines are on the screen.
+    fn see(&mut self) {
+        if !self.app.log.follows() || self.areas.of(Pane::Logs).is_none() || self.app.log.query().hides() {
+            return;
+        }
+        let shown = self.app.selection(&self.snapshot);
+        for row in &self.snapshot.rows {
+            let seen = !self.side_windows.is_empty()
+                || match &shown {
+                    Selection::All => true,
+                    Selection::Some(some) => some.contains(row.id()),
+                };
+            if seen {
+                self.meter.saw(row.id());
+            }
+        }
+    }
+
+    /// Whether a number on the screen changes without anything happening.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.meter.is_settling()
+    }
+
+    fn scene(&self, now: At) -> Scene<'_> {
+        Scene {
+            app: &self.app,
+            snapshot: &self.snapshot,
+            now,
+            clock: self.sources.clock,
+            areas: &self.areas,
+            look: &self.options.look,
+            keymap: &self.options.keymap,
+            window: &self.window,
+            side: &self.side_windows,
+            meter: &self.meter,
+            events: &self.events,
+            facts: self.facts(),
+            recording: self.recording,
+            abilities: self.abilities,
+        }
+    }
+
+    /// Reads the rows that the log pane will show.
+    fn look_at_logs(&mut self, tiled: bool) {
+        let Some(area) = self.areas.of(Pane::Logs) else { return };
+        let selection = self.app.selection(&self.snapshot);
+        let look = &self.options.look;
+        if let Err(error) = self.desk.refresh(&mut self.app.log, &selection) {
+            self.window = Window { error: Some(format!("the log cannot be read: {error}")), ..Window::default() };
+            return;
+        }
+        let frozen = self.app.log.clone();
+        let tall = |row: &Row| line::tall(row, &frozen, Room { width: area.width, alone: false }, look);
+        self.window = self.desk.window(&mut self.app.log, area.height.saturating_sub(1), &tall);
+        self.side_windows.clear();
+        if tiled {
+            self.look_side_by_side(area);
+        }
+    }
+
+    /// The same for logs side by side: all at the moment that the cursor is on.
+    fn look_side_by_side(&mut self, area: Rect) {
+        let ticked = self.app.ticked(&self.snapshot);
+        let all = || self.snapshot.rows.iter().map(|row| row.id().clone()).collect();
+        let processes: Vec<ProcessId> = if ticked.is_empty() { all() } else { ticked };
+        self.side.retain(|(process, ..)| processes.contains(process));
+        for process in &processes {
+            if !self.side.iter().any(|(known, ..)| known == process) {
+                let desk = Desk::new(self.sources.logs.clone(), self.tell.clone());
+                self.side.push((process.clone(), desk, LogState::default()));
+            }
+        }
+        let at = self.window.cursor_at.filter(|_| !self.app.log.follows());
+        let parts = logs_pane::split(area, processes.len());
+        let look = &self.options.look;
+        for (process, part) in processes.iter().zip(parts) {
+            let Some((_, desk, log)) = self.side.iter_mut().find(|(known, ..)| known == process) else { continue };
+            *log = LogState { place: log.place, last_seen: log.last_seen, ..self.app.log.clone() };
+            let frozen = log.clone();
+            let tall = |row: &Row| line::tall(row, &frozen, Room { width: part.width, alone: true }, look);
+            let height = part.height.saturating_sub(1);
+            let refreshed = desk.refresh(log, &Selection::Some(vec![process.clone()]));
+            let seek = at.map_or(Seek::Follow, Seek::Time);
+            let error = refreshed.and_then(|()| desk.seek(log, seek, height, &tall).map(drop)).err();
+            let mut window = desk.window(log, height, &tall);
+            window.error = window.error.or(error.map(|e| format!("the log cannot be read: {e}")));
+            self.side_windows.push((process.clone(), window));
+        }
+    }
+}

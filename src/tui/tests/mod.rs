@@ -1,0 +1,9 @@
+//! The dashboard without a terminal: stories told as events and output, and what the screen makes of them.
+
+mod hostile;
+mod keys;
+mod overlays;
+mod rows;
+mod screens;
+mod stories;
+mod theatre;

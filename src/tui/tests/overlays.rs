@@ -1,0 +1,89 @@
+//! What lies over the panes, drawn.
+
+use super::{
+    stories::{all_well, crash_loop},
+    theatre::row,
+};
+
+#[test]
+fn help_lists_the_live_keymap_and_narrows_to_what_is_typed() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys("?");
+    insta::assert_snapshot!(theatre.picture());
+    theatre.keys("/").type_text("stop");
+    insta::assert_snapshot!(theatre.picture());
+}
+
+#[test]
+fn the_whole_help_can_be_scrolled_to_its_end_and_back() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys("? G");
+    assert!(theatre.picture().contains("C-c             stop all and quit"), "{}", theatre.picture());
+    theatre.keys("k");
+    assert!(!theatre.picture().contains("C-c             stop all and quit"), "one key scrolls back at once");
+}
+
+#[test]
+fn details_tell_why_a_process_is_in_its_state_and_how_to_start_it_alone() {
+    let mut theatre = crash_loop(120, 40);
+    theatre.keys("i");
+    insta::assert_snapshot!(theatre.picture());
+}
+
+#[test]
+fn the_timeline_opens_the_log_at_a_moment() {
+    let mut theatre = crash_loop(120, 40);
+    theatre.keys("V k k");
+    insta::assert_snapshot!(theatre.picture());
+    theatre.keys("Enter");
+    assert!(theatre.picture().contains("at 6.222, paused"), "{}", theatre.picture());
+}
+
+#[test]
+fn the_palette_offers_processes_and_actions() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys(":").type_text("up");
+    insta::assert_snapshot!(theatre.picture());
+    assert!(theatre.frame().1.cursor.is_some(), "the terminal's cursor stands where is typed");
+}
+
+#[test]
+fn signals_are_chosen_by_name() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys("2 C-x j");
+    insta::assert_snapshot!(theatre.picture());
+}
+
+#[test]
+fn a_line_is_shown_exactly_as_it_was_written() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys("Tab k Enter");
+    let picture = theatre.picture();
+    assert!(picture.contains("2026-11-23T06:25:57.406000Z  INFO handle{session_id=\"6f1b8a52-9c1d-4f0e-8a77-"), "{picture}");
+}
+
+#[test]
+fn logs_side_by_side_and_tiled() {
+    let mut theatre = all_well(160, 48);
+    theatre.keys("|");
+    insta::assert_snapshot!(theatre.picture());
+}
+
+#[test]
+fn layouts_follow_one_another() {
+    let mut theatre = crash_loop(120, 40);
+    theatre.keys("Tab L");
+    assert!(row(&theatre.picture(), 38).contains("layout: logs"));
+    theatre.keys("L");
+    assert!(row(&theatre.picture(), 38).contains("layout: grid"));
+    insta::assert_snapshot!(theatre.picture());
+    theatre.keys("L");
+    insta::assert_snapshot!(theatre.picture());
+}
+
+#[test]
+fn the_tools_own_log_has_a_place_of_its_own() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys("~");
+    assert!(theatre.picture().contains("─ e2e-tui's own log"));
+}

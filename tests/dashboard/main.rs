@@ -1,0 +1,224 @@
+//! The dashboard in a real terminal. Faults carry their ids of the reliability board in their names.
+
+#[path = "../support/mod.rs"]
+mod support;
+mod terminal;
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use support::Bench;
+use terminal::Terminal;
+
+/// Two services and a test that goes on for a long time.
+const QUIET: &str = r#"
+name = "quiet"
+[process.one]
+shell = "echo one is up; exec sleep 600"
+[process.two]
+shell = "echo two is up; exec sleep 600"
+"#;
+
+fn open(bench: &Bench, scenario: &str, width: u16, height: u16) -> Terminal {
+    let file = bench.write("scenario.toml", scenario);
+    let mut command = bench.command();
+    command.arg("--scenario").arg(file);
+    Terminal::start(&command, width, height)
+}
+
+/// The modes and settings of the terminal are those of before.
+fn assert_restored(terminal: &Terminal, before: &str) {
+    assert_eq!(terminal.settings(), before, "line discipline");
+    terminal.screen(|screen| {
+        assert!(!screen.alternate_screen(), "the normal screen is back");
+        assert!(!screen.hide_cursor(), "the cursor is back");
+        assert!(!screen.bracketed_paste(), "pastes come plain again");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse is the terminal's");
+    });
+}
+
+#[test]
+fn it_opens_on_a_scenario_and_leaves_the_terminal_as_it_was() {
+    let bench = Bench::new("opens");
+    let mut terminal = open(&bench, QUIET, 120, 40);
+    let before = terminal.settings();
+    terminal.wait_for("two is up");
+    let screen = terminal.wait("both run", |text| text.matches("◐ running").count() + text.matches("● ready").count() == 2);
+    assert!(screen.starts_with(" quiet   ▐ RUNNING ▌"), "{screen}");
+    terminal.send("q");
+    terminal.wait_for("2 processes are still up. Stop all and quit?");
+    terminal.send("\r");
+    assert_eq!(terminal.ended().code(), Some(0));
+    bench.assert_nothing_left(Duration::from_secs(2));
+    let left = terminal.wait_for("Recorded:");
+    assert!(left.contains("quiet: STOPPED (exit 0)"), "{left}");
+    assert!(before.contains("isig icanon"), "the settings were read: {before}");
+    assert_restored(&terminal, &before);
+}
+
+#[test]
+fn x_stops_a_process_s_whole_tree_and_s_brings_it_back() {
+    let bench = Bench::new("stop");
+    let scenario = "name = \"tree\"\n[process.parent]\nshell = \"sleep 601 & sleep 602 & echo up; wait\"\n";
+    let mut terminal = open(&bench, scenario, 80, 24);
+    terminal.wait_for("● ready");
+    assert_eq!(bench.alive().iter().filter(|(_, command)| command.starts_with("sleep")).count(), 2);
+    terminal.send("x");
+    terminal.wait_for("○ stopped  by you, TERM");
+    terminal.send("s");
+    terminal.wait_for("● ready");
+    terminal.send("\x03");
+    terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t1_t2_a_storm_of_sizes_settles() {
+    let bench = Bench::new("sizes");
+    let mut terminal = open(&bench, QUIET, 80, 24);
+    terminal.wait_for("two is up");
+    let sizes = [(1, 1), (0, 0), (500, 2), (2, 300), (80, 24), (40, 10), (200, 60)];
+    for (width, height) in sizes.iter().cycle().take(200) {
+        terminal.resize(*width, *height);
+    }
+    terminal.resize(120, 40);
+    terminal.send("\x0c");
+    let screen = terminal.wait("the screen has its size", |text| text.contains("CPU%") && text.contains("? keys  q quit"));
+    assert!(screen.contains("─ Events ─"), "{screen}");
+    terminal.send("\x03");
+    assert_eq!(terminal.ended().code(), Some(0));
+}
+
+#[test]
+fn t4_a_terminal_that_vanishes_ends_the_run_at_once() {
+    let bench = Bench::new("vanish");
+    let mut terminal = open(&bench, QUIET, 80, 24);
+    terminal.wait_for("two is up");
+    let started = Instant::now();
+    let cpu = terminal.cpu();
+    terminal.vanish();
+    terminal.ended();
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(terminal.cpu().saturating_sub(cpu) < Duration::from_millis(500));
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t7_no_colour_where_none_is_wanted() {
+    let bench = Bench::new("plain");
+    let file = bench.write("scenario.toml", QUIET);
+    let mut command = bench.command();
+    command.arg("--scenario").arg(file).env("TERM", "dumb");
+    let mut terminal = Terminal::start(&command, 80, 24);
+    terminal.wait_for("one is up");
+    let written = String::from_utf8_lossy(&terminal.written()).into_owned();
+    assert!(!written.contains("\x1b[?2026") && !written.contains("\x1b]2;"));
+    for sequence in written.split("\x1b[").skip(1) {
+        let Some((params, _)) = sequence.split_once('m').filter(|(p, _)| p.bytes().all(|b| b.is_ascii_digit() || b == b';')) else {
+            continue;
+        };
+        let weights = ["", "0", "1", "2", "4", "7", "22", "24", "27", "39", "49", "59"];
+        assert!(params.split(';').all(|p| weights.contains(&p)), "a colour: {params}");
+    }
+    terminal.send("\x03");
+    terminal.ended();
+}
+
+#[test]
+fn t10_a_stalled_terminal_holds_up_nothing_but_its_picture() {
+    let bench = Bench::new("stalled");
+    let scenario = r#"
+name = "flood"
+[process.flood]
+shell = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line $i of a flood that nobody reads; done; touch done; exec sleep 600"
+"#;
+    let mut terminal = open(&bench, scenario, 120, 40);
+    terminal.wait_for("─ Logs");
+    terminal.stall(true);
+    let deadline = Instant::now() + terminal::PATIENCE;
+    while !bench.dir.path().join("done").exists() {
+        assert!(Instant::now() < deadline, "the child is held up by the terminal");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let memory = terminal.memory();
+    assert!(memory < 200_000, "{memory} KiB");
+    // Keys are taken although nothing can be shown.
+    terminal.send("\x03");
+    std::thread::sleep(Duration::from_millis(50));
+    terminal.stall(false);
+    terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t13_every_mode_is_undone_whatever_was_on() {
+    let bench = Bench::new("modes");
+    let mut terminal = open(&bench, QUIET, 80, 24);
+    let before = terminal.settings();
+    terminal.wait_for("two is up");
+    terminal.send("\x1bOQ");
+    terminal.wait_for("the mouse is the dashboard's now");
+    terminal.screen(|screen| {
+        assert!(screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste());
+        assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    });
+    terminal.send("/");
+    terminal.wait("the cursor shows while something is typed", |_| true);
+    terminal.send("abc\x1b");
+    terminal.wait("Esc leaves the prompt", |text| text.contains("? keys"));
+    terminal.send("Q");
+    terminal.ended();
+    terminal.wait_for("Recorded:");
+    assert_restored(&terminal, &before);
+}
+
+#[test]
+fn t5_suspending_gives_the_terminal_to_the_shell_and_takes_it_back() {
+    let bench = Bench::new("suspend");
+    let file = bench.write("scenario.toml", QUIET);
+    let line = format!("{} --scenario {}\r", env!("CARGO_BIN_EXE_e2e-tui"), file.display());
+    let shell = bench.command();
+    let mut command = std::process::Command::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]).current_dir(bench.dir.path()).env("PS1", "ready> ");
+    for (name, value) in shell.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    let mut terminal = Terminal::start(&command, 80, 24);
+    terminal.wait_for("ready> ");
+    terminal.send(&line);
+    for _ in 0..5 {
+        terminal.wait_for("two is up");
+        terminal.send("\x1a");
+        let shown = terminal.wait_for("Stopped");
+        assert!(!terminal.screen(vt100::Screen::alternate_screen), "{shown}");
+        terminal.send("fg\r");
+        terminal.wait_for("? keys");
+    }
+    terminal.send("\x03");
+    terminal.wait_for("Recorded:");
+    terminal.send("exit\r");
+    terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn an_idle_dashboard_costs_next_to_nothing() {
+    let bench = Bench::new("idle");
+    let mut scenario = String::from("name = \"idle\"\n");
+    for n in 0..20 {
+        let _ = write!(scenario, "[process.p{n}]\ncommand = [\"sleep\", \"600\"]\n");
+    }
+    let mut terminal = open(&bench, &scenario, 160, 48);
+    terminal.wait("all run", |text| text.matches("● ready").count() + text.matches("◐ running").count() >= 15);
+    // The first seconds still settle (rates, samples).
+    std::thread::sleep(Duration::from_secs(3));
+    let (cpu, bytes) = (terminal.cpu(), terminal.written().len());
+    std::thread::sleep(Duration::from_secs(4));
+    let (cpu, bytes) = (terminal.cpu().saturating_sub(cpu), terminal.written().len() - bytes);
+    assert!(cpu <= Duration::from_millis(120), "{cpu:?} in 4 s");
+    assert!(bytes <= 8 * 1024, "{bytes} bytes in 4 s");
+    terminal.send("\x03");
+    terminal.ended();
+}

@@ -1,0 +1,207 @@
+//! A real terminal for the real binary: a pty, a terminal emulator that reads it, and keys.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    pty::{Winsize, openpty},
+};
+
+/// Long enough for a busy machine; nothing waits so long where all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A program in a terminal of its own.
+pub(crate) struct Terminal {
+    pub(crate) child: Child,
+    master: Option<File>,
+    /// Keeps the terminal's settings readable when the program is gone.
+    slave: Option<OwnedFd>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    /// All bytes that came, for what an emulator does not keep.
+    bytes: Arc<Mutex<Vec<u8>>>,
+    stalled: Arc<AtomicBool>,
+}
+
+/// Terminals are started one after another.
+static SPAWN: Mutex<()> = Mutex::new(());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Terminal {
+    /// Starts `command` as the leader of a session whose controlling terminal this is.
+    pub(crate) fn start(command: &Command, width: u16, height: u16) -> Self {
+        // Descriptors of one test must not reach the children of another: a terminal that others hold never vanishes.
+        let _turn = lock(&SPAWN);
+        let size = Winsize { ws_row: height, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(&size, None).expect("a pty");
+        for fd in [&pty.master, &pty.slave] {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag");
+        }
+        let side = || Stdio::from(pty.slave.try_clone().expect("a descriptor"));
+        let mut session = Command::new("setsid");
+        // A test runner may ignore signals that a terminal's programs rely on.
+        session.args(["--ctty", "env", "--default-signal"]).arg(command.get_program()).args(command.get_args());
+        session.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env_remove("NO_COLOR").env_remove("COLORTERM");
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => session.env(name, value),
+                None => session.env_remove(name),
+            };
+        }
+        if let Some(dir) = command.get_current_dir() {
+            session.current_dir(dir);
+        }
+        let child = session.stdin(side()).stdout(side()).stderr(side()).spawn().expect("setsid of util-linux starts it");
+        let master = File::from(pty.master);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(height.try_into().expect("not zero"), width.try_into().expect("not zero"), 0)));
+        let (bytes, stalled) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        read_along(master.try_clone().expect("a descriptor"), screen.clone(), Arc::clone(&bytes), stalled.clone());
+        Self { child, master: Some(master), slave: Some(pty.slave), screen, bytes, stalled }
+    }
+
+    /// Sends bytes as a keyboard would.
+    pub(crate) fn send(&mut self, keys: &str) {
+        self.master.as_mut().expect("the terminal is there").write_all(keys.as_bytes()).expect("the pty takes keys");
+    }
+
+    /// The screen as text.
+    pub(crate) fn text(&self) -> String {
+        lock(&self.screen).screen().contents()
+    }
+
+    /// Looks at the emulator's picture.
+    pub(crate) fn screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(lock(&self.screen).screen())
+    }
+
+    /// Everything that was written so far.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        lock(&self.bytes).clone()
+    }
+
+    /// Waits until the screen holds `wanted`.
+    pub(crate) fn wait_for(&self, wanted: &str) -> String {
+        self.wait(&format!("{wanted:?}"), |text| text.contains(wanted))
+    }
+
+    /// Waits until something holds of the screen.
+    pub(crate) fn wait(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text();
+            if holds(&text) {
+                return text;
+            }
+            assert!(Instant::now() < deadline, "{what} never came:\n{text}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for the program's end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.text());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Gives the terminal another size; the program gets its signal.
+    pub(crate) fn resize(&self, width: u16, height: u16) {
+        if width > 0 && height > 0 {
+            lock(&self.screen).screen_mut().set_size(height.try_into().expect("not zero"), width.try_into().expect("not zero"));
+        }
+        self.stty(&["rows", &height.to_string(), "cols", &width.to_string()]);
+    }
+
+    /// The terminal's settings, as `stty` tells them.
+    pub(crate) fn settings(&self) -> String {
+        self.stty(&["-a"])
+    }
+
+    fn stty(&self, args: &[&str]) -> String {
+        let slave = self.slave.as_ref().expect("the terminal is there").try_clone().expect("a descriptor");
+        let output = Command::new("stty").args(args).stdin(Stdio::from(slave)).output().expect("stty is there");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Nobody reads what the program writes, as when a window is frozen; or somebody does again.
+    pub(crate) fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// The terminal vanishes.
+    pub(crate) fn vanish(&mut self) {
+        self.slave = None;
+        self.stalled.store(true, Ordering::SeqCst);
+        self.master = None;
+        lock(&self.bytes).push(0);
+    }
+
+    /// CPU time that the program has used.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
+        let ticks: u64 = [11, 12].iter().filter_map(|i| fields.get(*i)?.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Resident memory of the program, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.stalled.store(false, Ordering::SeqCst);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads what the program writes, unless the terminal is stalled.
+fn read_along(mut master: File, screen: Arc<Mutex<vt100::Parser>>, bytes: Arc<Mutex<Vec<u8>>>, stalled: Arc<AtomicBool>) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    thread::spawn(move || {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            if stalled.load(Ordering::SeqCst) {
+                // A vanished terminal is one whose every descriptor is closed, this one too.
+                if lock(&bytes).last() == Some(&0) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(5));
+                continue;
+            }
+            let mut fds = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PollTimeout::from(20u16)).is_ok_and(|n| n == 0) {
+                continue;
+            }
+            match master.read(&mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(n) => {
+                    lock(&bytes).extend_from_slice(&buffer[..n]);
+                    lock(&screen).process(&buffer[..n]);
+                }
+            }
+        }
+    });
+}

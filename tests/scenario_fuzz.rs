@@ -1,0 +1,157 @@
+//! No text makes the scenario reader panic, hang or lose a place: bundled and invalid files, mutated at random.
+
+use std::{fs, path::Path, sync::LazyLock};
+
+use e2e_tui::scenario::{BUNDLED, Environment, Leases, Located, Overrides, Parts, load, plan_json, render_plan};
+use proptest::prelude::*;
+
+/// All texts there are to start from.
+static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenario_invalid");
+    let invalid =
+        fs::read_dir(folder).expect("the folder of the files").flatten().filter(|e| e.path().extension().is_some_and(|x| x == "toml"));
+    let invalid = invalid.filter_map(|e| fs::read_to_string(e.path()).ok()).filter(|t| t.len() < 5000);
+    BUNDLED.iter().map(|b| b.text.to_owned()).chain(invalid).collect()
+});
+
+static LEASES: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+
+/// Pieces that mean something to the reader.
+const PIECES: &[&str] = &[
+    "\"",
+    "'",
+    "\"\"\"",
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    ".",
+    ",",
+    "\n",
+    "\r",
+    "\r\n",
+    "#",
+    "${",
+    "$${",
+    "}",
+    "${ports.",
+    "${process.",
+    "${env.PATH}",
+    "${vars.calls}",
+    "\\",
+    "\\u0000",
+    "-1",
+    "99999999999999999999",
+    "1e999",
+    "nan",
+    "inf",
+    "0x10",
+    "true",
+    "1979-05-27",
+    "é",
+    "\u{202e}",
+    "\u{0}",
+    "[process.",
+    "[defaults]\n",
+    "[ports]\n",
+    "kind = ",
+    "command = ",
+    "depends_on = ",
+    "replicas = 3\n",
+    "extends = ",
+    "env.A = ",
+    "listens = ",
+    "[[step]]\n",
+    "[[expect]]\n",
+    "ready = ",
+    "health = ",
+    "restart = ",
+    "5",
+    "5s",
+    "\"auto\"",
+];
+
+#[derive(Debug, Clone)]
+enum Mutation {
+    Insert(usize, usize),
+    Delete(usize, usize),
+    Copy(usize, usize, usize),
+    Char(usize, char),
+    Line(usize, usize),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    prop_oneof![
+        (any::<usize>(), 0..PIECES.len()).prop_map(|(at, piece)| Mutation::Insert(at, piece)),
+        (any::<usize>(), 1..40_usize).prop_map(|(at, length)| Mutation::Delete(at, length)),
+        (any::<usize>(), any::<usize>(), 1..80_usize).prop_map(|(from, to, length)| Mutation::Copy(from, to, length)),
+        (any::<usize>(), any::<char>()).prop_map(|(at, c)| Mutation::Char(at, c)),
+        (any::<usize>(), any::<usize>()).prop_map(|(from, to)| Mutation::Line(from, to)),
+    ]
+}
+
+fn apply(text: &str, mutation: &Mutation) -> String {
+    let place = |at: usize| text.floor_char_boundary(at % (text.len() + 1));
+    let span = |at: usize, length: usize| {
+        let start = place(at);
+        (start, text.floor_char_boundary((start + length).min(text.len())).max(start))
+    };
+    match *mutation {
+        Mutation::Insert(at, piece) => format!("{}{}{}", &text[..place(at)], PIECES[piece], &text[place(at)..]),
+        Mutation::Delete(at, length) => {
+            let (start, end) = span(at, length);
+            format!("{}{}", &text[..start], &text[end..])
+        }
+        Mutation::Copy(from, to, length) => {
+            let (start, end) = span(from, length);
+            format!("{}{}{}", &text[..place(to)], &text[start..end], &text[place(to)..])
+        }
+        Mutation::Char(at, c) => format!("{}{c}{}", &text[..place(at)], &text[place(at)..]),
+        Mutation::Line(from, to) => {
+            let mut lines: Vec<&str> = text.lines().collect();
+            if !lines.is_empty() {
+                let (from, to) = (from % lines.len(), to % lines.len());
+                lines.swap(from, to);
+            }
+            lines.join("\n")
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mutation_of_a_scenario_panics_and_every_error_has_a_place(
+        seed in any::<prop::sample::Index>(),
+        mutations in prop::collection::vec(mutation(), 1..6),
+    ) {
+        let mut text = seed.get(&SEEDS).clone();
+        for mutation in &mutations {
+            text = apply(&text, mutation);
+        }
+        let env = Environment::of([("PATH", "/bin"), ("MY_TOKEN", "0123456789")]);
+        let located = Located::text("mutated.toml", "/nonexistent", text.as_str());
+        match load(&located, &Overrides { env, ..Overrides::default() }) {
+            Ok(scenario) => {
+                let plan = render_plan(&scenario);
+                prop_assert!(!plan.chars().any(|c| c.is_control() && c != '\n'), "{}", plan);
+                prop_assert!(plan_json(&scenario).is_object());
+                let _ = scenario.warnings().render(true);
+                // What `check` accepts, `run` starts, but for ports that somebody else has.
+                let mut leases = Leases::in_dir(&LEASES.path().join("leases")).expect("a lock file");
+                if let Err(error) = scenario.resolve(&mut leases, &Parts { exe: "/opt/e2e-tui".into() }) {
+                    prop_assert!(error.iter().all(|d| d.message().contains("cannot be had")), "{}", error);
+                }
+            }
+            Err(diagnostics) => {
+                prop_assert!(diagnostics.has_errors());
+                let said = diagnostics.render(false);
+                prop_assert!(said.contains("--> mutated.toml:"), "{}", said);
+                prop_assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{}", said);
+                prop_assert!(diagnostics.to_json().is_array());
+            }
+        }
+    }
+}
