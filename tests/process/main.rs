@@ -4,6 +4,7 @@
 
 mod costs;
 mod deaths;
+mod extremes;
 mod probes;
 mod starts;
 mod support;
