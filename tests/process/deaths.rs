@@ -267,12 +267,11 @@ fn s6_the_guardian_is_deaf_to_polite_signals_and_gone_after_its_supervisor() {
         send(host.guardian, signal);
     }
     let state = || fs::read_to_string(format!("/proc/{}/stat", host.guardian)).unwrap_or_default();
-    thread::sleep(Duration::from_millis(20));
-    assert!(state().contains(") S "), "{}", state());
+    wait_for("it sleeps again, undisturbed", || state().contains(") S "));
     host.kill(Signal::SIGTERM);
     let guardian = host.guardian;
     host.all_gone();
-    assert!(!Path::new(&format!("/proc/{guardian}/fd/0")).exists());
+    wait_for("the guardian itself is gone", || !Path::new(&format!("/proc/{guardian}/fd/0")).exists());
 }
 
 #[test]
