@@ -67,6 +67,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Validate a scenario and print the resolved plan; starts nothing
     Check(CheckArgs),
+    /// List the bundled scenarios
+    List,
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
     /// Print the log of a recording as plain text
     Logs(LogsArgs),
     /// Open a recording or an archive in the dashboard, at its first failure
@@ -115,6 +119,9 @@ pub(crate) struct CheckArgs {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) scenario: String,
+    /// For people or for machines
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) common: Common,
 }

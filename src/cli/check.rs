@@ -1,12 +1,48 @@
-//! `e2e-tui check FILE`.
+//! `e2e-tui check FILE`, and what else is known of scenarios without running one: `list`, `schema`.
 
-use e2e_tui::{model::exit_code, scenario::render_plan};
+use std::io::Write;
 
-use super::{args::CheckArgs, scenario};
+use e2e_tui::{
+    model::exit_code,
+    scenario::{BUNDLED, load, locate, plan_json, render_plan, schema as scenario_schema},
+};
+
+use super::{
+    args::{CheckArgs, Format},
+    scenario,
+};
 
 /// Prints the resolved plan, or all mistakes.
 pub(super) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
+    if args.format == Format::Json {
+        return json(args);
+    }
     let file = scenario::read(&args.scenario, &args.common)?;
     print!("{}", render_plan(&file));
+    Ok(exit_code::PASSED)
+}
+
+/// The same for machines: the plan, or all diagnostics, on stdout either way.
+fn json(args: &CheckArgs) -> anyhow::Result<u8> {
+    let (document, code) = match load(&locate(&args.scenario)?, &scenario::overrides(&args.common)?) {
+        Ok(file) => (plan_json(&file), exit_code::PASSED),
+        Err(diagnostics) => (diagnostics.to_json(), exit_code::USAGE),
+    };
+    println!("{document:#}");
+    Ok(code)
+}
+
+/// Prints the bundled scenarios, a line each.
+pub(super) fn list() -> anyhow::Result<u8> {
+    let width = BUNDLED.iter().map(|bundled| bundled.name.len()).max().unwrap_or(0);
+    for bundled in BUNDLED {
+        writeln!(std::io::stdout(), "{:width$}  {}", bundled.name, bundled.description())?;
+    }
+    Ok(exit_code::PASSED)
+}
+
+/// Prints the JSON Schema of scenario files.
+pub(super) fn schema() -> anyhow::Result<u8> {
+    writeln!(std::io::stdout(), "{:#}", scenario_schema())?;
     Ok(exit_code::PASSED)
 }

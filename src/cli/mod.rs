@@ -30,6 +30,8 @@ pub(crate) fn main() -> ExitCode {
         None => dashboard::main(&cli.target()),
         Some(Command::Run(args)) => run::main(args),
         Some(Command::Check(args)) => check::main(&args),
+        Some(Command::List) => check::list(),
+        Some(Command::Schema) => check::schema(),
         Some(Command::Logs(args)) => logs::main(&args),
         Some(Command::Replay(args)) => replay::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),

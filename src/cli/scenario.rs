@@ -13,7 +13,12 @@ use super::args::Common;
 /// Finds and reads a scenario; all its mistakes are in the error.
 pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
     let located = locate(name)?;
-    load(&located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+    let colour = colour_on_stderr(common);
+    let scenario = load(&located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour)))?;
+    if !scenario.warnings().is_empty() {
+        eprintln!("{}", scenario.warnings().render(colour));
+    }
+    Ok(scenario)
 }
 
 /// Leases its ports and resolves every name in it.
@@ -44,7 +49,8 @@ fn own_exe() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("the path of this program is not known, and the built-in parts are in it")
 }
 
-fn overrides(common: &Common) -> anyhow::Result<Overrides> {
+/// What the command line changes in the file.
+pub(super) fn overrides(common: &Common) -> anyhow::Result<Overrides> {
     let mut overrides = Overrides::default();
     for pair in &common.set {
         let (name, value) = pair.split_once('=').ok_or_else(|| anyhow!("--set {pair}: write --set NAME=VALUE"))?;

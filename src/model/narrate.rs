@@ -104,9 +104,7 @@ pub fn narrate(event: &Event) -> Option<Narration> {
             let why = if waited_for.is_empty() { evidence.clone() } else { format!("waited for {}", waited_for.join(", ")) };
             if *generation > 1 {
                 let log = vec![format!("generation {generation}, pid {pid}"), ready.clone()];
-                let mut told = tell(Tone::Good, &ready).events(vec![evidence.clone()]).log(log);
-                told.tone = Tone::Good;
-                told
+                tell(Tone::Again, "restarted").events(vec![ready, evidence.clone()]).log(log)
             } else {
                 tell(Tone::Good, &ready).with(vec![why])
             }
@@ -176,9 +174,14 @@ fn spawned(about: Option<&ProcessId>, generation: u32, pid: u32, cause: &StartCa
         StartCause::Policy { attempt, of, after_ms } => {
             let count = of.map_or_else(|| format!("restarted ({attempt})"), |of| format!("restarted ({attempt} of {of})"));
             let after = format!("after {}", human_duration(Duration::from_millis(*after_ms)));
-            Narration::new(Tone::Again, about, count).events(vec![after, format!("generation {generation}")]).log(vec![place])
+            let told = Narration::new(Tone::Again, about, count).events(vec![after, format!("generation {generation}")]);
+            // What becomes ready is told in the log once, when it is.
+            if awaits_ready { told } else { told.log(vec![place]) }
         }
-        StartCause::Asked { by } => Narration::new(Tone::Again, about, format!("started by {by}")).with(vec![place]),
+        StartCause::Asked { by } => {
+            let told = Narration::new(Tone::Again, about, format!("started by {by}")).events(vec![place.clone()]);
+            told.log(if awaits_ready { Vec::new() } else { vec![place] })
+        }
         StartCause::Rerun => Narration::new(Tone::Again, about, "started again").with(vec![place]),
         StartCause::Run => {
             let told = Narration::new(Tone::Start, about, "started").events(vec![format!("pid {pid}")]);

@@ -2,7 +2,7 @@
 //! place: a scenario never runs differently from what it says. A key leaves these lists when it is honoured.
 
 /// Of a process.
-pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists", "files"];
+pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists"];
 /// Of `ready`.
 pub(super) const READY: &[&str] = &["exec", "stdio"];
 /// Of `health`.
@@ -10,7 +10,7 @@ pub(super) const HEALTH: &[&str] = &["log", "exec", "stdio", "lazy"];
 /// Of `limits`.
 pub(super) const LIMITS: &[&str] = &["memory", "cpu"];
 /// Of `log`.
-pub(super) const LOG: &[&str] = &["format", "max_disk"];
+pub(super) const LOG: &[&str] = &["format"];
 /// Of the top level.
 pub(super) const TOP: &[&str] = &["expect", "step", "recording"];
 /// Of the words of `containment`.

@@ -9,6 +9,7 @@ use crate::{
     logs,
     model::{Failure, ProcessId, ProcessSpec, StdinMode, Text},
     process::{Launch, lookup},
+    scenario::render_files,
 };
 
 /// The variable that names the run to everything it started.
@@ -27,6 +28,7 @@ pub(super) struct Prepared {
 /// Prepares a start of `spec` in run `run`, with the ports that `port_of` knows.
 pub(super) fn prepare(spec: &ProcessSpec, run: &str, port_of: impl Fn(&ProcessId) -> Option<u16>) -> Result<Prepared, Failure> {
     let text = |text: &Text| text.resolve(&port_of).map_err(|e| refused("port unknown", &e));
+    render_files(spec, &port_of).map_err(|e| refused("no files", &e))?;
     let argv = spec.argv.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let mut env = inherited(spec.env_clear);
     for (name, value) in &spec.env {

@@ -12,6 +12,8 @@ use crate::{
 pub(crate) struct EventList {
     read: usize,
     told: Vec<Arc<Event>>,
+    /// Places in `told` of those for the pane: a restart is one row there, not two.
+    newest: Vec<usize>,
     seqs: Vec<u64>,
     marks: Vec<u64>,
 }
@@ -35,6 +37,9 @@ impl EventList {
                 if matches!(event.kind, EventKind::Marked { .. }) {
                     self.marks.push(event.seq);
                 }
+                if !matches!(event.kind, EventKind::Ready { generation: 2.., .. }) {
+                    self.newest.push(self.told.len());
+                }
                 self.told.push(event);
             }
         }
@@ -53,6 +58,17 @@ impl EventList {
     /// The numbers of those that are marks.
     pub(crate) fn marks(&self) -> &[u64] {
         &self.marks
+    }
+
+    /// How many the pane lists.
+    pub(crate) fn listed(&self) -> usize {
+        self.newest.len()
+    }
+
+    /// The newest events of the pane with their words, oldest first.
+    pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = (&Event, Narration)> {
+        let from = self.newest.len().saturating_sub(count);
+        self.newest[from..].iter().filter_map(|at| self.told.get(*at)).filter_map(|event| Some((&**event, narrate(event)?)))
     }
 
     /// Events `from..to` with their words.

@@ -100,6 +100,8 @@ impl Stage {
     /// Takes in what is known about the failure.
     pub(crate) fn explain(&mut self, explanation: Option<Arc<Explanation>>, now: At) -> Vec<Outcome> {
         self.explanation = explanation;
+        // The strip takes room from the log that is about to be parked.
+        self.lay_out(self.areas.screen);
         self.with_world(now, App::explain)
     }
 
@@ -149,11 +151,7 @@ impl Stage {
     /// Makes a frame.
     pub(crate) fn frame(&mut self, screen: Rect, now: At) -> (Buffer, Drawn) {
         let mut buffer = Buffer::empty(screen);
-        let layouts = &self.options.layouts;
-        let Some(layout) = layouts.get(self.app.layout % layouts.len().max(1)) else { return (buffer, Drawn::default()) };
-        let tiled = layout.is_tiled() || self.app.side_by_side;
-        let alone = self.app.zoom.then_some(self.app.focus);
-        self.areas = view::areas(layout, screen, self.snapshot.rows.len(), self.facts().len(), alone);
+        let tiled = self.lay_out(screen);
         self.look_at_logs(tiled);
         let logs = &self.sources.logs;
         self.meter.update(now, self.snapshot.rows.iter().map(|row| (row.id().clone(), logs.lines(row.id()))));
@@ -163,6 +161,15 @@ impl Stage {
             self.app.clamp_scroll(end);
         }
         (buffer, drawn)
+    }
+
+    /// Finds where everything stands. True if logs stand side by side.
+    fn lay_out(&mut self, screen: Rect) -> bool {
+        let layouts = &self.options.layouts;
+        let Some(layout) = layouts.get(self.app.layout % layouts.len().max(1)) else { return false };
+        let alone = self.app.zoom.then_some(self.app.focus);
+        self.areas = view::areas(layout, screen, self.snapshot.rows.len(), self.facts().len(), alone);
+        layout.is_tiled() || self.app.side_by_side
     }
 
     /// Notes whose newest lines are on the screen.

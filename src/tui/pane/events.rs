@@ -22,7 +22,7 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let all = scene.events.len();
+    let all = scene.events.listed();
     let room = usize::from(area.height - 1);
     let shown = all.min(room);
     let focused = scene.app.focus == Pane::Events;
@@ -34,7 +34,7 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         mode: &[format!("{shown} of {all}")],
     };
     rule::draw(&rule, area, buf, scene.look);
-    for (y, (event, told)) in (area.y + 1..area.bottom()).zip(scene.events.window(all - shown, all)) {
+    for (y, (event, told)) in (area.y + 1..area.bottom()).zip(scene.events.newest(shown)) {
         row(scene, event, &told, &mut Pen::new(buf, area.x, y, area.width), false);
     }
 }

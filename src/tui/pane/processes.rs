@@ -187,6 +187,7 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) 
         Column::Port => or_none(row.port().map(|port| port.to_string())),
         Column::Cpu => or_none(row.sample.as_ref().map(|sample| units::cpu(sample.cpu_percent))),
         Column::Memory => or_none(row.sample.as_ref().map(|sample| units::memory(sample.memory))),
+        Column::LinesPerSecond if !scene.abilities.live => or_none(None),
         Column::LinesPerSecond => {
             let rate = scene.meter.rate(id);
             (units::count(rate, 5), if rate == 0 { dim } else { plain })

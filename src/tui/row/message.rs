@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::status::badge;
+use super::status::{badge, first_failed_test};
 use crate::{
-    model::{NoticeLevel, Phase, ProcessState, Role as ProcessRole, Verdict},
+    model::{NoticeLevel, Phase, ProcessState, Verdict},
     tui::{action::Action, app::Leaving, keymap::Context, scene::Scene, text::Pen, theme::Role, units::counted},
 };
 
@@ -52,10 +52,7 @@ fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
     match outcome.verdict {
         Verdict::Passed => Some(("PASSED", Role::BadgePassed, format!("{}.{stay}", capital(&outcome.reason)))),
         Verdict::Failed => {
-            let test = snapshot.rows.iter().find_map(|row| match &row.state {
-                ProcessState::Failed { reason } if row.info.role == ProcessRole::Test => Some(format!("{} {}", row.id(), reason.short())),
-                _ => None,
-            });
+            let test = first_failed_test(snapshot).map(|test| test.split(" at ").next().unwrap_or_default().to_owned());
             let here = scene.window.cursor.and_then(|i| scene.window.rows.get(i)).map(|row| row.line.seq);
             let parked = here.is_some() && here == scene.facts.first().map(|fact| fact.seq);
             let parked = if parked { " The view is parked at the first abnormal line." } else { "" };

@@ -36,7 +36,7 @@ fn the_timeline_opens_the_log_at_a_moment() {
     theatre.keys("V k k");
     insta::assert_snapshot!(theatre.picture());
     theatre.keys("Enter");
-    assert!(theatre.picture().contains("at 6.222, paused"), "{}", theatre.picture());
+    assert!(theatre.picture().contains("at 6.233, paused"), "{}", theatre.picture());
 }
 
 #[test]
