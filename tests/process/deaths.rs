@@ -29,7 +29,7 @@ use crate::support::{Under, Yard, binary, fresh_mark, living, until_none_lives, 
 const BOUND: Duration = Duration::from_secs(5);
 
 /// Scripts of all shapes. The last two end their leader and leave somebody behind.
-const SHAPES: [&str; 6] = [
+pub(crate) const SHAPES: [&str; 6] = [
     "echo; exec sleep 3600",
     "trap '' TERM INT HUP QUIT; echo; while :; do sleep 3600; done",
     "set -m; sleep 3600 & echo; wait",
@@ -37,8 +37,8 @@ const SHAPES: [&str; 6] = [
     "sleep 3600 & echo",
     "(setsid sh -c 'sleep 3600 & exec sleep 3601' </dev/null >/dev/null 2>&1 &) ; echo",
 ];
-/// Only a subreaper finds this one again.
-const WITHOUT_ENVIRONMENT: &str = "(setsid sh -c 'exec env -i sleep 3600' </dev/null >/dev/null 2>&1 &) ; echo";
+/// Only a subreaper finds this one again. The mark on its command line is for the test.
+pub(crate) const WITHOUT_ENVIRONMENT: &str = "(setsid sh -c 'exec env -i tail -f /dev/null $MARK' </dev/null >/dev/null 2>&1 &) ; echo";
 
 /// Not a test: the program that the tests below run and kill.
 #[test]
@@ -56,7 +56,7 @@ fn host() {
     };
     let mut yard = Yard::marked(under, mark);
     println!("\nguardian {}", guardian_of(std::process::id()).unwrap_or(0));
-    if let "bomb" | "setuid" | "exhausted" = end {
+    if let "bomb" | "setuid" | "exhausted" | "first" = end {
         return extremes::play(&mut yard, end);
     }
     for shape in SHAPES {
@@ -120,13 +120,13 @@ fn guardian_of(host: u32) -> Option<u32> {
 pub(crate) struct Host {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    mark: String,
+    pub(crate) mark: String,
     guardian: u32,
 }
 
 impl Host {
     /// Starts one and returns at once.
-    fn start(order: &str) -> Self {
+    pub(crate) fn start(order: &str) -> Self {
         Self::start_by(Command::new(std::env::current_exe().expect("Linux")), order)
     }
 
@@ -163,8 +163,27 @@ impl Host {
         panic!("it has ended without saying {begin:?}");
     }
 
-    fn kill(&self, signal: Signal) {
+    pub(crate) fn kill(&self, signal: Signal) {
         send(self.child.id(), signal);
+    }
+
+    /// Waits until it has told of the loss of its guardian, or has ended for it.
+    pub(crate) fn await_loss(&mut self) {
+        for line in self.lines.by_ref() {
+            if line.expect("text").starts_with("lost ") {
+                return;
+            }
+        }
+    }
+
+    /// Whether nobody of it lives but itself.
+    pub(crate) fn alone(&self) -> bool {
+        let own = format!("{} ", self.child.id());
+        living(&self.mark).iter().all(|line| line.starts_with(&own))
+    }
+
+    pub(crate) fn kill_if_alive(&mut self) {
+        _ = self.child.kill();
     }
 
     pub(crate) fn all_gone(mut self) -> Duration {
@@ -181,7 +200,7 @@ impl Drop for Host {
     }
 }
 
-fn send(pid: u32, signal: Signal) {
+pub(crate) fn send(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid.cast_signed()), signal).expect("it lives");
 }
 
@@ -253,8 +272,9 @@ fn s6_what_a_double_kill_leaves_is_swept_by_the_next_start() {
     });
     let [swept] = &swept[..] else { panic!("one run was dead: {swept:?}") };
     assert_eq!((&swept.run, swept.left.len()), (&host.mark, 0));
-    // The one without an environment included, which `living` cannot see.
-    assert!(swept.killed.iter().any(|member| member.command == "sleep 3600") && swept.killed.len() >= 5, "{swept:?}");
+    // The one without an environment included, which only its tag gives away.
+    assert!(swept.killed.iter().any(|member| member.command.starts_with("tail -f /dev/null m")), "{swept:?}");
+    assert!(swept.killed.len() >= 5, "{swept:?}");
     assert_eq!(living(&host.mark), Vec::<String>::new());
     assert_eq!(fs::read_dir(runs.path()).expect("it exists").count(), 0);
     host.all_gone();

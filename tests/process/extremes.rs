@@ -39,6 +39,7 @@ pub(crate) fn play(yard: &mut Yard, part: &str) {
         "bomb" => bomb(yard),
         "setuid" => setuid(yard, &extra),
         "exhausted" => exhausted(yard),
+        "first" => first(yard),
         other => panic!("{other}"),
     }
 }
@@ -202,6 +203,35 @@ fn exhausted(yard: &mut Yard) {
     let (tree, _) = yard.start(&["true"]);
     yard.exited(tree);
     println!("recovered");
+}
+
+#[test]
+fn s11_the_first_process_of_a_container_reaps_the_orphans_of_others() {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--mount-proc", "--kill-child"]).arg(std::env::current_exe().expect("Linux"));
+    if !Command::new("unshare").args(["--pid", "--fork", "--mount-proc", "true"]).output().is_ok_and(|out| out.status.success()) {
+        println!("SKIPPED s11: no PID namespace may be made here");
+        return;
+    }
+    command.env("E2E_EXTRA", "");
+    let mut host = Host::start_by(command, "adopt first");
+    host.line("reaped");
+    host.all_gone();
+}
+
+fn first(yard: &mut Yard) {
+    assert_eq!(std::process::id(), 1);
+    yard.start(&["sleep", "3600"]);
+    // Whoever enters a container leaves orphans to its first process; a program of our own that forks and ends does, too.
+    let mut child = Command::new("sh").args(["-c", "sleep 0.05 & exit"]).spawn().expect("sh exists");
+    child.wait().expect("it is ours");
+    let zombies = || {
+        let all = fs::read_dir("/proc").expect("Linux").flatten();
+        all.filter(|entry| fs::read_to_string(entry.path().join("stat")).is_ok_and(|stat| stat.contains(") Z 1 "))).count()
+    };
+    wait_for("the orphan has ended", || zombies() > 0);
+    wait_for("it is reaped", || zombies() == 0);
+    println!("reaped");
 }
 
 #[test]

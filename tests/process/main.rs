@@ -6,6 +6,7 @@ mod costs;
 mod deaths;
 mod extremes;
 mod probes;
+mod soak;
 mod starts;
 mod support;
 mod terminals;
