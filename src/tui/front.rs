@@ -15,7 +15,7 @@ use crate::{
     supervisor::Journal,
 };
 
-use super::{app::Abilities, event_loop::EventLoop, keymap::Keymap, layout::Layout, look::Look, term};
+use super::{app::Abilities, event_loop::EventLoop, options::Options, term};
 
 /// Why a command was not carried out, to be shown.
 pub type Refused = Box<dyn FnOnce(String) + Send>;
@@ -40,28 +40,6 @@ pub struct Front {
     pub runtime: Handle,
     /// How it looks and which keys it takes.
     pub options: Options,
-}
-
-/// How a dashboard looks and which keys it takes.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Colours and signs.
-    pub look: Look,
-    /// The live keymap.
-    pub keymap: Keymap,
-    /// The layouts that `L` walks through; the first is shown first.
-    pub layouts: Vec<Layout>,
-    /// `TERM=dumb`: nothing but cursor movement is sent.
-    pub plain: bool,
-}
-
-impl Options {
-    /// What comes with the program, as far as this environment can show it.
-    pub fn from_env() -> Self {
-        let layouts = super::layout::BUILT_IN.iter().filter_map(|(name, _)| Layout::built_in(name)).collect();
-        let plain = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        Self { look: Look::from_env(), keymap: Keymap::built_in(), layouts, plain }
-    }
 }
 
 /// How the dashboard ended.

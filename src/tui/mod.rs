@@ -29,9 +29,11 @@ mod layout;
 mod logview;
 mod look;
 mod meter;
+mod options;
 mod outcomes;
 mod overlay;
 mod pane;
+mod picker;
 mod row;
 mod scene;
 mod stage;
@@ -42,11 +44,13 @@ mod units;
 mod view;
 
 pub use asset::{AssetError, AssetErrors};
-pub use front::{Ended, Front, Options, Refused, is_possible, run, spawn};
+pub use front::{Ended, Front, Refused, is_possible, run, spawn};
 pub use glyph::GlyphSet;
 pub use keymap::Keymap;
 pub use layout::Layout;
 pub use look::Look;
+pub use options::{OptionError, Options};
+pub use picker::{Choice, Picked, Place, pick};
 pub use term::{install_panic_hook, restore};
 pub use theme::{Colours, Theme};
 

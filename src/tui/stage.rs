@@ -16,10 +16,10 @@ use super::{
     app::{Abilities, App, Outcome, World, log::LogState},
     events::EventList,
     fold::Row,
-    front::Options,
     layout::{Areas, Pane},
     logview::desk::{Desk, Seek, Sought, Window},
     meter::Meter,
+    options::Options,
     pane::{
         line::{self, Room},
         logs as logs_pane, processes,
@@ -115,6 +115,7 @@ impl Stage {
             facts: self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts),
             marks: self.events.marks(),
             events: self.events.seqs(),
+            layouts: &self.options.layouts,
             abilities: self.abilities,
         };
         look(&mut self.app, &world)

@@ -222,3 +222,66 @@ fn an_idle_dashboard_costs_next_to_nothing() {
     terminal.send("\x03");
     terminal.ended();
 }
+
+/// Keys at random, by whoever gives the seed; `E2E_FUZZ_SECONDS` lets it run for hours.
+#[test]
+fn random_keys_never_break_it() {
+    let seconds = std::env::var("E2E_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(4);
+    let seed = std::env::var("E2E_FUZZ_SEED").ok().and_then(|s| s.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()) | 1);
+    let mut state = seed;
+    let mut random = move |n: usize| {
+        // xorshift: enough for keys, and the same everywhere.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % n as u64) as usize
+    };
+    let scenario = r#"
+name = "fuzz"
+[process.chatty]
+shell = "while :; do echo \"$(date) INFO id=6f1b8a529c1d4f0e8a7710de2bf900c2 hello\"; sleep 0.01; done"
+[process.crashy]
+shell = "echo thread \\'main\\' panicked at x.rs:1:; echo boom; exit 101"
+restart = { policy = "on-failure", max_attempts = 50, backoff = "200ms", max_backoff = "200ms" }
+"#;
+    // Everything but what quits at once; C-z needs a shell to come back from.
+    let keys: Vec<&str> = "j k g G h l / n N & ! \\ + - e E F * o O A M H f t w p v c C S s r R x X a | m u U V L z : ? ~ i d 1 2 9         \t \r \x1b \x1b[A \x1b[B \x1b[5~ \x1b[6~ \x1b[H \x1b[F \x1b[Z \x1bOQ \x04 \x05 \x0c \x12 \x15 \x18 \x7f q Q y é 日 \x1b[200~x\ry\x1b[201~ \
+        \x1b[<0;9;9M \x1b[<32;12;20M \x1b[<0;12;20m \x1b[<64;5;12M \x1b[<65;5;12M"
+        .split(' ')
+        .map(str::trim)
+        .filter(|key| !key.is_empty())
+        .chain([" "])
+        .collect();
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end {
+        let bench = Bench::new("fuzz");
+        let mut terminal = open(&bench, scenario, 100, 30);
+        let before = terminal.settings();
+        terminal.wait_for("─ Logs");
+        let mut pressed = Vec::new();
+        while Instant::now() < end && terminal.child.try_wait().expect("it can be waited for").is_none() {
+            let key = keys[random(keys.len())];
+            pressed.push(key);
+            terminal.send(key);
+            if random(20) == 0 {
+                terminal.resize(1 + random(200) as u16, 1 + random(60) as u16);
+            }
+            if random(4) == 0 {
+                std::thread::sleep(Duration::from_millis(random(30) as u64));
+            }
+        }
+        terminal.resize(100, 30);
+        terminal.send("\x1b\x1b");
+        let closing = Instant::now();
+        while terminal.child.try_wait().expect("it can be waited for").is_none() {
+            terminal.send("\x03");
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(closing.elapsed() < terminal::PATIENCE, "seed {seed}: it does not end after {pressed:?}:\n{}", terminal.text());
+        }
+        let code = terminal.ended().code();
+        assert!(matches!(code, Some(0 | 1 | 3 | 5)), "seed {seed}: {code:?} after {pressed:?}:\n{}", terminal.text());
+        assert_restored(&terminal, &before);
+        bench.assert_nothing_left(Duration::from_secs(3));
+    }
+}

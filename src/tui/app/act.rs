@@ -4,7 +4,7 @@ use crate::{
     model::Command,
     tui::{
         action::Action,
-        layout::{self, Pane},
+        layout::{Layout, Pane},
         logview::desk::{Seek, Way},
     },
 };
@@ -126,8 +126,9 @@ impl App {
     }
 
     fn next_layout(&mut self, world: &World<'_>) {
-        self.layout = (self.layout + 1) % layout::BUILT_IN.len();
-        self.say(world.now, format!("layout: {}", layout::BUILT_IN[self.layout].0));
+        self.layout = (self.layout + 1) % world.layouts.len().max(1);
+        let name = world.layouts.get(self.layout).map_or("", Layout::name);
+        self.say(world.now, format!("layout: {name}"));
     }
 
     fn toggle_mouse(&mut self, world: &World<'_>) -> Vec<Outcome> {

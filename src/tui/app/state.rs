@@ -8,7 +8,7 @@ use crate::model::{At, Command, Phase, ProcessId, ProcessSnapshot, Snapshot};
 use crate::tui::{
     key::Key,
     keymap::{Context, Found, Keymap},
-    layout::Pane,
+    layout::{Layout, Pane},
     logview::desk::{Seek, Window},
 };
 
@@ -82,6 +82,8 @@ pub(crate) struct World<'a> {
     pub(crate) marks: &'a [u64],
     /// Numbers of all events shown in the timeline.
     pub(crate) events: &'a [u64],
+    /// The layouts to walk through.
+    pub(crate) layouts: &'a [Layout],
     /// What the other side can do.
     pub(crate) abilities: Abilities,
 }

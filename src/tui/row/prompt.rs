@@ -7,6 +7,7 @@ use ratatui::{
 
 use crate::tui::{
     app::overlay::{PromptKind, Typing},
+    look::Look,
     scene::Scene,
     text::{self, Pen},
     theme::Role,
@@ -32,12 +33,17 @@ pub(crate) fn draw(scene: &Scene<'_>, kind: PromptKind, typing: &Typing, area: R
 
 /// Draws what was typed, scrolled so that the cursor is seen.
 pub(crate) fn draw_typed(typing: &Typing, area: Rect, buf: &mut Buffer, scene: &Scene<'_>) -> Option<Position> {
+    draw_plain(typing, area, buf, scene.look)
+}
+
+/// The same without a scene.
+pub(crate) fn draw_plain(typing: &Typing, area: Rect, buf: &mut Buffer, look: &Look) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
     let cursor = typing.cursor() as u16;
     let skip = cursor.saturating_sub(area.width.saturating_sub(1));
-    Pen::new(buf, area.x, area.y, area.width).skipping(skip).text(typing.text(), scene.look.style(Role::Plain));
+    Pen::new(buf, area.x, area.y, area.width).skipping(skip).text(typing.text(), look.style(Role::Plain));
     Some(Position { x: area.x + (cursor - skip).min(area.width - 1), y: area.y })
 }
 

@@ -7,3 +7,5 @@ mod rows;
 mod screens;
 mod stories;
 mod theatre;
+
+pub(super) use theatre::{options, text as picture};

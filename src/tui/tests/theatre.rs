@@ -63,7 +63,7 @@ pub(super) struct Theatre {
     _folder: tempfile::TempDir,
 }
 
-pub(super) fn options() -> Options {
+pub(in crate::tui) fn options() -> Options {
     Options {
         look: Look { theme: Theme::default_for(Colours::Many), glyphs: GlyphSet::Unicode, colours: Colours::Many },
         keymap: Keymap::built_in(),
@@ -222,7 +222,7 @@ impl Theatre {
 }
 
 /// A buffer as text between bars.
-pub(super) fn text(buffer: &Buffer) -> String {
+pub(in crate::tui) fn text(buffer: &Buffer) -> String {
     let width = usize::from(buffer.area().width).max(1);
     let mut out = String::new();
     for row in buffer.content().chunks(width) {
