@@ -1,7 +1,7 @@
 //! The supervisor's side of the guardian: launching it, talking to it, and cleaning up after it should it die.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     io,
     ops::Range,
     os::{
@@ -312,6 +312,9 @@ fn read_events(shared: &Shared, mut inbox: Inbox, mut child: Child, events: &Unb
                 Said::LastWords(words) => last_words = Some(words),
             }
         }
+        if std::process::id() == 1 {
+            while_first_process(shared);
+        }
         ended = ended || inbox.fill(&shared.socket, true) == Filled::End;
     }
     shared.gone.store(true, Ordering::SeqCst);
@@ -323,6 +326,15 @@ fn read_events(shared: &Shared, mut inbox: Inbox, mut child: Child, events: &Unb
     }
     *shared.over.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);
     shared.told.notify_all();
+}
+
+/// The first process of a container is given everybody's orphans. Reaps them until there is something to read.
+fn while_first_process(shared: &Shared) {
+    let mut seen = HashSet::new();
+    let second = PollTimeout::from(1000_u16);
+    while poll(&mut [PollFd::new(shared.socket.as_fd(), PollFlags::POLLIN)], second) == Ok(0) {
+        sweeper::reap_strays(&mut seen);
+    }
 }
 
 /// Waits for the guardian's end, which its socket has announced, and helps where that takes too long.

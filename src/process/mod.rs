@@ -39,6 +39,7 @@ mod signal;
 mod socket;
 pub mod sockets;
 mod spawner;
+mod support;
 mod sweeper;
 mod tag;
 mod tree;
@@ -57,6 +58,7 @@ pub use local::LocalSpawner;
 pub use lookup::lookup;
 pub use pidfile::{PidFile, Swept, sweep_dead_runs};
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
+pub use support::{Fact, facts};
 pub use tty::{Terminal, resize};
 
 /// How long a KILL may take before what is left is reported as [`TreeEvent::Stuck`].

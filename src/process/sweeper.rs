@@ -1,7 +1,7 @@
 //! Killing everything that has been left to this process, without knowing more of it than the process table tells.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -62,4 +62,16 @@ fn find(among: Among, ours: impl Fn(&Stat) -> bool) -> (Vec<Identity>, Vec<u32>)
         is_ours.then_some(OURS)
     });
     (assignment.members_of(OURS).map(|stat| stat.id).collect(), children)
+}
+
+/// Reaps zombies that have become children of this process without anybody here knowing of them, as happens to the first
+/// process of a container. Only those that were zombies at the last look too: others may be about to be waited for.
+pub(crate) fn reap_strays(seen: &mut HashSet<Identity>) {
+    let me = std::process::id();
+    let zombies: HashSet<Identity> =
+        procfs::table().iter().filter(|stat| stat.ppid == me && !stat.is_alive()).map(|stat| stat.id).collect();
+    for id in zombies.intersection(seen) {
+        exec::reap(id.pid);
+    }
+    *seen = zombies;
 }

@@ -45,7 +45,7 @@ impl TagRange {
     /// leaves no room for tags.
     pub(crate) fn reserve() -> Self {
         let (own, hard) = getrlimit(Resource::RLIMIT_MSGQUEUE).unwrap_or((0, 0));
-        Self::within(own, hard, RandomState::new().hash_one(std::process::id()))
+        Self::within(own, hard, random())
     }
 
     fn within(own: u64, hard: u64, random: u64) -> Self {
@@ -74,6 +74,11 @@ impl Drop for TagRange {
     }
 }
 
+/// Different in every process and at every call.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
 /// The tags of one keeper.
 #[derive(Debug)]
 pub(crate) struct Tags {
@@ -83,8 +88,10 @@ pub(crate) struct Tags {
 }
 
 impl Tags {
-    pub(crate) fn new(range: Range<u64>) -> Self {
-        Self { next: range.start, range, used: HashMap::new() }
+    /// Values of that range, from some place in it on: programs that use the same range by chance still hardly share a value.
+    pub(crate) fn new(range: Range<u64>, random: u64) -> Self {
+        let next = range.start + random.checked_rem(range.end - range.start).unwrap_or(0);
+        Self { next, range, used: HashMap::new() }
     }
 
     /// A value for `tree` that no other tree has now; none if there is none.
@@ -112,7 +119,7 @@ mod tests {
 
     #[test]
     fn tags_are_unique_among_living_trees_and_come_again_last() {
-        let mut tags = Tags::new(100..103);
+        let mut tags = Tags::new(100..103, 3);
         assert_eq!([1, 2].map(|n| tags.take(TreeId(n))), [Some(100), Some(101)]);
         assert_eq!((tags.tree_of(100), tags.tree_of(101), tags.tree_of(102)), (Some(TreeId(1)), Some(TreeId(2)), None));
         tags.release(100);
@@ -120,7 +127,7 @@ mod tests {
         assert_eq!(tags.take(TreeId(3)), Some(102), "not the old one at once: something of its tree may be dying yet");
         assert_eq!(tags.take(TreeId(4)), Some(100));
         assert_eq!(tags.take(TreeId(5)), None, "all are in use");
-        assert_eq!(Tags::new(0..0).take(TreeId(1)), None);
+        assert_eq!(Tags::new(0..0, 9).take(TreeId(1)), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! place: a scenario never runs differently from what it says. A key leaves these lists when it is honoured.
 
 /// Of a process.
-pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists"];
+pub(super) const PROCESS: &[&str] = &["tap", "tty", "watch", "skip_if_exists"];
 /// Of `ready`.
 pub(super) const READY: &[&str] = &["exec", "stdio"];
 /// Of `health`.

@@ -31,6 +31,8 @@ pub(crate) struct Terminal {
     /// All bytes that came, for what an emulator does not keep.
     bytes: Arc<Mutex<Vec<u8>>>,
     stalled: Arc<AtomicBool>,
+    /// The reader lets go of its descriptor: a vanished terminal is one whose every descriptor is closed.
+    vanished: Arc<AtomicBool>,
 }
 
 /// Terminals are started one after another.
@@ -67,9 +69,10 @@ impl Terminal {
         let child = session.stdin(side()).stdout(side()).stderr(side()).spawn().expect("setsid of util-linux starts it");
         let master = File::from(pty.master);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(height.try_into().expect("not zero"), width.try_into().expect("not zero"), 0)));
-        let (bytes, stalled) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        read_along(master.try_clone().expect("a descriptor"), screen.clone(), Arc::clone(&bytes), stalled.clone());
-        Self { child, master: Some(master), slave: Some(pty.slave), screen, bytes, stalled }
+        let (bytes, stalled, vanished) = (Arc::default(), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let copy = master.try_clone().expect("a descriptor");
+        read_along(copy, screen.clone(), Arc::clone(&bytes), stalled.clone(), vanished.clone());
+        Self { child, master: Some(master), slave: Some(pty.slave), screen, bytes, stalled, vanished }
     }
 
     /// Sends bytes as a keyboard would.
@@ -155,9 +158,8 @@ impl Terminal {
     /// The terminal vanishes.
     pub(crate) fn vanish(&mut self) {
         self.slave = None;
-        self.stalled.store(true, Ordering::SeqCst);
+        self.vanished.store(true, Ordering::SeqCst);
         self.master = None;
-        lock(&self.bytes).push(0);
     }
 
     /// CPU time that the program has used.
@@ -184,16 +186,18 @@ impl Drop for Terminal {
 }
 
 /// Reads what the program writes, unless the terminal is stalled.
-fn read_along(mut master: File, screen: Arc<Mutex<vt100::Parser>>, bytes: Arc<Mutex<Vec<u8>>>, stalled: Arc<AtomicBool>) {
+fn read_along(
+    mut master: File,
+    screen: Arc<Mutex<vt100::Parser>>,
+    bytes: Arc<Mutex<Vec<u8>>>,
+    stalled: Arc<AtomicBool>,
+    vanished: Arc<AtomicBool>,
+) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
-        loop {
+        while !vanished.load(Ordering::SeqCst) {
             if stalled.load(Ordering::SeqCst) {
-                // A vanished terminal is one whose every descriptor is closed, this one too.
-                if lock(&bytes).last() == Some(&0) {
-                    return;
-                }
                 thread::sleep(Duration::from_millis(5));
                 continue;
             }

@@ -4,7 +4,9 @@
 
 mod costs;
 mod deaths;
+mod extremes;
 mod probes;
+mod soak;
 mod starts;
 mod support;
 mod terminals;

@@ -226,9 +226,9 @@ impl Yard {
         }
     }
 
-    /// Whether a notice has come that nobody has asked for.
-    pub(crate) fn has_seen_notice(&self) -> bool {
-        self.seen.iter().any(|event| matches!(event, TreeEvent::Notice { .. }))
+    /// Whether a notice about this tree has come that nobody has asked for.
+    pub(crate) fn has_notice(&self, tree: TreeId) -> bool {
+        self.seen.iter().any(|event| matches!(event, TreeEvent::Notice { tree: Some(t), .. } if *t == tree))
     }
 
     /// All events that have come and nobody has asked for.

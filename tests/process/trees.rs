@@ -125,7 +125,7 @@ fn p14_without_a_guardian_a_daemon_is_found_by_its_marker_and_reported_without_o
 
     let (tree, _) = daemon(&mut yard, dir.path(), "env -i");
     // Twice: the first look may have met it in the middle of its `exec`.
-    wait_for("it has been looked at", || yard.members(tree).is_empty() && yard.has_seen_notice());
+    wait_for("it has been looked at", || yard.members(tree).is_empty() && yard.has_notice(tree));
     let told = yard.until("it is reported", |event| match event {
         TreeEvent::Notice { tree: Some(t), text } if *t == tree => Some(text.clone()),
         _ => None,

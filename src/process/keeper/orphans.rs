@@ -8,6 +8,8 @@ use crate::process::{
     tree::{Identity, Stat},
 };
 
+/// In the environment of whatever any keeper of this machine has started.
+const ANY_MARKER: &[u8] = b"E2E_TUI_TREE=";
 /// Longer than any `exec` is between an old environment and a new one.
 const EXEC_TAKES: Duration = Duration::from_millis(200);
 
@@ -69,6 +71,9 @@ impl<P: Post> Keeper<P> {
         if proven {
             self.unsure.remove(&stat.id);
             return Some(id);
+        }
+        if procfs::environment_contains(stat.id.pid, ANY_MARKER) {
+            return None;
         }
         // In the middle of its `exec` a process has no environment: only one that goes on having none has cleared it.
         let (_, since) = *self.unsure.entry(stat.id).or_insert((id, Instant::now()));

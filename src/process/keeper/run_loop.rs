@@ -20,7 +20,11 @@ use super::{
     post::{Household, Mail, Post},
     tree::{Stage, Tree},
 };
-use crate::process::{Order, TreeEvent, TreeId, procfs, tag::Tags, tree::Identity};
+use crate::process::{
+    Order, TreeEvent, TreeId, procfs,
+    tag::{self, Tags},
+    tree::Identity,
+};
 
 /// How many orders are carried out before the keeper looks at its children again.
 const BATCH: usize = 64;
@@ -126,7 +130,7 @@ impl<P: Post> Keeper<P> {
             me,
             marker: setup.marker,
             null: File::open("/dev/null").map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)))?.into(),
-            tags: Tags::new(setup.tags),
+            tags: Tags::new(setup.tags, tag::random()),
             trees: HashMap::new(),
             leaders: HashMap::new(),
             known: HashMap::new(),
