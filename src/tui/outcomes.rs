@@ -185,7 +185,7 @@ impl EventLoop {
     }
 
     fn mouse(&mut self, mouse: Mouse) -> Vec<Outcome> {
-        if self.stage.app.overlay.is_some() {
+        if !self.stage.app.mouse || self.stage.app.overlay.is_some() {
             return Vec::new();
         }
         let Some((pane, area)) = self.stage.areas.at(mouse.x, mouse.y) else { return Vec::new() };
