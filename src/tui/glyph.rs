@@ -40,6 +40,7 @@ pub(crate) enum Glyph {
     BadgeRight,
     Ticked,
     Times,
+    Around,
 }
 
 impl GlyphSet {
@@ -80,6 +81,7 @@ impl GlyphSet {
             Glyph::BadgeRight => ("▌", " "),
             Glyph::Ticked => ("✓", "+"),
             Glyph::Times => ("×", "x"),
+            Glyph::Around => ("±", "~"),
         };
         match self {
             Self::Unicode => unicode,

@@ -103,7 +103,7 @@ impl EventLoop {
     fn export(&mut self) {
         let Some(export) = self.front.export.clone() else { return };
         let now = self.stage.now();
-        self.stage.app.say(now, "writing an archive…");
+        self.stage.app.say(now, "writing an archive");
         let (replies, waker) = (self.replies.clone(), self.waker.clone());
         let written = std::thread::Builder::new().name("export".into()).spawn(move || {
             let said = export();

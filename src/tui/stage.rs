@@ -123,6 +123,8 @@ impl Stage {
 
     /// Goes elsewhere in the log, now or when a scan has found it.
     pub(crate) fn seek(&mut self, seek: Seek, now: At) {
+        // Who goes elsewhere does not want to be fetched to where they meant to go before.
+        self.wanted = None;
         let selection = self.app.selection(&self.snapshot);
         let area = self.areas.of(Pane::Logs).unwrap_or(Rect::new(0, 0, 80, 2));
         let frozen = self.app.log.clone();

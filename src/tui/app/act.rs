@@ -190,7 +190,9 @@ impl App {
 
     fn quit(&mut self, world: &World<'_>) -> Vec<Outcome> {
         if self.leaving > Leaving::No {
-            return self.leave(world);
+            let key = world.keymap.key_of(self.context(), Action::Interrupt).unwrap_or_default();
+            self.say(world.now, format!("everything is being stopped; {key} kills it now"));
+            return Vec::new();
         }
         if world.abilities.live && Self::something_runs(world.snapshot) {
             self.overlay = Some(Overlay::AskQuit);

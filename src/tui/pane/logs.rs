@@ -20,6 +20,7 @@ use crate::{
         glyph::Glyph,
         layout::Pane,
         logview::desk::Window,
+        look::Look,
         scene::Scene,
         text::{self, Pen},
         theme::Role,
@@ -104,18 +105,18 @@ fn title(scene: &Scene<'_>) -> Vec<String> {
         Scope::One => app.selected(scene.snapshot).map(|row| row.id().to_string()).unwrap_or_default(),
     };
     let mut parts = vec!["Logs".to_owned(), whose];
-    parts.extend(filters(&app.log));
+    parts.extend(filters(&app.log, scene.look));
     parts.push(app.log.time.title().to_owned());
     parts
 }
 
 /// The filters, as they are typed.
-fn filters(log: &LogState) -> Vec<String> {
+fn filters(log: &LogState, look: &Look) -> Vec<String> {
     let mut parts = Vec::new();
     parts.extend(log.within.as_ref().map(|pattern| format!("& {}", pattern.typed())));
     parts.extend(log.without.as_ref().map(|pattern| format!("! {}", pattern.typed())));
     if log.context > 0 && (log.within.is_some() || log.alerts_only) {
-        parts.push(format!("±{}", log.context));
+        parts.push(format!("{}{}", look.glyph(Glyph::Around), log.context));
     }
     if log.cleared_before > 0 {
         parts.push("since clearing".into());
@@ -188,7 +189,7 @@ fn empty(scene: &Scene<'_>, window: &Window) -> Option<String> {
     let log = &scene.app.log;
     Some(if log.query().hides() && window.total > 0 {
         let key = scene.keymap.key_of(crate::tui::keymap::Context::Log, crate::tui::action::Action::FilterClear).unwrap_or_default();
-        if window.complete { format!("no line passes the filters; {key} clears them") } else { "asking every line…".to_owned() }
+        if window.complete { format!("no line passes the filters; {key} clears them") } else { "asking every line".to_owned() }
     } else if log.scope == Scope::One {
         scene.app.selected(scene.snapshot).map_or_else(String::new, |row| format!("{} has said nothing yet", row.id()))
     } else if log.scope == Scope::Ticked && scene.app.table.ticked.is_empty() {

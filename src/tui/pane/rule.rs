@@ -54,7 +54,9 @@ pub(crate) fn draw(rule: &Rule<'_>, area: Rect, buf: &mut Buffer, look: &Look) {
 }
 
 fn mode_that_fits(rule: &Rule<'_>, width: u16) -> String {
-    let title: usize = rule.title.iter().map(|part| text::width(part) + 3).sum();
-    let room = usize::from(width).saturating_sub(title + 5);
+    let parts: usize = rule.title.iter().map(|part| text::width(part)).sum();
+    let gaps = if rule.title.len() > 1 { 2 + (rule.title.len() - 2) * gap(width).len() } else { 0 };
+    // The rule's first cell, blanks around title and mode, and its last cell.
+    let room = usize::from(width).saturating_sub(parts + gaps + 7);
     (0..rule.mode.len()).map(|first| rule.mode[first..].join(gap(width))).find(|mode| text::width(mode) <= room).unwrap_or_default()
 }
