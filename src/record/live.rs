@@ -180,7 +180,11 @@ fn keep_in(
 }
 
 fn secrets_of_environment() -> impl Iterator<Item = String> {
-    std::env::vars().filter(|(name, value)| value.len() >= MIN_ENV_SECRET && redact::looks_secret(name)).map(|(_, value)| value)
+    // What is no UTF-8 cannot be looked for in text, and must not stop the run either.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, value)| value.len() >= MIN_ENV_SECRET && redact::looks_secret(name))
+        .map(|(_, value)| value)
 }
 
 /// The run's start, RFC 3339 with microseconds.

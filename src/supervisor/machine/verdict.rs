@@ -118,6 +118,8 @@ impl Machine {
         let outcome = match (failure, over, self.course.is_stopping()) {
             (Some(outcome), _, _) => outcome,
             (None, _, true) if matches!(self.course.stopping_by(), Some(Actor::Signal(_))) => self.stopped_outcome(),
+            // Tests that were stopped with the run before they ended have not passed.
+            (None, true, true) if self.tests().any(|test| test.state != ProcessState::Completed) => self.stopped_outcome(),
             (None, true, _) => Outcome::new(Verdict::Passed, exit_code::PASSED, self.passed_because()),
             (None, false, true) => self.stopped_outcome(),
             (None, false, false) => return,
