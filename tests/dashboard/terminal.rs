@@ -24,6 +24,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A program in a terminal of its own.
 pub(crate) struct Terminal {
     pub(crate) child: Child,
+    /// The terminal's settings before anything ran in it.
+    pub(crate) before: String,
     master: Option<File>,
     /// Keeps the terminal's settings readable when the program is gone.
     slave: Option<OwnedFd>,
@@ -66,13 +68,14 @@ impl Terminal {
         if let Some(dir) = command.get_current_dir() {
             session.current_dir(dir);
         }
+        let before = stty(&pty.slave, &["-a"]);
         let child = session.stdin(side()).stdout(side()).stderr(side()).spawn().expect("setsid of util-linux starts it");
         let master = File::from(pty.master);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(height.try_into().expect("not zero"), width.try_into().expect("not zero"), 0)));
         let (bytes, stalled, vanished) = (Arc::default(), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let copy = master.try_clone().expect("a descriptor");
         read_along(copy, screen.clone(), Arc::clone(&bytes), stalled.clone(), vanished.clone());
-        Self { child, master: Some(master), slave: Some(pty.slave), screen, bytes, stalled, vanished }
+        Self { child, before, master: Some(master), slave: Some(pty.slave), screen, bytes, stalled, vanished }
     }
 
     /// Sends bytes as a keyboard would.
@@ -145,9 +148,7 @@ impl Terminal {
     }
 
     fn stty(&self, args: &[&str]) -> String {
-        let slave = self.slave.as_ref().expect("the terminal is there").try_clone().expect("a descriptor");
-        let output = Command::new("stty").args(args).stdin(Stdio::from(slave)).output().expect("stty is there");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        stty(self.slave.as_ref().expect("the terminal is there"), args)
     }
 
     /// Nobody reads what the program writes, as when a window is frozen; or somebody does again.
@@ -183,6 +184,13 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Asks `stty` about a terminal, or tells it to set something.
+fn stty(terminal: &OwnedFd, args: &[&str]) -> String {
+    let stdin = Stdio::from(terminal.try_clone().expect("a descriptor"));
+    let output = Command::new("stty").args(args).stdin(stdin).output().expect("stty is there");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Reads what the program writes, unless the terminal is stalled.
