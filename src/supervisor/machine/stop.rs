@@ -355,6 +355,11 @@ impl Machine {
 
     /// Takes the run down. A second call with `now` kills what the first one asks politely.
     pub(super) fn shut_down(&mut self, by: &Actor, now: bool, ticket: Option<u64>) {
+        if self.course.is_finished() {
+            // Nothing is left to take down, and a run that is on record as ended is never opened again.
+            self.out.extend(ticket.map(|ticket| Effect::Resolve { ticket, result: Ok(()) }));
+            return;
+        }
         self.course.tickets.extend(ticket);
         let by_signal = matches!(by, Actor::Signal(_)) && !self.course.is_stopping();
         if by_signal {

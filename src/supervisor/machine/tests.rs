@@ -404,6 +404,18 @@ fn quitting_with_nothing_failed_is_a_stop_and_a_signal_has_its_own_code() {
 }
 
 #[test]
+fn a_run_that_has_ended_is_not_opened_again_by_another_shutdown() {
+    let mut b = Bench::new(vec![spec("up", Role::Service)]);
+    b.up("up");
+    b.ready("up");
+    b.ask(Command::Shutdown { now: false });
+    b.obey();
+    assert!(b.has(|e| matches!(e, Effect::Emit(EventKind::RunEnded { .. }))));
+    b.ask(Command::Shutdown { now: true });
+    assert!(!b.has(|e| matches!(e, Effect::Emit(EventKind::StoppingRun { now: true, .. }))));
+}
+
+#[test]
 fn s2_a_second_shutdown_kills_at_once() {
     let mut b = Bench::new(vec![spec("up", Role::Service)]);
     b.up("up");

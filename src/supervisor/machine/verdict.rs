@@ -30,6 +30,11 @@ impl Course {
         self.stopping.is_some()
     }
 
+    /// Whether the run is on record as ended.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     pub(super) fn stopping_by(&self) -> Option<Actor> {
         self.stopping.clone()
     }
