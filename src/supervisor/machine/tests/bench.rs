@@ -5,8 +5,9 @@ pub(super) use std::{sync::Arc, time::Duration};
 use super::super::Machine;
 pub(super) use super::super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
 pub(super) use crate::model::{
-    Actor, At, Command, Condition, Dependency, Event, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, Outcome, Probe, ProbeOutcome,
-    ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request, RestartMode, RestartPolicy, Role, RunSpec, Signal, Snapshot, Then, Verdict,
+    Actor, At, Command, Condition, Dependency, Event, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, OnUnhealthy, Outcome, Probe,
+    ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request, RestartMode, RestartPolicy, Role, RunSpec, Signal, Snapshot,
+    Then, Verdict,
 };
 
 /// A process that needs nothing, as a test starts from.
@@ -30,6 +31,22 @@ pub(super) fn needs(mut spec: ProcessSpec, on: &str, condition: Condition) -> Pr
 pub(super) fn on_failure(mut spec: ProcessSpec, max_attempts: u32) -> ProcessSpec {
     spec.restart = RestartPolicy { mode: RestartMode::OnFailure, max_attempts, ..RestartPolicy::default() };
     spec
+}
+
+/// A health check that one failure makes fail, and one success makes well.
+pub(super) fn health() -> HealthSpec {
+    HealthSpec {
+        probe: Probe::Tcp { addr: "127.0.0.1:1".into() },
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(2),
+        start_period: Duration::ZERO,
+        failures: 1,
+        successes: 1,
+        degraded_after: None,
+        degraded: Vec::new(),
+        on_unhealthy: OnUnhealthy::Restart,
+        lazy: false,
+    }
 }
 
 /// A machine, a hand-driven world around it, and what it has said so far.
@@ -114,6 +131,17 @@ impl Bench {
         let (generation, answered) = (self.generation(name), self.now);
         let report = ReadyReport::Yes { answered, evidence: "running".into(), port: None };
         self.give(Input::Ready { process: id(name), generation, report });
+    }
+
+    /// A health probe ends.
+    pub(super) fn probe(&mut self, name: &str, ok: bool) {
+        let failed = ProbeOutcome::Failed { short: "503".into(), why: "HTTP 503".into() };
+        self.probe_says(name, if ok { ProbeOutcome::Ok } else { failed });
+    }
+
+    pub(super) fn probe_says(&mut self, name: &str, outcome: ProbeOutcome) {
+        let record = ProbeRecord { at: self.now, took: Duration::from_millis(1), outcome };
+        self.give(Input::Probed { process: id(name), generation: self.generation(name), record });
     }
 
     /// The leader ends, its tree is empty, its output is read.
