@@ -12,7 +12,7 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, Spawner},
+    process::{Guardian, GuardianError, KILL_BOUND, Spawner},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -98,7 +98,7 @@ impl LiveRun {
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner: Box::new(guardian),
+            spawner: Arc::new(guardian),
             tree_events,
             capture,
             capture_events,
@@ -127,10 +127,13 @@ impl LiveRun {
     pub async fn finish(self) -> Outcome {
         let outcome = self.handle.ended().await;
         if let Ok(parts) = self.task.await {
-            // Reading ends before the spawner goes: what it kills may still say something.
+            // The spawner goes first: what it kills may still say something, and that is read.
             let RunParts { capture, spawner, .. } = parts;
-            drop(spawner);
-            drop(capture);
+            let gone = tokio::task::spawn_blocking(move || {
+                spawner.kill_all(KILL_BOUND);
+                drop((spawner, capture));
+            });
+            let _ = gone.await;
         }
         if let Some(recorder) = self.recorder {
             let trouble = tokio::task::spawn_blocking(move || recorder.finish()).await;
