@@ -40,6 +40,19 @@ fn guardian_of(bench: &Bench, run: &Child) -> u32 {
     guardian.expect("the supervisor's child is the guardian")
 }
 
+/// Kills supervisor and guardian so that neither sees the other die.
+fn kill_both(bench: &Bench, running: &mut Child) {
+    let guardian = guardian_of(bench, running);
+    send(guardian, Signal::SIGSTOP);
+    send(running.id(), Signal::SIGKILL);
+    running.wait().expect("it was killed");
+    send(guardian, Signal::SIGKILL);
+    wait_for("the guardian to be dead", SOON, || {
+        let stat = fs::read_to_string(format!("/proc/{guardian}/stat"));
+        stat.is_ok_and(|stat| stat.contains(") Z ")) || !std::path::Path::new(&format!("/proc/{guardian}")).exists()
+    });
+}
+
 fn wait_for_file(bench: &Bench, name: &str) {
     wait_for(&format!("{name} to be written"), SOON, || bench.dir.path().join(name).exists());
 }
@@ -181,4 +194,74 @@ fn h10_a_second_port_that_somebody_else_holds_is_no_readiness() {
     run.assert_code(3);
     assert!(run.stdout.contains("foreign listener (pid ") || run.stderr.contains("foreign listener (pid "), "{}", run.stdout);
     bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn s6_what_is_left_when_supervisor_and_guardian_are_killed_at_once_is_ended_by_the_next_run() {
+    let bench = Bench::new("double");
+    let runtime = bench.dir.path().join("runtime");
+    fs::create_dir(&runtime).expect("the folder can be written");
+    let port = free_port();
+    let scenario = format!(
+        "name = \"x\"\n[ports]\nmain = {port}\n[process.server]\nshell = \"setsid python3 late.py {port} & wait\"\nlistens = \"main\"\n"
+    );
+    bench.write("late.py", LATE);
+    let file = bench.write("scenario.toml", &scenario);
+    let command = || {
+        let mut command = bench.command();
+        command.env("XDG_RUNTIME_DIR", &runtime);
+        command
+    };
+    let mut running = command().arg("run").arg(&file).spawn().expect("the binary runs");
+    wait_for("the server to listen", SOON, || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    kill_both(&bench, &mut running);
+    let server = "[process.server]\ncommand = [\"python3\", \"late.py\", \"${ports.main}\"]\nlistens = \"main\"\n";
+    let test = "[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n";
+    let quick = bench.write("quick.toml", &format!("name = \"y\"\n[ports]\nmain = {port}\n{server}{test}"));
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), "somebody is left, or this proves nothing");
+    let next = Finished::of(&command().arg("run").arg(quick).output().expect("the binary runs"));
+    next.assert_code(0);
+    assert!(next.stderr.contains("was killed together with its guardian; what it had left was ended now: pid "), "{}", next.stderr);
+    bench.assert_nothing_left(SOON);
+    let left = fs::read_dir(runtime.join("e2e-tui/runs")).expect("it was made").count();
+    assert_eq!(left, 0, "runs that end in order leave no word");
+}
+
+#[test]
+fn s6_leftovers_that_hold_no_port_are_ended_behind_the_next_run() {
+    let bench = Bench::new("doublequiet");
+    let runtime = bench.dir.path().join("runtime");
+    fs::create_dir(&runtime).expect("the folder can be written");
+    let file = bench.write("scenario.toml", "name = \"x\"\n[process.daemon]\nshell = \"setsid sleep 600 & touch up; sleep 600\"\n");
+    let command = || {
+        let mut command = bench.command();
+        command.env("XDG_RUNTIME_DIR", &runtime);
+        command
+    };
+    let mut running = command().arg("run").arg(&file).spawn().expect("the binary runs");
+    wait_for_file(&bench, "up");
+    kill_both(&bench, &mut running);
+    let next = bench.write("next.toml", "name = \"y\"\n[process.test]\nrole = \"test\"\ncommand = [\"sleep\", \"1\"]\n");
+    let next = Finished::of(&command().arg("run").arg(next).output().expect("the binary runs"));
+    next.assert_code(0);
+    assert!(next.stdout.contains("e2e-tui * the run "), "{}", next.stdout);
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
+fn d2_a_limit_on_the_size_of_files_is_a_full_disk_and_no_death() {
+    let bench = Bench::new("fsize");
+    let say = "i=0; while [ $i -lt 3000 ]; do echo line $i of what is said here; i=$((i+1)); done";
+    let file = bench.write("scenario.toml", &format!("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"{say}; trap\"\n"));
+    let mut shell = std::process::Command::new("sh");
+    let binary = bench.command();
+    shell.args(["-c", "ulimit -f 32; exec \"$@\"", "sh"]).arg(binary.get_program()).arg("run").arg(&file).current_dir(bench.dir.path());
+    binary.get_envs().for_each(|(name, value)| {
+        value.map(|value| shell.env(name, value));
+    });
+    let run = Finished::of(&shell.output().expect("a shell"));
+    run.assert_code(0);
+    assert_eq!(run.stdout.lines().filter(|line| line.starts_with("test | line")).count(), 3000, "nothing is lost");
+    assert!(run.stdout.contains("refuses output (File too large"), "{}", run.stdout);
+    bench.assert_nothing_left(SOON);
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::{EventKind, Leak, ProcessId, RunSpec, Sample},
-    process::{Order, TreeSample, sockets},
+    process::{self, Order, TreeSample, sockets},
     redact::Redactor,
 };
 
@@ -37,6 +37,16 @@ impl Runtime {
         if !samples.is_empty() {
             self.emit(EventKind::Sampled { samples });
         }
+    }
+
+    /// Ends what earlier runs have left whose supervisor and guardian were killed at once. Nothing waits for that.
+    pub(super) fn sweep_dead_runs(&self) {
+        let (runs, news) = (self.parts.runs.clone(), self.news.clone());
+        tokio::task::spawn_blocking(move || {
+            for swept in process::sweep_dead_runs(&runs) {
+                let _ = news.send(News::Notice(swept.to_string()));
+            }
+        });
     }
 
     /// Everything is down: is a port of the run still bound? The answer comes as [`Input::FinalCensus`].

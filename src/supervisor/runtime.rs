@@ -7,6 +7,7 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -57,6 +58,8 @@ pub struct RunParts {
     pub end_when_done: bool,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
+    /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
+    pub runs: PathBuf,
     /// What is to be said about the run right after it began.
     pub notices: Vec<EventKind>,
 }
@@ -68,6 +71,8 @@ pub(super) enum News {
     Input(Input),
     /// A start can be carried out, or cannot.
     Prepared { process: ProcessId, generation: Generation, prepared: Result<Box<Prepared>, Failure> },
+    /// Something to be told.
+    Notice(String),
     /// A stop or clean-up command is over.
     ErrandEnded { purpose: Purpose, report: Option<String> },
 }
@@ -196,6 +201,7 @@ impl Runtime {
         }
         self.feed(Input::Begin);
         self.publish();
+        self.sweep_dead_runs();
         let mut sample_at = Instant::now() + Duration::from_millis(500);
         while !self.finished {
             let wake = self.timers.peek().map(|Reverse((at, _))| Instant::from_std(self.parts.clock.instant(*at)));
@@ -308,6 +314,7 @@ impl Runtime {
         match news {
             News::Input(input) => self.feed(input),
             News::Prepared { process, generation, prepared } => self.prepared(process, generation, prepared),
+            News::Notice(text) => self.warn(text),
             News::ErrandEnded { purpose, report } => self.errand_ended(&purpose, report),
         }
     }
