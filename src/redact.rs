@@ -71,6 +71,15 @@ impl Redactor {
         Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
+    /// `text` without secrets, where its end was cut off before anybody could mask it: an end that a secret may go on from
+    /// is masked as well. As long as `text`.
+    pub fn mask_cut(&self, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        self.stream().apply(&mut bytes);
+        bytes.resize(text.len(), b'*');
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
     /// Masks secrets in `bytes`.
     pub fn mask_bytes(&self, bytes: &mut [u8]) {
         if let Some(patterns) = &self.0 {
@@ -401,6 +410,16 @@ mod tests {
         assert_eq!(feed("cracy\n"), "democracy\n");
         assert_eq!(feed("d"), "");
         assert_eq!(mask.flush(), b"d");
+    }
+
+    #[test]
+    fn a_cut_end_that_begins_a_secret_is_masked_too() {
+        let redactor = redactor(&["demo-token", "schlüssel"]);
+        assert_eq!(redactor.mask_cut("serve --token demo-to"), "serve --token *******");
+        assert_eq!(redactor.mask_cut("demo-token and schlü"), "********** and ******");
+        assert_eq!(redactor.mask_cut("serve --token demo-token"), "serve --token **********");
+        assert_eq!(redactor.mask_cut("serve --port 80"), "serve --port 80");
+        assert_eq!(Redactor::default().mask_cut("demo-to"), "demo-to");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use args::Command;
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
     panic::install();
+    e2e_tui::process::survive_file_size_limit();
     let cli = Cli::parse();
     let result = match cli.command {
         None => dashboard::main(&cli.target()),

@@ -101,7 +101,7 @@ impl<P: Post> Keeper<P> {
             for signal in [Some(wanted), also].into_iter().flatten() {
                 for (pid, errno) in deliver(leader, members, signal) {
                     if signal == wanted && errno == Errno::EPERM {
-                        let text = format!("{wanted} may not be sent to pid {pid} ({}): it runs as another user", procfs::command(pid));
+                        let text = format!("{wanted} may not be sent to pid {pid} ({}): it runs as another user", procfs::name(pid));
                         self.post.send(TreeEvent::Notice { tree: Some(id), text });
                     }
                 }
