@@ -95,7 +95,7 @@ impl Manifest {
     }
 
     /// Reads the manifest of the recording in `dir`.
-    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
+    pub fn read(dir: &Path) -> io::Result<Self> {
         let text = fs::read(dir.join("manifest.json"))?;
         serde_json::from_slice(&text).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("manifest.json: {e}")))
     }
