@@ -95,7 +95,7 @@ impl Manifest {
     }
 
     /// Reads the manifest of the recording in `dir`. It may come from anybody: its texts are made fit to be shown.
-    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
+    pub fn read(dir: &Path) -> io::Result<Self> {
         let text = fs::read(dir.join("manifest.json"))?;
         let bad = |e: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, one_line(&e.to_string()).into_owned());
         let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
