@@ -13,6 +13,7 @@ use std::{
 
 use super::{
     line::{InChunk, Source},
+    manner::Manner,
     matcher::ask,
     query::{Condition, Lifecycle, Query},
     record::{CONTINUES, ROUGH},
@@ -202,6 +203,7 @@ impl Filter {
         if !wanted.contains(&true) || !store.chunk(part.stream, part.index, &part.record, &mut self.bytes)? {
             return Ok(());
         }
+        let manner = store.manner(store.owner(part.stream).0);
         let begun = if part.record.is(CONTINUES) { memchr::memchr(b'\n', &self.bytes).map(|at| at + 1) } else { Some(0) };
         let text = &self.bytes[begun.unwrap_or(self.bytes.len())..];
         let (whole, tail) = match memchr::memrchr(b'\n', text) {
@@ -213,7 +215,7 @@ impl Filter {
             let plain = part.record.is(ROUGH).then(|| plain_lines(whole));
             let text = plain.as_deref().unwrap_or(whole);
             for (question, _) in self.questions.iter_mut().zip(&wanted).filter(|(_, wanted)| **wanted) {
-                question.rows.insert_bits(part.row, &ask(&question.conditions, text, usize::try_from(count).unwrap_or(0)));
+                question.rows.insert_bits(part.row, &ask(&question.conditions, manner, text, usize::try_from(count).unwrap_or(0)));
             }
         }
         if !tail.is_empty() {
@@ -222,16 +224,16 @@ impl Filter {
             if shown.growing {
                 self.growing.push(row);
             }
-            self.ask_line(row, &shown.bytes, &wanted);
+            self.ask_line(row, &shown.bytes, manner, &wanted);
         }
         Ok(())
     }
 
     /// Asks one line, perhaps again.
-    fn ask_line(&mut self, row: u64, line: &[u8], wanted: &[bool]) {
+    fn ask_line(&mut self, row: u64, line: &[u8], manner: &Manner, wanted: &[bool]) {
         let text = plain(line);
         for (question, _) in self.questions.iter_mut().zip(wanted).filter(|(_, wanted)| **wanted) {
-            if ask(&question.conditions, text.as_bytes(), 1) == [1] {
+            if ask(&question.conditions, manner, text.as_bytes(), 1) == [1] {
                 question.rows.insert(row);
             } else {
                 question.rows.remove(row);
@@ -246,7 +248,7 @@ impl Filter {
                 let Some(process) = &line.process else { continue };
                 let meets = |question: &Question| question.query.may_meet(process, line.source == Source::Err, line.at);
                 let wanted: Vec<bool> = self.questions.iter().map(meets).collect();
-                self.ask_line(row, &line.bytes, &wanted);
+                self.ask_line(row, &line.bytes, store.manner(process), &wanted);
                 if line.partial {
                     self.growing.push(row);
                 }
@@ -274,11 +276,12 @@ impl Question {
         let text = words(&note.narration);
         self.query.time.as_ref().is_none_or(|time| time.contains(&note.at))
             && self.query.stream.is_none()
+            && note.narration.process.as_ref().is_none_or(|process| self.query.is_about(process))
             && self.conditions.iter().all(|condition| match condition {
                 Condition::Within(regex) => regex.is_match(text.as_bytes()),
                 Condition::Without(regex) => !regex.is_match(text.as_bytes()),
                 Condition::AtLeast(level) => *level < super::Level::Warn || serious,
-                Condition::Alert(_) => bad,
+                Condition::Matters(_) => bad,
             })
     }
 }
