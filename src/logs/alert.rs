@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::{
     level::{Level, level_of_word},
-    pattern::LinePattern,
+    pattern::{ACCEPTED, LinePattern},
 };
 use crate::model::LogFormat;
 
@@ -134,7 +134,7 @@ impl Alerts {
         }
         let (mut patterns, mut costly) = (Vec::new(), Vec::new());
         // What a `Regex` accepts, a `LinePattern` does: both come from one parser.
-        for pattern in own.iter().filter_map(|own| LinePattern::new(own.as_str(), false).ok()) {
+        for pattern in own.iter().filter_map(|own| LinePattern::new(own.as_str(), false, ACCEPTED).ok()) {
             match &pattern.literals {
                 Some(found) if literals.len() + found.len() <= MAX_LITERALS => {
                     literals.extend(found.iter().cloned());
@@ -285,7 +285,7 @@ fn is_glog_tail(after: &[u8]) -> bool {
 
 /// Which of a scenario's alert patterns are run over every line, since no literal text is in all of their matches.
 pub fn costly_alerts(patterns: &[Regex]) -> Vec<&str> {
-    let is_costly = |pattern: &&Regex| LinePattern::new(pattern.as_str(), false).is_ok_and(|pattern| pattern.literals.is_none());
+    let is_costly = |pattern: &&Regex| LinePattern::new(pattern.as_str(), false, ACCEPTED).is_ok_and(|pattern| pattern.literals.is_none());
     patterns.iter().filter(is_costly).map(Regex::as_str).collect()
 }
 

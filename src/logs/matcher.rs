@@ -9,6 +9,7 @@ use super::{
     alert::Alerts,
     format::structure,
     level::{Level, level_of_word},
+    line::MAX_LINE,
     manner::Manner,
     query::Condition,
 };
@@ -104,8 +105,12 @@ fn mark(text: &[u8], regex: &Regex, hits: &mut [u64]) {
     let mut lines = Counter::new(text);
     let mut behind = 0;
     for hit in regex.find_iter(text) {
+        // What a view does not show of a line is not asked for: whether a line is found must not depend on its chunks.
         if hit.start() >= behind {
-            set(hits, lines.at(hit.start()));
+            let start = || memchr::memrchr(b'\n', &text[..hit.start()]).map_or(0, |newline| newline + 1);
+            if hit.end() - behind <= MAX_LINE || hit.end() - start() <= MAX_LINE {
+                set(hits, lines.at(hit.start()));
+            }
             behind = end_of_line(text, hit.start()) + 1;
         }
     }

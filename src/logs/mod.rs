@@ -62,7 +62,7 @@ mod view;
 
 pub use alert::costly_alerts;
 pub use capture::Capture;
-pub use filter::{Filter, words};
+pub use filter::{Answers, Filter, words};
 pub use heard::{CaptureEvent, CaptureStream, Watch};
 pub use level::Level;
 pub use line::{LogLine, MAX_LINE, Source};

@@ -7,7 +7,7 @@ use regex::{Regex, bytes};
 use super::{
     alert::Alerts,
     level::Level,
-    pattern::{InvalidPattern, LinePattern},
+    pattern::{InvalidPattern, LinePattern, TYPED},
     store::Stream,
     structure::pattern,
 };
@@ -46,7 +46,7 @@ impl Pattern {
 
     fn build(typed: &str, regex: &str, literal: bool) -> Result<Self, InvalidPattern> {
         let any_case = !has_capitals(typed, literal);
-        Ok(Self { typed: typed.into(), literal, regex: LinePattern::new(regex, any_case)?.regex })
+        Ok(Self { typed: typed.into(), literal, regex: LinePattern::new(regex, any_case, TYPED)?.regex })
     }
 
     /// As it was typed.

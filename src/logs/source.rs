@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     alert::Alerts,
     heard::{CaptureEvent, CaptureStream, Watch},
-    pattern::LinePattern,
+    pattern::{ACCEPTED, LinePattern},
     scan::{Assembler, Lines, Place},
     store::{LogStore, Stream},
     text::{is_rough, plain, shorten},
@@ -258,7 +258,7 @@ impl Source {
 
 impl Ready {
     fn new(pattern: Regex) -> Self {
-        let line_wise = LinePattern::new(pattern.as_str(), false).ok();
+        let line_wise = LinePattern::new(pattern.as_str(), false, ACCEPTED).ok();
         Self { pattern, line_wise, lines: Assembler::default(), prompt_due: None }
     }
 
