@@ -10,11 +10,16 @@ use e2e_tui::{
 
 use super::args::Common;
 
+/// Diagnostics as they are shown: they bring their own headings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Rendered(String);
+
 /// Finds and reads a scenario; all its mistakes are in the error.
 pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
     let located = locate(name)?;
     let colour = colour_on_stderr(common);
-    let scenario = load(&located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour)))?;
+    let scenario = load(&located, &overrides(common)?).map_err(|diagnostics| Rendered(diagnostics.render(colour)))?;
     if !scenario.warnings().is_empty() {
         eprintln!("{}", scenario.warnings().render(colour));
     }
@@ -24,7 +29,8 @@ pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
 /// Leases its ports and resolves every name in it.
 pub(super) fn resolve(scenario: &Scenario, common: &Common) -> anyhow::Result<Resolved> {
     let exe = own_exe()?;
-    scenario.resolve(&mut Leases::new()?, &Parts { exe }).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+    let resolved = scenario.resolve(&mut Leases::new()?, &Parts { exe });
+    resolved.map_err(|diagnostics| Rendered(diagnostics.render(colour_on_stderr(common))).into())
 }
 
 /// Where this run's recording goes.

@@ -41,8 +41,8 @@ impl Runtime {
             for listen in &spec.listens {
                 for holder in sockets::listeners(listen.port) {
                     // A fixed port may belong to somebody else by now; it is told all the same, with its name.
-                    let command = holder.to_string();
-                    leaks.push((spec.id.clone(), Leak { pid: None, command, port: Some(listen.port) }));
+                    let command = if holder.pid.is_some() { holder.command } else { "a process of another user".into() };
+                    leaks.push((spec.id.clone(), Leak { pid: holder.pid, command, port: Some(listen.port) }));
                 }
             }
         }

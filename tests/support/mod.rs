@@ -35,7 +35,12 @@ impl Bench {
 
     /// The binary with recordings and port leases in places of the tests.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_e2e-tui"));
+        self.command_of(env!("CARGO_BIN_EXE_e2e-tui"))
+    }
+
+    /// Another program in the same surroundings.
+    pub(crate) fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.dir.path())
             .env(MARK, &self.mark)
