@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::{LogStore, plain},
-    model::{Event, EventKind, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration},
+    model::{Event, EventKind, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
 };
 
 use super::{Explanation, explanation_text, text::essence};
@@ -143,7 +143,8 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
     if let Some(replay) = &closing.replay {
         let _ = writeln!(block, "Recorded: {replay}");
     }
-    block
+    // Command lines, paths and reasons are of other people's making.
+    block.lines().flat_map(|line| [one_line(line), "\n".into()]).collect()
 }
 
 /// `client-a exit 1`: the process that decided it, as the table showed it; else the reason.
@@ -252,7 +253,7 @@ fn take_down(end: &Snapshot, leaks: &[(ProcessId, Leak)], most: usize) -> String
             (None, Some(port)) => format!("port {port}, still bound by {command}"),
             (None, None) => command,
         };
-        let _ = writeln!(line, "Leaked by {process}: {what}");
+        let _ = writeln!(line, "Leaked by {process}: {}", one_line(&what));
     }
     if leaks.len() > most {
         let _ = writeln!(line, "… and {} more leaks", leaks.len() - most);
@@ -265,13 +266,8 @@ fn seconds(d: Duration) -> String {
     format!("{:.1} s", d.as_secs_f64())
 }
 
-/// What may be several lines, as one.
-fn one_line(text: &str) -> String {
-    text.lines().map(|line| plain(line.as_bytes()).trim().to_owned()).collect::<Vec<_>>().join(" ")
-}
-
 /// A line fit for a terminal: no control characters, at most `max` characters.
 fn clip(text: &str, max: usize) -> String {
-    let text = one_line(text);
+    let text = text.lines().map(|line| plain(line.as_bytes()).trim().to_owned()).collect::<Vec<_>>().join(" ");
     if text.chars().count() <= max { text } else { text.chars().take(max - 1).chain(['…']).collect() }
 }

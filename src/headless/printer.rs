@@ -19,10 +19,6 @@ const BATCH: usize = 4096;
 /// What comes within this time is printed together: a flood of small chunks costs no look each.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// The length of a line is counted up to here, this much at a time.
-const COUNTED: u64 = 64 << 20;
-const PART: usize = 1 << 20;
-
 /// Whether stdout takes colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
@@ -142,7 +138,7 @@ impl<W: Write> Printing<W> {
         self.view.refresh(logs);
         for row in std::mem::take(&mut self.held) {
             let line = self.view.window(logs, row, 1)?;
-            self.take(logs, line, last)?;
+            self.take(line, last)?;
         }
         while self.next < self.view.len() {
             let lines = self.view.window(logs, self.next, BATCH)?;
@@ -150,23 +146,23 @@ impl<W: Write> Printing<W> {
                 break;
             }
             self.next += lines.len() as u64;
-            self.take(logs, lines, last)?;
+            self.take(lines, last)?;
         }
         self.out.flush()
     }
 
-    fn take(&mut self, logs: &LogStore, lines: Vec<LogLine>, last: bool) -> io::Result<()> {
+    fn take(&mut self, lines: Vec<LogLine>, last: bool) -> io::Result<()> {
         for line in lines {
             if line.partial && !last {
                 self.held.push_back(line.row);
             } else {
-                self.print(logs, &line)?;
+                self.print(&line)?;
             }
         }
         Ok(())
     }
 
-    fn print(&mut self, logs: &LogStore, line: &LogLine) -> io::Result<()> {
+    fn print(&mut self, line: &LogLine) -> io::Result<()> {
         self.line.clear();
         let name = line.process.as_ref().map_or("e2e-tui", ProcessId::as_str);
         let (mark, colour) = match &line.source {
@@ -185,23 +181,10 @@ impl<W: Write> Printing<W> {
             Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
         }
         if line.cut {
-            write!(self.line, " … (cut here: {} of {})", size(MAX_LINE as u64), self.length(logs, line.row)?)?;
+            write!(self.line, " … (cut here: {} of {})", size(MAX_LINE as u64), size(line.size))?;
         }
         self.line.push(b'\n');
         self.out.write_all(&self.line)
-    }
-
-    /// How long a line is that is not shown in full.
-    fn length(&self, logs: &LogStore, row: u64) -> io::Result<String> {
-        let mut length = MAX_LINE as u64;
-        while length < COUNTED {
-            let more = self.view.line_part(logs, row, length, PART)?.len();
-            length += more as u64;
-            if more < PART {
-                return Ok(size(length));
-            }
-        }
-        Ok(format!("more than {}", size(length)))
     }
 }
 
