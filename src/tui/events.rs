@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Event, EventKind, Narration, narrate},
+    model::{Event, EventKind, Narration, Verdict, narrate},
     supervisor::Journal,
 };
 
@@ -37,11 +37,24 @@ impl EventList {
                 if matches!(event.kind, EventKind::Marked { .. }) {
                     self.marks.push(event.seq);
                 }
-                if !matches!(event.kind, EventKind::Ready { generation: 2.., .. }) {
+                if !self.is_told_already(&event) {
                     self.newest.push(self.told.len());
                 }
                 self.told.push(event);
             }
+        }
+    }
+
+    /// Whether the pane lists it already, as part of another event.
+    fn is_told_already(&self, event: &Event) -> bool {
+        match &event.kind {
+            // Its restart says so.
+            EventKind::Ready { generation: 2.., .. } => true,
+            // What failed says that the run has, too.
+            EventKind::VerdictReached { outcome } => {
+                outcome.verdict == Verdict::Failed && self.told.last().is_some_and(|before| before.at == event.at)
+            }
+            _ => false,
         }
     }
 
