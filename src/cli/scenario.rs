@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use e2e_tui::{
+    process::{runs_dir, sweep_dead_runs},
     record::Keep,
     scenario::{Leases, Located, Overrides, Parts, Resolved, Scenario, load, locate},
 };
@@ -27,8 +28,23 @@ pub(super) fn understand(located: &Located, common: &Common) -> anyhow::Result<S
 
 /// Leases its ports and resolves every name in it.
 pub(super) fn resolve(scenario: &Scenario, common: &Common) -> anyhow::Result<Resolved> {
-    let exe = own_exe()?;
-    scenario.resolve(&mut Leases::new()?, &Parts { exe }).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+    let parts = Parts { exe: own_exe()? };
+    let resolved = scenario.resolve(&mut Leases::new()?, &parts);
+    let resolved = match resolved {
+        // A port may be held by what a run has left that was killed together with its guardian.
+        Err(_) if end_leftovers() => scenario.resolve(&mut Leases::new()?, &parts),
+        resolved => resolved,
+    };
+    resolved.map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+}
+
+/// Ends what dead runs have left alive, and says so; false if there was nothing.
+fn end_leftovers() -> bool {
+    let swept = sweep_dead_runs(&runs_dir());
+    for run in &swept {
+        eprintln!("{run}");
+    }
+    !swept.is_empty()
 }
 
 /// Where this run's recording goes.

@@ -36,7 +36,9 @@ impl Bench {
 
     /// The binary with recordings and port leases in places of the tests.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_e2e-tui"));
+        // Another build can be put to the same tests.
+        let binary = std::env::var_os("E2E_TUI_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_e2e-tui").into());
+        let mut command = Command::new(binary);
         command
             .current_dir(self.dir.path())
             .env(MARK, &self.mark)
