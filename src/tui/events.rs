@@ -1,11 +1,14 @@
 //! The events that tell something, as the events pane and the timeline list them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{Event, EventKind, Narration, Verdict, narrate},
     supervisor::Journal,
 };
+
+/// What follows so soon is a consequence.
+const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// Events with words, oldest first. They are shared with the journal; words are made when they are shown.
 #[derive(Debug, Default)]
@@ -52,7 +55,7 @@ impl EventList {
             EventKind::Ready { generation: 2.., .. } => true,
             // What failed says that the run has, too.
             EventKind::VerdictReached { outcome } => {
-                outcome.verdict == Verdict::Failed && self.told.last().is_some_and(|before| before.at == event.at)
+                outcome.verdict == Verdict::Failed && self.told.last().is_some_and(|before| event.at.since(before.at) < AT_ONCE)
             }
             _ => false,
         }

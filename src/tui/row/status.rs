@@ -40,7 +40,9 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let name = scene.snapshot.run.as_ref().map_or("e2e-tui", |run| &run.scenario);
     pen.gap(1).text(&text::fit(name, 24, look.ellipsis()), look.style(Role::Strong)).gap(if wide { 3 } else { 1 });
     let verdict = scene.snapshot.outcome.as_ref().map(|outcome| outcome.verdict);
-    let word = verdict.map_or("RUNNING", Verdict::badge);
+    // A recording without an end is that of a program that was killed.
+    let without = if scene.abilities.live { "RUNNING" } else { "BROKEN OFF" };
+    let word = verdict.map_or(without, Verdict::badge);
     if scene.abilities.live {
         badge(&mut pen, word, look.theme.badge(verdict), look);
     } else {
