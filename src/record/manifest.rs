@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{LogFormat, LogSpec, Outcome, ProcessId, ProcessSpec, RunInfo, RunSpec},
+    model::{LogFormat, LogSpec, Outcome, ProcessId, ProcessSpec, RunInfo, RunSpec, make_one_line, one_line},
     redact::Redactor,
 };
 
@@ -121,10 +121,17 @@ impl Manifest {
         json
     }
 
-    /// Reads the manifest of the recording in `dir`.
-    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
+    /// Reads the manifest of the recording in `dir`. It may come from anybody: its texts are made fit to be shown.
+    pub fn read(dir: &Path) -> io::Result<Self> {
         let text = fs::read(dir.join("manifest.json"))?;
-        serde_json::from_slice(&text).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("manifest.json: {e}")))
+        let bad = |e: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, one_line(&e.to_string()).into_owned());
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
+        let Self { id, scenario, origin, started, version, outcome, .. } = &mut manifest;
+        [id, scenario, origin, started, version].into_iter().for_each(make_one_line);
+        if let Some(outcome) = outcome {
+            make_one_line(&mut outcome.reason);
+        }
+        Ok(manifest)
     }
 }
 
