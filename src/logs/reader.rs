@@ -74,7 +74,19 @@ impl Reader {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&orders.wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
         let room = vec![0; redactor.longest_held() + READ];
-        Ok(Self { store, redactor, events, orders, epoll, sources: Vec::new(), drains: Vec::new(), room, trouble: None, retry: None, due: None })
+        Ok(Self {
+            store,
+            redactor,
+            events,
+            orders,
+            epoll,
+            sources: Vec::new(),
+            drains: Vec::new(),
+            room,
+            trouble: None,
+            retry: None,
+            due: None,
+        })
     }
 
     /// Runs until told to stop.
