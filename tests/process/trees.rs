@@ -241,7 +241,7 @@ fn samples_tell_what_a_tree_uses() {
         let (tree, leader) = yard.script("sleep 3600 & echo; while :; do :; done");
         let mut last = Duration::ZERO;
         wait_for("it has used some CPU time", || {
-            yard.order(Order::Sample { trees: vec![tree, e2e_tui::process::TreeId(999)] });
+            yard.order(Order::Sample { trees: vec![tree, e2e_tui::process::TreeId(999)], whole: false });
             let samples = yard.until("a sample", |event| match event {
                 TreeEvent::Sampled { trees } => Some(trees.clone()),
                 _ => None,

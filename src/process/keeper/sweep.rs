@@ -85,8 +85,8 @@ impl<P: Post> Keeper<P> {
         if !dying.is_empty() {
             self.kill_round(&dying, now);
         }
-        for trees in std::mem::take(&mut self.samples) {
-            self.sample(&trees);
+        for (trees, whole) in std::mem::take(&mut self.samples) {
+            self.sample(&trees, whole);
         }
     }
 
@@ -156,8 +156,8 @@ impl<P: Post> Keeper<P> {
         }
     }
 
-    fn sample(&mut self, trees: &[TreeId]) {
-        let fresh = self.last_pass.is_some_and(|at| at.elapsed() < PASS_FOR_SAMPLES);
+    fn sample(&mut self, trees: &[TreeId], whole: bool) {
+        let fresh = !whole && self.last_pass.is_some_and(|at| at.elapsed() < PASS_FOR_SAMPLES);
         let mut members = if fresh { self.glance(trees) } else { self.pass() };
         let ticks = tick_micros();
         let page = page_size();

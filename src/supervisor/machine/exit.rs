@@ -172,6 +172,12 @@ impl Machine {
         self.fail_alive(i, Failure::TimedOut { after_ms });
     }
 
+    pub(super) fn limit_hit(&mut self, i: usize, what: String) {
+        if let Life::Up { .. } = self.procs[i].life {
+            self.fail_alive(i, Failure::LimitHit { what });
+        }
+    }
+
     /// How long process `i` has lived, for the policy.
     pub(super) fn up(&self, started: At) -> Duration {
         self.now.since(started)
