@@ -6,16 +6,20 @@ use anyhow::{Context, anyhow};
 use e2e_tui::{
     process::{runs_dir, sweep_dead_runs},
     record::Keep,
-    scenario::{Leases, Overrides, Parts, Resolved, Scenario, load, locate},
+    scenario::{Leases, Located, Overrides, Parts, Resolved, Scenario, load, locate},
 };
 
 use super::args::Common;
 
 /// Finds and reads a scenario; all its mistakes are in the error.
 pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
-    let located = locate(name)?;
+    understand(&locate(name)?, common)
+}
+
+/// Reads a scenario that was found; all its mistakes are in the error.
+pub(super) fn understand(located: &Located, common: &Common) -> anyhow::Result<Scenario> {
     let colour = colour_on_stderr(common);
-    let scenario = load(&located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour)))?;
+    let scenario = load(located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour)))?;
     if !scenario.warnings().is_empty() {
         eprintln!("{}", scenario.warnings().render(colour));
     }

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Outcome, ProcessId, RunInfo};
+use crate::model::{Outcome, ProcessId, RunInfo, make_one_line, one_line};
 
 /// The format of recordings and archives that this version writes. A higher one is refused with a hint.
 pub(crate) const FORMAT: u32 = 1;
@@ -94,10 +94,17 @@ impl Manifest {
         json
     }
 
-    /// Reads the manifest of the recording in `dir`.
-    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
+    /// Reads the manifest of the recording in `dir`. It may come from anybody: its texts are made fit to be shown.
+    pub fn read(dir: &Path) -> io::Result<Self> {
         let text = fs::read(dir.join("manifest.json"))?;
-        serde_json::from_slice(&text).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("manifest.json: {e}")))
+        let bad = |e: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, one_line(&e.to_string()).into_owned());
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
+        let Self { id, scenario, origin, started, version, outcome, .. } = &mut manifest;
+        [id, scenario, origin, started, version].into_iter().for_each(make_one_line);
+        if let Some(outcome) = outcome {
+            make_one_line(&mut outcome.reason);
+        }
+        Ok(manifest)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     logs::LogStore,
-    model::{Event, Snapshot, narrate},
+    model::{Event, Snapshot, make_one_line, narrate},
     supervisor::Journal,
 };
 
@@ -111,9 +111,16 @@ impl Recording {
     }
 }
 
-/// The events of a file whose last line may be cut, as a kill leaves it.
+/// The events of a file whose last line may be cut, as a kill leaves it. It may come from anybody: their texts are made
+/// fit to be shown.
 fn whole_events(text: &[u8]) -> Vec<Event> {
-    text.split(|&b| b == b'\n').filter(|line| !line.is_empty()).filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    let mut events: Vec<Event> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    for event in &mut events {
+        event.kind.each_text(&mut make_one_line);
+        event.kind.each_name(&mut make_one_line);
+    }
+    events
 }
 
 #[cfg(test)]

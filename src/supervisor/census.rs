@@ -59,7 +59,9 @@ impl Runtime {
         if !samples.is_empty() {
             self.emit(EventKind::Sampled { samples });
         }
-        hits.into_iter().for_each(|hit| self.feed(hit));
+        for hit in hits {
+            self.feed(hit);
+        }
     }
 
     /// Says once what limits this machine does not grant.

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
-    model::{At, Event, EventKind, Failure, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, narrate},
+    model::{At, Event, EventKind, Failure, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate},
     process::{Commands, Order, Spawner, TreeEvent, TreeId},
     redact::Redactor,
 };
@@ -104,47 +104,17 @@ pub(super) struct Runtime {
     finished: bool,
 }
 
-/// Fields that hold names and words of the format: a secret that equals one of them is no secret there.
-const WORDS: &[&str] = &[
-    "event",
-    "process",
-    "name",
-    "role",
-    "kind",
-    "state",
-    "failure",
-    "cause",
-    "then",
-    "outcome",
-    "health",
-    "level",
-    "containment",
-    "stream",
-    "verdict",
-    "signal",
-    "scenario",
-    "run",
-    "started",
-    "by",
-];
-
-/// Masks all texts of an event, but the words that make it an event.
-fn mask_texts(value: &mut serde_json::Value, redactor: &Redactor) {
-    match value {
-        serde_json::Value::String(text) => {
-            let masked = redactor.mask(text).into_owned();
-            *text = masked;
+/// Secrets in the texts of an event are masked; its names are left alone. Each text becomes one line that may be shown
+/// anywhere, but for those of the run's beginning: scripts in command lines keep their lines.
+pub(crate) fn fit_for_record(mut kind: EventKind, redactor: &Redactor) -> EventKind {
+    let keeps_lines = matches!(kind, EventKind::RunStarted(_));
+    kind.each_text(&mut |text| {
+        redactor.mask_in(text);
+        if !keeps_lines {
+            make_one_line(text);
         }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_texts(item, redactor)),
-        serde_json::Value::Object(fields) => {
-            for (name, field) in fields {
-                if !(field.is_string() && WORDS.contains(&name.as_str())) {
-                    mask_texts(field, redactor);
-                }
-            }
-        }
-        _ => {}
-    }
+    });
+    kind
 }
 
 /// Starts the run on the current tokio runtime.
@@ -275,7 +245,7 @@ impl Runtime {
 
     /// Puts an event on record: masked, numbered, folded, told.
     pub(super) fn emit(&mut self, kind: EventKind) {
-        let kind = self.masked(kind);
+        let kind = fit_for_record(kind, &self.parts.redactor);
         let at = self.parts.clock.now();
         let mut event = Event { seq: 0, at, kind };
         event.seq = match narrate(&event) {
@@ -284,20 +254,6 @@ impl Runtime {
         };
         self.snapshot.fold(&event);
         self.parts.journal.push(event);
-    }
-
-    /// Secrets in texts of an event are masked through its JSON form: one place for all kinds of events.
-    fn masked(&self, kind: EventKind) -> EventKind {
-        if self.parts.redactor.is_empty() {
-            return kind;
-        }
-        let Ok(json) = serde_json::to_string(&kind) else { return kind };
-        if matches!(self.parts.redactor.mask(&json), std::borrow::Cow::Borrowed(_)) {
-            return kind;
-        }
-        let Ok(mut value) = serde_json::to_value(&kind) else { return kind };
-        mask_texts(&mut value, &self.parts.redactor);
-        serde_json::from_value(value).unwrap_or(EventKind::Unknown)
     }
 
     fn on_request(&mut self, Asked { request, answer }: Asked) {

@@ -26,9 +26,10 @@ impl Bench {
         Self { dir, mark }
     }
 
-    /// Writes a file into the folder.
+    /// Writes a file into the folder, or into one below it.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
+        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("folders can be made");
         fs::write(&path, text).expect("the folder can be written");
         path
     }
@@ -42,6 +43,7 @@ impl Bench {
             .current_dir(self.dir.path())
             .env(MARK, &self.mark)
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
             .env("XDG_RUNTIME_DIR", runtime_dir())
             .env_remove("NO_COLOR")
             .stdin(Stdio::null())
