@@ -130,8 +130,8 @@ fn p14_without_a_guardian_a_daemon_is_found_by_its_marker_and_reported_without_o
         TreeEvent::Notice { tree: Some(t), text } if *t == tree => Some(text.clone()),
         _ => None,
     });
-    assert!(told.contains(&yard.mark) && told.contains("left alone"), "{told}");
-    let pid = living(&yard.mark)[0].split(' ').next().expect("a pid").parse().expect("a number");
+    let pid: i32 = living(&yard.mark)[0].split(' ').next().expect("a pid").parse().expect("a number");
+    assert!(told.starts_with(&format!("pid {pid} (")) && told.contains("left alone"), "{told}");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("it is ours");
     wait_for("the daemon is gone", || living(&yard.mark).is_empty());
     yard.close();
