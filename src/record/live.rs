@@ -91,7 +91,7 @@ impl LiveRun {
         let info = Machine::describe(&spec, &id, rfc3339(&clock), guardian.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
-        let manifest = Manifest::begin(&info);
+        let manifest = Manifest::begin(&info, &spec, &redactor);
         let (logs, recorder) = match &dir {
             Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
                 Ok((logs, recorder)) => (logs, Some(recorder)),
@@ -102,6 +102,9 @@ impl LiveRun {
             },
             None => (LogStore::in_memory(&names, clock), None),
         };
+        for process in spec.processes.values() {
+            logs.set_manner(&process.id, process.log.format, &process.log.alert);
+        }
         let (capture_sender, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
         let (handle, task) = supervisor::start(RunParts {
@@ -194,6 +197,7 @@ fn keep_in(
     for process in spec.processes.values() {
         logs.cap(&process.id, process.log.max_disk);
     }
+    logs.cap_all(spec.recording_max_disk);
     let recorder = Recorder::start(&dir.path.join("events.jsonl"), journal.clone())?;
     Ok((logs, recorder))
 }
