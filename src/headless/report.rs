@@ -154,7 +154,7 @@ fn take_down(events: &[Arc<Event>]) -> HashMap<ProcessId, StopReport> {
     let after = events.iter().skip_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
     let stops = after.filter_map(|event| match &event.kind {
         EventKind::TreeStopped { process, signal, escalated_to_kill, took, .. } => {
-            Some((process.clone(), StopReport { signal: Some(*signal), escalated_to_kill: *escalated_to_kill, ms: millis(*took) }))
+            Some((process.clone(), StopReport { signal: *signal, escalated_to_kill: *escalated_to_kill, ms: millis(*took) }))
         }
         _ => None,
     });

@@ -90,11 +90,18 @@ fn all_kinds() -> Vec<EventKind> {
     ];
     for reason in failures {
         all.push(EventKind::Failed { process: process.clone(), generation, reason: reason.clone(), fatal: true });
-        all.push(EventKind::GaveUp { process: process.clone(), generation, reason: reason.clone(), times: 1, same_cause: true });
+        all.push(EventKind::GaveUp {
+            process: process.clone(),
+            generation,
+            reason: reason.clone(),
+            times: 1,
+            same_cause: true,
+            fatal: true,
+        });
         all.push(EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Failed { reason } });
     }
     all.push(EventKind::Exited {
-        process,
+        process: process.clone(),
         generation,
         exit: Exit::Code(1),
         asked: false,
@@ -102,8 +109,11 @@ fn all_kinds() -> Vec<EventKind> {
         then: Then::Failed { fails_run: true },
         same_cause: true,
         tail: vec![text.clone()],
-        progress: Some(text),
+        progress: Some(text.clone()),
+        role: Some(Role::Test),
     });
+    all.push(EventKind::StopCommand { process, generation, command: text.clone(), by: Actor::You });
+    all.push(EventKind::GuardianLost { why: text });
     all.push(EventKind::VerdictReached { outcome: outcome.clone() });
     all.push(EventKind::RunEnded { outcome, stopped: 1, killed: 1, took: Duration::ZERO });
     all
