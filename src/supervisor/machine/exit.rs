@@ -27,6 +27,10 @@ impl Machine {
                 self.out.push(Effect::Drain { process, generation, linger: LEAK_TIMEOUT });
                 self.watch_leftovers(i);
             }
+            Life::None | Life::Clearing { .. } if std::mem::take(&mut proc.exit_owed) => {
+                let up = now.since(proc.started);
+                self.tell_exit(i, exit, true, up, Then::Stopped, Vec::new());
+            }
             Life::Spawning { .. } | Life::Ending { .. } | Life::None | Life::Clearing { .. } => {}
         }
     }

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use super::core::Machine;
-use super::types::{Effect, Goal, Life, TimerKind, Tree};
+use super::types::{Effect, Life, TimerKind, Tree};
 use crate::model::{EventKind, Failure, Leak};
 
 /// How long what a leader left may take to end before it is a leak, and how long its pipe is waited for.
@@ -132,10 +132,7 @@ impl Machine {
                 self.procs[i].life = Life::None;
                 self.fail(i, reason);
             }
-            _ => {
-                let result = Err(format!("{} {}", self.procs[i].id(), reason.short()));
-                self.resolve_goal(i, Goal::Down, self.procs[i].is_down(), &result);
-            }
+            _ => self.resolve_tickets(i),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What somebody asks for: starts, stops, restarts, signals, lines for stdin, reruns.
 
 use super::core::Machine;
-use super::types::{After, Effect, Goal, Life, StopOrder, Stopping};
-use crate::model::{Actor, Command, EventKind, ProcessState, Request, Role, Signal, StartCause};
+use super::types::{After, Effect, Goal, Life, StopOrder, Stopping, Tree};
+use crate::model::{Actor, Command, EventKind, Failure, ProcessState, Request, Role, Signal, StartCause};
 
 impl Machine {
     pub(super) fn request(&mut self, Request { command, by }: Request, ticket: u64) {
@@ -139,7 +139,12 @@ impl Machine {
         let started = up || proc.state == ProcessState::Completed;
         let result = if started { Ok(()) } else { Err(format!("{} {}", proc.id(), proc.state.word())) };
         self.resolve_goal(i, Goal::Up, up || down || skipped, &result);
-        self.resolve_goal(i, Goal::Down, gone, &Ok(()));
+        let proc = &self.procs[i];
+        let result = match &proc.tree {
+            Tree::Stuck { pids } => Err(format!("{} {}", proc.id(), Failure::CannotBeKilled { pids: pids.clone() }.short())),
+            _ => Ok(()),
+        };
+        self.resolve_goal(i, Goal::Down, gone, &result);
     }
 
     /// Resolves all who wait for `goal` of process `i`, if it is `reached`.

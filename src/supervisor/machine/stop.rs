@@ -171,6 +171,7 @@ impl Machine {
             let up = self.now.since(stopping.started);
             self.tell_exit(i, exit, true, up, then, stopping.drained.clone().unwrap_or_default());
         }
+        self.procs[i].exit_owed = stopping.exit.is_none();
         self.emit(EventKind::TreeStopped {
             process,
             generation,
@@ -180,9 +181,7 @@ impl Machine {
         });
         self.course.count_stop(stopping.killed);
         if let Tree::Stuck { pids } = self.procs[i].tree.clone() {
-            let reason = Failure::CannotBeKilled { pids };
-            self.resolve_goal(i, Goal::Down, true, &Err(format!("{} {}", self.procs[i].id(), reason.short())));
-            return self.fail(i, reason);
+            return self.fail(i, Failure::CannotBeKilled { pids });
         }
         // The stop was carried out, whatever comes next.
         self.resolve_goal(i, Goal::Down, true, &Ok(()));

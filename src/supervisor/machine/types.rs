@@ -242,6 +242,8 @@ pub(super) struct Proc {
     pub(super) was_ready: bool,
     /// When its newest generation was started.
     pub(super) started: At,
+    /// Its stop is over, but its leader could not be killed: its exit is still to be told, should it come.
+    pub(super) exit_owed: bool,
     /// Who signalled this generation from outside.
     pub(super) signalled_by: Option<Actor>,
     pub(super) ledger: Ledger,
@@ -275,6 +277,7 @@ impl Proc {
             late: false,
             was_ready: false,
             started: At::START,
+            exit_owed: false,
             signalled_by: None,
             ledger: Ledger::default(),
             health,
