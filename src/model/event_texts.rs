@@ -129,7 +129,8 @@ impl Failure {
             | Self::GuardianLost
             | Self::TimedOut { after_ms: _ }
             | Self::CannotBeKilled { pids: _ }
-            | Self::StoppedBy { by: _ } => {}
+            | Self::StoppedBy { by: _ }
+            | Self::GuardianLost => {}
         }
     }
 }
