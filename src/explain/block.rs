@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::plain,
-    model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration},
+    model::{Event, EventKind, Failure, Outcome, ProcessState, Role, Snapshot, human_duration},
 };
 
 use super::{Explanation, explanation_text, text::essence};
@@ -134,6 +134,10 @@ fn failures(closing: &Closing<'_>, block: &mut String) {
             let words =
                 last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(&essence(words), 70)));
             let _ = writeln!(block, "{:>9}  {:width$}  {}, {}{words}", at.seconds(), row.id(), row.state.word(), reason.short());
+        }
+        if let Failure::NotStarted { error, .. } = reason {
+            // It never said a word, so this is all there is, and it names what to install.
+            let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(error, 160));
         }
         if closing.last_lines {
             let tail = last.map_or(&[][..], |exit| &exit.tail);

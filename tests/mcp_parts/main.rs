@@ -1,6 +1,7 @@
 //! The MCP parts against each other and against independent peers, on real sockets and pipes.
 
 mod chain;
+mod conformance;
 mod faults;
 mod programs;
 mod reverse;
@@ -9,3 +10,6 @@ mod scenarios;
 mod stateless;
 mod stdio;
 mod support;
+
+#[path = "../support/real.rs"]
+mod real;
