@@ -1,4 +1,4 @@
-//! Real programs from npm, PyPI and Debian, which a machine may or may not have.
+//! Real programs from npm, `PyPI` and Debian, which a machine may or may not have.
 //!
 //! Without them a test says so in one line on stderr, past the capture of the test runner, and passes; where
 //! `E2E_TUI_REAL_PARTS` is set, as in `.ci/run`, it fails.
