@@ -125,11 +125,23 @@ fn a_run_that_takes_too_long_ends_with_4() {
 fn p15_what_a_test_leaves_behind_is_a_leak_with_5_and_is_killed() {
     let bench = Bench::new("leak");
     let began = Instant::now();
-    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"sleep 600 & echo done\"\n[process.other]\nrole = \"test\"\nshell = \"sleep 1\"\n", &[]);
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"sleep 600 & echo done\"\n", &[]);
     run.assert_code(5);
     assert!(run.stderr.contains("Leaked by test: pid") && run.stderr.contains("sleep 600"), "{}", run.stderr);
     assert!(began.elapsed() < Duration::from_secs(10), "nothing waits for it");
     bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn a_test_that_nobody_starts_holds_up_no_run_and_what_waits_for_it_is_skipped_saying_why() {
+    let bench = Bench::new("byhand");
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n[process.manual]\nrole = \"test\"\nautostart = false\ncommand = [\"false\"]\n", &[]);
+    run.assert_code(0);
+    assert!(run.stderr.contains("checks 1/1"), "{}", run.stderr);
+    let bench = Bench::new("bynobody");
+    let run = bench.run("name = \"x\"\n[process.server]\nautostart = false\ncommand = [\"sleep\", \"600\"]\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n", &[]);
+    run.assert_code(3);
+    assert!(run.stdout.contains("server is not started by itself"), "{}", run.stdout);
 }
 
 #[test]

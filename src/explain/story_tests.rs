@@ -97,6 +97,7 @@ impl Story {
                 same_cause: false,
                 tail: Vec::new(),
                 progress: None,
+                role: None,
             },
         );
         self.event(ms, EventKind::StateChanged { process, generation, state });

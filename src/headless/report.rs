@@ -56,7 +56,7 @@ struct ExitReport {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct StopReport {
-    signal: Signal,
+    signal: Option<Signal>,
     escalated_to_kill: bool,
     ms: u64,
 }
