@@ -147,7 +147,8 @@ fn in_words(event: &Event) -> Option<Narration> {
         }
         EventKind::Leaked { leaks, .. } => {
             let list = leaks.iter().map(|leak| match (leak.pid, leak.port) {
-                (Some(pid), _) => format!("pid {pid} {}", leak.command),
+                (Some(pid), None) => format!("pid {pid} {}", leak.command),
+                (Some(pid), Some(port)) => format!("port {port} still bound by pid {pid} {}", leak.command),
                 (None, Some(port)) => format!("port {port} still bound {}", leak.command),
                 (None, None) => leak.command.clone(),
             });

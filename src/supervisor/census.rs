@@ -66,8 +66,11 @@ fn bound_ports(spec: &RunSpec, redactor: &Redactor) -> Vec<(ProcessId, Leak)> {
         for listen in &process.listens {
             for holder in sockets::listeners(listen.port) {
                 // A fixed port may belong to somebody else by now; it is told all the same, with its name.
-                let holder = sockets::Listener { command: command_for_event(redactor, &holder.command), ..holder };
-                leaks.push((process.id.clone(), Leak { pid: None, command: holder.to_string(), port: Some(listen.port) }));
+                let command = match holder.pid {
+                    Some(_) => command_for_event(redactor, &holder.command),
+                    None => "a process of another user".into(),
+                };
+                leaks.push((process.id.clone(), Leak { pid: holder.pid, command, port: Some(listen.port) }));
             }
         }
     }

@@ -290,6 +290,18 @@ impl Runtime {
                 let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
                 self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
             }
+            CaptureEvent::CapNotKept { error } => {
+                let text = format!("the recording grows beyond its max_disk: its oldest output cannot be given back ({error})");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
+            CaptureEvent::DiskRecovered { lost: 0 } => {
+                let text = "the recording's disk takes output again; nothing is lost".to_owned();
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Info, text });
+            }
+            CaptureEvent::DiskRecovered { lost } => {
+                let text = format!("the recording's disk takes output again; {lost} bytes that were said meanwhile are lost");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
         }
     }
 
