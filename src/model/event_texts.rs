@@ -129,8 +129,7 @@ impl Failure {
             | Self::GuardianLost
             | Self::TimedOut { after_ms: _ }
             | Self::CannotBeKilled { pids: _ }
-            | Self::StoppedBy { by: _ }
-            | Self::GuardianLost => {}
+            | Self::StoppedBy { by: _ } => {}
         }
     }
 }
