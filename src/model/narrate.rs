@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, Role, StartCause, Then, human_duration};
+use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, Role, StartCause, Then, human_duration, make_one_line};
 
 /// What a failure means that no policy makes good.
 const CANNOT_PASS: &str = "the run cannot pass any more";
@@ -96,8 +96,15 @@ impl Narration {
     }
 }
 
-/// Tells `event` in words; none for events that are only data (samples, probes, states).
+/// Tells `event` in words; none for events that are only data (samples, probes, states). Whatever the event holds, its
+/// words are lines that any terminal may be given.
 pub fn narrate(event: &Event) -> Option<Narration> {
+    let mut told = in_words(event)?;
+    std::iter::once(&mut told.what).chain(told.in_log.iter_mut().flatten()).chain(&mut told.in_events).for_each(make_one_line);
+    Some(told)
+}
+
+fn in_words(event: &Event) -> Option<Narration> {
     let about = event.kind.process();
     let tell = |tone, what: &str| Narration::new(tone, about, what);
     Some(match &event.kind {
@@ -140,7 +147,8 @@ pub fn narrate(event: &Event) -> Option<Narration> {
         }
         EventKind::Leaked { leaks, .. } => {
             let list = leaks.iter().map(|leak| match (leak.pid, leak.port) {
-                (Some(pid), _) => format!("pid {pid} {}", leak.command),
+                (Some(pid), None) => format!("pid {pid} {}", leak.command),
+                (Some(pid), Some(port)) => format!("port {port} still bound by pid {pid} {}", leak.command),
                 (None, Some(port)) => format!("port {port} still bound {}", leak.command),
                 (None, None) => leak.command.clone(),
             });

@@ -18,6 +18,9 @@ mod open;
 mod place;
 mod recorder;
 
+#[cfg(test)]
+mod hostile_tests;
+
 pub use live::{Keep, LiveRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest};
 pub use open::{OpenError, Recording, find};

@@ -17,6 +17,7 @@ use nix::{
 };
 
 use super::{
+    glance::Glances,
     post::{Household, Mail, Post},
     tree::{Stage, Tree},
 };
@@ -66,9 +67,10 @@ pub(crate) struct Keeper<P> {
     pub(super) strangers: HashSet<Identity>,
     /// Processes that carry a tree's tag and nothing else that proves them its own, since when.
     pub(super) unsure: HashMap<Identity, (TreeId, Instant)>,
-    /// Samples asked for, one list an order.
-    pub(super) samples: Vec<Vec<TreeId>>,
+    /// Samples asked for, one an order: of whom, and whether newcomers count.
+    pub(super) samples: Vec<(Vec<TreeId>, bool)>,
     pub(super) last_pass: Option<Instant>,
+    pub(super) glances: Glances,
     /// When this process's children were last read, and how long that took.
     pub(super) looked: Option<(Instant, Duration)>,
     /// When they are to be read again, if somebody waits for that.
@@ -139,6 +141,7 @@ impl<P: Post> Keeper<P> {
             unsure: HashMap::new(),
             samples: Vec::new(),
             last_pass: None,
+            glances: Glances::default(),
             looked: None,
             look_again: None,
         })
@@ -179,7 +182,7 @@ impl<P: Post> Keeper<P> {
     fn carry_out(&mut self, order: Order) {
         let (tree, note): (TreeId, fn(&mut Tree)) = match order {
             Order::Spawn { tree, launch } => return self.spawn(tree, launch),
-            Order::Sample { trees } => return self.samples.push(trees),
+            Order::Sample { trees, whole } => return self.samples.push((trees, whole)),
             Order::Signal { tree, signal } => {
                 if let Some(tree) = self.trees.get_mut(&tree) {
                     tree.signals.push(signal);
