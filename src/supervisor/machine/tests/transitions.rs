@@ -5,8 +5,11 @@ use std::fmt::Write;
 
 use super::bench::*;
 
+/// A name, and how it comes about.
+type Named<T> = (&'static str, T);
+
 /// What a process is before something happens: how it gets there.
-const SITUATIONS: [(&str, fn() -> Bench); 16] = [
+const SITUATIONS: [Named<fn() -> Bench>; 16] = [
     ("pending", || Bench::new(vec![spec("z", Role::Service), needs(subject(), "z", Condition::Ready)])),
     ("by-hand", || Bench::new(vec![ProcessSpec { autostart: false, ..subject() }])),
     ("spawning", || Bench::new(vec![subject()])),
@@ -59,7 +62,7 @@ const SITUATIONS: [(&str, fn() -> Bench); 16] = [
 ];
 
 /// What can happen to it.
-const INPUTS: [(&str, fn(&mut Bench)); 22] = [
+const INPUTS: [Named<fn(&mut Bench)>; 22] = [
     ("start", |b| _ = b.ask(Command::Start { process: id("p") })),
     ("stop", |b| stop(b, false)),
     ("kill", |b| stop(b, true)),
