@@ -64,6 +64,13 @@ fn report(error: &anyhow::Error) {
     }
 }
 
+/// Says so if a recording's archive breaks off.
+fn warn_broken(recording: &e2e_tui::record::Recording) {
+    if let Some(why) = recording.broken() {
+        eprintln!("warning: the archive breaks off ({why}): this is what came before");
+    }
+}
+
 /// The runtime of a run: policy, timers and HTTP need two threads at most.
 fn run_time() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context;

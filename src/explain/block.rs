@@ -7,7 +7,7 @@ use crate::{
     model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration, one_line},
 };
 
-use super::{Explanation, explanation_text, text::essence};
+use super::{Explanation, ending::failed_by_itself, explanation_text};
 
 /// How many of a failed process's last lines the block of `run` repeats.
 const LAST_LINES: usize = 5;
@@ -120,27 +120,19 @@ fn verdict_time(end: &Snapshot) -> String {
     human_duration(Duration::from_micros(end.at.0).saturating_sub(took))
 }
 
-/// What happened, then every failed process that it does not name, with its last lines where they are wanted.
+/// What happened, then where they are wanted the last lines of every failed process.
 fn failures(closing: &Closing<'_>, block: &mut String) {
-    let facts = closing.explanation.map_or(&[][..], |explanation| &explanation.facts);
     if let Some(explanation) = closing.explanation {
         block.push_str(&explanation_text(explanation, ""));
     }
+    if !closing.last_lines {
+        return;
+    }
     let width = closing.end.rows.iter().map(|row| row.id().as_str().len()).max().unwrap_or(0);
-    for row in &closing.verdict.rows {
-        let (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. }) = &row.state else { continue };
-        let last = row.exits.last();
-        if !facts.iter().any(|fact| fact.process == *row.id() && fact.generation == row.generation) {
-            let at = last.map_or(closing.verdict.at, |exit| exit.at);
-            let words =
-                last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(&essence(words), 70)));
-            let _ = writeln!(block, "{:>9}  {:width$}  {}, {}{words}", at.seconds(), row.id(), row.state.word(), reason.short());
-        }
-        if closing.last_lines {
-            let tail = last.map_or(&[][..], |exit| &exit.tail);
-            for line in &tail[tail.len().saturating_sub(LAST_LINES)..] {
-                let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(line, 160));
-            }
+    for row in closing.verdict.rows.iter().filter(|row| failed_by_itself(&row.state)) {
+        let tail = row.exits.last().filter(|exit| exit.generation == row.generation).map_or(&[][..], |exit| &exit.tail);
+        for line in &tail[tail.len().saturating_sub(LAST_LINES)..] {
+            let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(line, 160));
         }
     }
 }

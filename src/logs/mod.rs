@@ -35,6 +35,7 @@ mod matcher;
 mod open;
 mod order;
 mod pattern;
+mod place;
 mod present;
 mod query;
 mod reader;

@@ -36,6 +36,9 @@ pub struct Manifest {
     /// How long it took, in milliseconds.
     #[serde(default)]
     pub duration_ms: Option<u64>,
+    /// Whether the run went on when this was packed into an archive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub packed_live: bool,
 }
 
 /// A process that cannot be mistaken for a later one with the same pid.
@@ -84,6 +87,7 @@ impl Manifest {
             lease: Lease::own(),
             outcome: None,
             duration_ms: None,
+            packed_live: false,
         }
     }
 

@@ -68,8 +68,8 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
     let time = fact.at.seconds();
     pen.text(&format!("{time:>9}"), strong).gap(2);
     let name = u16::from(wide) + 9;
-    let hue = scene.index_of(&fact.process).map(|i| look.theme.process(i)).unwrap_or_default();
-    pen.text(&text::fit(fact.process.as_str(), usize::from(name), look.ellipsis()), hue.patch(strong));
+    let hue = fact.process.as_ref().and_then(|process| scene.index_of(process)).map(|i| look.theme.process(i)).unwrap_or_default();
+    pen.text(&text::fit(fact.who(), usize::from(name), look.ellipsis()), hue.patch(strong));
     pen.to(11 + name + 1);
     // Distances stand in one column where there is room, else at the right edge.
     let column = if wide {
