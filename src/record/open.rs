@@ -79,7 +79,8 @@ impl Recording {
     /// Opens an archive by its path, or a recording by its folder or its id in `base`.
     pub fn open_named(name: &str, base: &Path) -> Result<Self, OpenError> {
         let path = Path::new(name);
-        if !path.is_file() {
+        // A pipe is read like a file.
+        if !path.exists() || path.is_dir() {
             return Self::open(&find(name, base)?);
         }
         let unpacked = unpack(path)?;
@@ -92,10 +93,15 @@ impl Recording {
         self.unpacked.as_ref()?.broken.as_deref()
     }
 
+    /// Whether the run goes on.
+    pub fn is_live(&self) -> bool {
+        self.snapshot.phase != Phase::Ended && (self.manifest.packed_live || self.unpacked.is_none() && self.manifest.lease.is_held())
+    }
+
     /// Whether its end is missing, since the program that recorded it was killed, or the machine died. One that goes on,
     /// or went on when it was packed, has not broken off.
     pub fn is_cut_off(&self) -> bool {
-        self.snapshot.phase != Phase::Ended && !self.manifest.packed_live && (self.unpacked.is_some() || !self.manifest.lease.is_held())
+        self.snapshot.phase != Phase::Ended && !self.is_live()
     }
 
     /// Why the run did not pass, or where it breaks off; none if there is nothing to explain.
