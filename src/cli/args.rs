@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use e2e_tui::tui::{Options, Wishes, config_dir};
 use jiff::SignedDuration;
 
 use super::part::PartCommand;
@@ -59,6 +60,30 @@ pub(crate) struct Common {
     /// No colours (`NO_COLOR` does the same)
     #[arg(long)]
     pub(crate) no_color: bool,
+    #[command(flatten)]
+    pub(crate) looks: Looks,
+}
+
+/// How the dashboard looks and which keys it takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Looks {
+    /// The layout to show first: default, logs, grid, debug, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) layout: Option<String>,
+    /// Colours: dark, light, high-contrast, terminal, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) theme: Option<String>,
+    /// Keys of your own, laid over the default ones
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) keymap: Option<PathBuf>,
+}
+
+impl Looks {
+    /// The dashboard's options, with the user's own files; all that is wrong with them is in the error.
+    pub(crate) fn options(&self, no_color: bool) -> anyhow::Result<Options> {
+        let wishes = Wishes { keymap: self.keymap.clone(), theme: self.theme.clone(), layout: self.layout.clone(), no_color };
+        Ok(Options::with(&wishes, config_dir().as_deref())?)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,7 +111,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal"
+    after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal.
+A reader that closes stdout ends the run in order; a stdout that cannot be written does not, but 0 becomes 1."
 )]
 pub(crate) struct RunArgs {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
@@ -106,7 +132,7 @@ pub(crate) struct RunArgs {
     /// Pack it into this folder if it did not pass
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) archive_on_failure: Option<PathBuf>,
-    /// Write over an archive that is there
+    /// Write over reports and archives that are there
     #[arg(long)]
     pub(crate) force: bool,
     /// Print only the closing block, not the output of the processes
@@ -134,6 +160,11 @@ pub(crate) struct ReplayArgs {
     /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) recordings_dir: Option<PathBuf>,
+    /// No colours (`NO_COLOR` does the same)
+    #[arg(long)]
+    pub(crate) no_color: bool,
+    #[command(flatten)]
+    pub(crate) looks: Looks,
 }
 
 #[derive(Debug, Args)]
@@ -185,8 +216,12 @@ pub(crate) struct LogsArgs {
     pub(crate) recordings_dir: Option<PathBuf>,
 }
 
-/// `250ms`, `5s`, `1m30s`, as in scenario files.
+/// `250ms`, `5s`, `1m30s`, as in scenario files; longer than nothing.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let parsed: SignedDuration = text.parse().map_err(|_| format!("{text:?} is not a duration: write 250ms, 5s, 1m30s or 1h"))?;
-    parsed.try_into().map_err(|_| format!("{text:?} is negative"))
+    let parsed: std::time::Duration = parsed.try_into().map_err(|_| format!("{text:?} is negative"))?;
+    if parsed.is_zero() {
+        return Err("a run cannot end before it begins: leave --timeout out for no limit but the scenario's own".into());
+    }
+    Ok(parsed)
 }

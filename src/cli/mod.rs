@@ -7,9 +7,11 @@ mod check;
 mod dashboard;
 mod explain;
 mod export;
+mod init;
 mod logs;
 mod panic;
 mod part;
+mod picker;
 mod replay;
 mod run;
 mod scenario;
@@ -25,6 +27,7 @@ use args::Command;
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
     panic::install();
+    e2e_tui::process::survive_file_size_limit();
     let cli = Cli::parse();
     let result = match cli.command {
         None => dashboard::main(&cli.target()),
@@ -49,6 +52,10 @@ pub(crate) fn main() -> ExitCode {
 
 /// Prints an error with its causes, each once.
 fn report(error: &anyhow::Error) {
+    if let Some(rendered) = error.downcast_ref::<scenario::Rendered>() {
+        eprintln!("{rendered}");
+        return;
+    }
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {
@@ -56,12 +63,7 @@ fn report(error: &anyhow::Error) {
             text.push_str(&cause);
         }
     }
-    // Diagnostics bring their own heading.
-    if text.starts_with("error") {
-        eprintln!("{text}");
-    } else {
-        eprintln!("error: {text}");
-    }
+    eprintln!("error: {text}");
 }
 
 /// Says so if a recording's archive breaks off.
@@ -71,8 +73,8 @@ fn warn_broken(recording: &e2e_tui::record::Recording) {
     }
 }
 
-/// The runtime of a run: policy, timers and HTTP need two threads at most.
+/// The runtime of a run: policy, timers and HTTP keep one thread less than busy, and a second would only be woken in vain.
 fn run_time() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context;
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the async runtime could not be started")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().context("the async runtime could not be started")
 }

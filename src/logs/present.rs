@@ -5,48 +5,13 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
 
 use super::{
-    structure::{Structure, structure},
+    format::structure,
+    level::Level,
+    stamp::readable,
+    structure::{Structure, Time},
     text::{Token, tokens},
 };
-
-/// How serious a line says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Level {
-    /// Fine detail.
-    Trace,
-    /// For developers.
-    Debug,
-    /// As expected.
-    Info,
-    /// Worth a look.
-    Warn,
-    /// Errors and worse.
-    Error,
-}
-
-impl Level {
-    /// Its letter in the log view: `E W I D T`.
-    pub fn letter(self) -> char {
-        match self {
-            Self::Trace => 'T',
-            Self::Debug => 'D',
-            Self::Info => 'I',
-            Self::Warn => 'W',
-            Self::Error => 'E',
-        }
-    }
-
-    /// Its name: `error`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
-}
+use crate::model::LogFormat;
 
 /// A colour that a child asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,13 +78,18 @@ pub fn styled(bytes: &[u8]) -> Vec<Span> {
 }
 
 /// Makes a line ready to be shown: of a progress line its last state, of escape sequences the colours, and its own time
-/// stamp and level taken out of the text.
+/// stamp and level taken out of the text. Its format is found out by what it looks like.
 pub fn present(bytes: &[u8]) -> Presented {
+    present_as(bytes, LogFormat::Auto)
+}
+
+/// The same for a line whose format is known.
+pub fn present_as(bytes: &[u8], format: LogFormat) -> Presented {
     let styled = Styled::of(bytes);
-    let Structure { level, time, elided, message } = structure(&styled.text);
+    let Structure { level, time, elided, message } = structure(&styled.text, format);
     let own_time = time.map(|at| match at {
-        super::structure::Time::At(range) => styled.text[range].to_owned(),
-        super::structure::Time::Value(text) => text,
+        Time::At(range) => readable(styled.text[range].to_owned()),
+        Time::Value(text) => text,
     });
     let spans = match message {
         Some(text) if text.is_empty() => Vec::new(),
@@ -288,7 +258,10 @@ fn color(value: &mut dyn FnMut() -> Option<u8>) -> Option<Color> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::logs::text::is_disguised;
 
     fn style(params: &str) -> TextStyle {
         let mut style = TextStyle::default();
@@ -345,5 +318,38 @@ mod tests {
         assert_eq!(style("4:3"), TextStyle { underline: true, ..TextStyle::default() });
         assert_eq!(style("7;5;8;999999;x"), TextStyle::default());
         assert_eq!(style("1;31;"), TextStyle::default());
+    }
+
+    /// Lines full of what terminals act on.
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..12),
+            Just(b"\x1b[1;38;5;208m".to_vec()),
+            Just(b"\x1b]52;c;AAAA\x07".to_vec()),
+            Just(b"\x1b]8;;http://x\x1b\\".to_vec()),
+            Just(b"\xc2\x9d\xc2\x9b31m\x9b".to_vec()),
+            Just(b"\x1bP\x1b_\x1b^\x1bX".to_vec()),
+            Just("\u{202e}\u{2028}\u{e0001}\u{200f}".as_bytes().to_vec()),
+            Just(br#"{"level":"info","msg":"\u001b]0;t\u0007\u009d","k\u001b":"\u202e"}"#.to_vec()),
+            Just(b"level=info msg=\"\\u001b[2J\" ts=\"\\u009b\"".to_vec()),
+            Just(b"[I 2026-11-23 06:20:33,351 \x1b[5n] x\r".to_vec()),
+        ];
+        proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// Nothing but text and colours comes out, whatever goes in and in whatever format it is read.
+        #[test]
+        fn o4_nothing_outside_the_allow_list_is_shown(bytes in hostile()) {
+            let all = [LogFormat::Auto, LogFormat::Plain, LogFormat::Json, LogFormat::Logfmt, LogFormat::Tracing];
+            let mut texts: Vec<String> = styled(&bytes).into_iter().map(|span| span.text).collect();
+            for seen in all.map(|format| present_as(&bytes, format)) {
+                texts.extend(seen.own_time.clone());
+                texts.extend(seen.spans.into_iter().map(|span| span.text));
+            }
+            for text in texts {
+                prop_assert!(!text.chars().any(|c| c.is_control() || is_disguised(c)), "{text:?} of {}", bytes.escape_ascii());
+            }
+        }
     }
 }

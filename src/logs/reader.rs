@@ -11,7 +11,9 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    capture::{CaptureEvent, CaptureStream, Shared, set_nonblocking},
+    heard::{CaptureEvent, CaptureStream},
+    orders::{Order, Orders},
+    pipe::set_nonblocking,
     source::{Got, Source},
     store::LogStore,
 };
@@ -33,28 +35,25 @@ const STREAK: u32 = 32;
 /// How long output may gather.
 const PACE: Duration = Duration::from_millis(1);
 
+/// The pause before a disk that refused is tried again on its own account.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// The token of the thread's own wake-up.
 const WAKE: u64 = u64::MAX;
-
-/// What the thread is told.
-#[derive(Debug)]
-pub(super) enum Order {
-    Add(Box<CaptureStream>),
-    Drain { process: ProcessId, generation: Generation, linger: Duration },
-    Stop,
-}
 
 /// The thread's state.
 pub(super) struct Reader {
     store: Arc<LogStore>,
     redactor: Redactor,
     events: UnboundedSender<CaptureEvent>,
-    shared: Arc<Shared>,
+    orders: Arc<Orders>,
     epoll: Epoll,
     sources: Vec<Option<Source>>,
     drains: Vec<Drain>,
     room: Vec<u8>,
-    trouble_told: bool,
+    /// Bytes lost before the spell in which the disk refuses output, while there is one.
+    trouble: Option<u64>,
+    retry: Option<Instant>,
     due: Option<Instant>,
 }
 
@@ -70,12 +69,24 @@ impl Reader {
         store: Arc<LogStore>,
         redactor: Redactor,
         events: UnboundedSender<CaptureEvent>,
-        shared: Arc<Shared>,
+        orders: Arc<Orders>,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&shared.wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+        epoll.add(&orders.wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
         let room = vec![0; redactor.longest_held() + READ];
-        Ok(Self { store, redactor, events, shared, epoll, sources: Vec::new(), drains: Vec::new(), room, trouble_told: false, due: None })
+        Ok(Self {
+            store,
+            redactor,
+            events,
+            orders,
+            epoll,
+            sources: Vec::new(),
+            drains: Vec::new(),
+            room,
+            trouble: None,
+            retry: None,
+            due: None,
+        })
     }
 
     /// Runs until told to stop.
@@ -97,7 +108,7 @@ impl Reader {
                 }
             }
             if woken {
-                let _ = self.shared.wake.read();
+                let _ = self.orders.wake.read();
                 if !self.obey() {
                     return self.stop();
                 }
@@ -177,7 +188,7 @@ impl Reader {
 
     /// Does what was ordered; false if that was to stop.
     fn obey(&mut self) -> bool {
-        for order in self.shared.take_orders() {
+        for order in self.orders.take() {
             match order {
                 Order::Add(stream) => self.add(*stream),
                 Order::Drain { process, generation, linger } => self.drain(process, generation, linger),
@@ -268,6 +279,7 @@ impl Reader {
             }
         }
         self.finish_drains(now);
+        self.retry(now);
     }
 
     fn note_due(&mut self, due: Option<Instant>) {
@@ -275,10 +287,31 @@ impl Reader {
     }
 
     fn note_trouble(&mut self, trouble: Option<io::Error>) {
-        if let Some(error) = trouble.filter(|_| !self.trouble_told) {
-            self.trouble_told = true;
+        let Some(error) = trouble else { return };
+        if !self.store.is_refused() {
+            let _ = self.events.send(CaptureEvent::CapNotKept { error: error.to_string() });
+        } else if self.trouble.is_none() {
+            self.trouble = Some(self.store.lost());
+            self.retry = Some(Instant::now() + RETRY);
+            self.note_due(self.retry);
             let _ = self.events.send(CaptureEvent::DiskTrouble { error: error.to_string() });
         }
+    }
+
+    /// While the disk refuses output: tries it again, also for those who fell silent, and tells when it is over.
+    fn retry(&mut self, now: Instant) {
+        let (Some(before), Some(due)) = (self.trouble, self.retry) else { return };
+        if due > now {
+            return self.note_due(Some(due));
+        }
+        self.store.settle();
+        if self.store.is_refused() {
+            self.retry = Some(now + RETRY);
+            return self.note_due(self.retry);
+        }
+        (self.trouble, self.retry) = (None, None);
+        let lost = self.store.lost().saturating_sub(before);
+        let _ = self.events.send(CaptureEvent::DiskRecovered { lost });
     }
 
     /// Reads what is there, tells everything, and lets go.

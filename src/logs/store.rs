@@ -9,18 +9,20 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
+use regex::Regex;
+
 use super::{
-    cap::Caps,
+    manner::Manner,
     order::{NOTES, Order},
     record::{self, Record},
     ring::Ring,
     segment::{Segment, StreamState},
 };
-use crate::model::{At, Narration, ProcessId, RunClock};
+use crate::model::{At, LogFormat, Narration, ProcessId, RunClock};
 
 /// Which of its two streams a process said something on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,8 +61,13 @@ pub struct LogStore {
     numbers: HashMap<ProcessId, u16>,
     pub(super) clock: Option<RunClock>,
     pub(super) segments: Vec<Segment>,
+    /// By process; set once, at the start or never.
+    manners: Vec<OnceLock<Manner>>,
+    usual: Manner,
     inner: RwLock<Inner>,
     changed: AtomicU64,
+    /// Streams that the disk refuses.
+    pub(super) refused: AtomicUsize,
     bell: Bell,
 }
 
@@ -86,7 +93,17 @@ pub(super) struct Inner {
     pub(super) order: Order,
     pub(super) notes: Vec<Note>,
     pub(super) ring: Ring,
+    /// Bytes lost to an overrun of the ring.
+    pub(super) lost: u64,
     pub(super) caps: Caps,
+}
+
+/// How much may be kept on disk, in bytes.
+#[derive(Debug, Default)]
+pub(super) struct Caps {
+    /// By a process's number.
+    pub(super) processes: HashMap<u16, u64>,
+    pub(super) run: Option<u64>,
 }
 
 /// A lifecycle line in its place.
@@ -121,6 +138,7 @@ impl LogStore {
             order: Order::default(),
             notes: Vec::new(),
             ring: Ring::default(),
+            lost: 0,
             caps: Caps::default(),
         };
         Self {
@@ -128,8 +146,11 @@ impl LogStore {
             numbers: processes.iter().cloned().zip(0..).collect(),
             clock,
             segments,
+            manners: processes.iter().map(|_| OnceLock::new()).collect(),
+            usual: Manner::default(),
             inner: RwLock::new(inner),
             changed: AtomicU64::new(0),
+            refused: AtomicUsize::new(0),
             bell: Bell::default(),
         }
     }
@@ -205,6 +226,16 @@ impl LogStore {
         inner.streams[out].last_at.max(inner.streams[err].last_at)
     }
 
+    /// Whether the disk refuses output of some stream at present: it is kept in memory, as far as there is room.
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire) > 0
+    }
+
+    /// Bytes that were said while the disk refused them, and that had to go from memory before it recovered.
+    pub fn lost(&self) -> u64 {
+        self.read().lost
+    }
+
     /// A counter that moves whenever anything was added.
     pub fn changed(&self) -> u64 {
         self.changed.load(Ordering::Acquire)
@@ -218,6 +249,20 @@ impl LogStore {
     /// Says that somebody looks now: what is added from here on rings the bell, once.
     pub fn arm(&self) {
         self.bell.armed.store(true, Ordering::Release);
+    }
+
+    /// Says how `process`'s output is to be read: its format, and which of its lines matter besides the built-in ones.
+    /// To be said before anything is asked of them; the first word counts.
+    pub fn set_manner(&self, process: &ProcessId, format: LogFormat, alerts: &[Regex]) {
+        if let Some(number) = self.numbers.get(process) {
+            let _ = self.manners[usize::from(*number)].set(Manner::new(format, alerts));
+        }
+    }
+
+    /// How `process`'s output is to be read.
+    pub(super) fn manner(&self, process: &ProcessId) -> &Manner {
+        let own = self.numbers.get(process).and_then(|number| self.manners[usize::from(*number)].get());
+        own.unwrap_or(&self.usual)
     }
 
     /// The streams' numbers of a process.
@@ -279,30 +324,6 @@ impl Inner {
 /// `upstream.out` in `dir`. Names of processes are safe as file names.
 pub(super) fn segment_path(dir: &Path, process: &ProcessId, stream: Stream) -> PathBuf {
     dir.join(format!("{process}.{stream}"))
-}
-
-/// Whether what is shown of `bytes` differs from them: control characters (but tab and newline), escape sequences, bytes
-/// that are no UTF-8. A character that is split between chunks does not count.
-pub(super) fn is_rough(bytes: &[u8], continues: bool) -> bool {
-    // Folded over the whole chunk without an early exit, in bytes: that runs at memory speed.
-    let odd = |b: u8| (u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t')) | u8::from(b == 0x7f);
-    let (seen, high) = bytes.iter().fold((0, 0), |(seen, high), &b| (seen | odd(b), high | b));
-    if seen != 0 || high < 0x80 {
-        return seen != 0;
-    }
-    let split = if continues { bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count() } else { 0 };
-    let text = match str::from_utf8(&bytes[split..]) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => str::from_utf8(&bytes[split..split + error.valid_up_to()]).unwrap_or_default(),
-        Err(_) => return true,
-    };
-    text.chars().any(super::text::is_disguised)
-}
-
-/// Lines that begin in each of `records`, where `after` lines began before the chunk behind the last of them.
-pub(super) fn line_starts(records: &[Record], after: u64) -> impl Iterator<Item = u64> {
-    let next = records.iter().skip(1).map(Record::lines_before).chain([after]);
-    records.iter().zip(next).map(|(record, next)| next.saturating_sub(record.lines_before()).min(record.len()))
 }
 
 /// The largest number of bytes stored as one chunk.

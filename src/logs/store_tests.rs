@@ -176,7 +176,9 @@ fn d2_what_the_memory_ring_loses_keeps_its_rows() {
     let all = ids(&["up"]);
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
     store.append(&all[0], Stream::Out, 1, At(1), b"first\n");
-    store.segments[0].writer.lock().expect("nobody panicked").failed = Some(std::time::Instant::now());
+    // In the future, so that it is not tried again however long this takes.
+    let failed = std::time::Instant::now() + std::time::Duration::from_secs(3600);
+    store.segments[0].writer.lock().expect("nobody panicked").failed = Some(failed);
     let big: Vec<u8> = std::iter::repeat_n(*b"123456789\n", 10_000).flatten().collect();
     for _ in 0..100 {
         store.append(&all[0], Stream::Out, 1, At(2), &big);
@@ -186,6 +188,7 @@ fn d2_what_the_memory_ring_loses_keeps_its_rows() {
     assert_eq!(view.len(), 1_000_001);
     let lost = view.window(&store, 1, 2).expect("readable");
     assert!(lost.iter().all(|line| line.lost && line.bytes.is_empty()), "the oldest had to go");
+    assert_eq!(store.lost(), 1_700_000, "of 10 MB in chunks of 100 kB the memory holds 8 MiB");
     let last = view.window(&store, 1_000_000, 1).expect("readable");
     assert_eq!((last[0].bytes.as_slice(), last[0].number), (&b"123456789"[..], 1_000_001));
     store.settle();
@@ -252,6 +255,47 @@ fn notes_of_a_recording_find_their_places() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whoever is selected: the merged rows are those of each alone, in the one order of everything, which keeps the order
+    /// of each and does not change when more is said.
+    #[test]
+    fn merged_rows_are_a_stable_permutation(
+        said in proptest::collection::vec((0usize..3, any::<bool>(), 0u8..8, "[a\n]{0,5}"), 0..80),
+        chosen in proptest::collection::vec(any::<bool>(), 3),
+    ) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let all = ids(&["a", "b", "c"]);
+        let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+        let window = |selection: Selection| {
+            let mut view = LogView::new(selection);
+            view.refresh(&store);
+            view.window(&store, 0, usize::MAX).expect("readable")
+        };
+        let place = |line: &LogLine| (line.process.clone(), line.source.clone(), line.number, line.seq);
+        let mut early = Vec::new();
+        for (n, (process, err, note, text)) in said.iter().enumerate() {
+            store.append(&all[*process], Stream::ALL[usize::from(*err)], 1, At(n as u64), text.as_bytes());
+            if *note == 0 {
+                store.note(At(n as u64), told(&all[*process], "note"));
+            }
+            if n == said.len() / 2 {
+                early = window(Selection::All);
+            }
+        }
+        let merged = window(Selection::All);
+        prop_assert!(merged.is_sorted_by_key(|line| line.seq), "it is the order of the sequence");
+        prop_assert!(early.iter().map(place).eq(merged.iter().take(early.len()).map(place)), "rows never move");
+        let some: Vec<ProcessId> = all.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(id, _)| id.clone()).collect();
+        let selected = window(Selection::Some(some.clone()));
+        let of_merged = merged.iter().filter(|line| line.process.as_ref().is_some_and(|id| some.contains(id)));
+        prop_assert!(selected.iter().map(place).eq(of_merged.map(place)), "a selection is a part of the whole, in its order");
+        let mut apart: Vec<_> = all.iter().flat_map(|id| window(Selection::Some(vec![id.clone()]))).map(|line| place(&line)).collect();
+        let mut together: Vec<_> = merged.iter().map(place).collect();
+        for places in [&mut apart, &mut together] {
+            places.sort_by(|a, b| (&a.0, a.3, a.2, format!("{:?}", a.1)).cmp(&(&b.0, b.3, b.2, format!("{:?}", b.1))));
+        }
+        prop_assert_eq!(apart, together, "nothing is lost and nothing is doubled");
+    }
 
     /// For any output in any chunks of any streams: the segments hold it, every line has its row where it began, and a
     /// recording reads back the same.
@@ -354,6 +398,10 @@ fn o1_any_part_of_a_long_line_can_be_read() {
         let found = view.line_part(&store, 1, from as u64, len).expect("readable");
         assert_eq!(found, expected[..expected.len().min(len)], "{from} {len}");
     }
+    let sizes = |store: &LogStore| view.window(store, 0, 3).expect("readable").iter().map(|line| (line.size, line.cut)).collect::<Vec<_>>();
+    assert_eq!(sizes(&store), [(5, false), (300_000, true), (4, false)]);
+    let read = LogStore::open(dir.path(), &all).expect("the recording");
+    assert_eq!(sizes(&read), sizes(&store));
     assert_eq!(view.line_part(&store, 0, 2, 100).expect("readable"), b"ort");
     assert_eq!(view.line_part(&store, 9, 0, 100).expect("readable"), b"");
 }
@@ -381,4 +429,49 @@ fn o7_a_progress_line_shows_its_last_state_however_long_it_is() {
         store.append(&all[0], Stream::Out, 1, At(9_001), format!("{n}\n").as_bytes());
     }
     assert_eq!(last(&store), ("done".into(), true, false, 3));
+}
+
+#[test]
+fn d2_o1_a_long_line_is_measured_wherever_its_parts_are() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up", "down"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    std::fs::create_dir(dir.path().join("down.out")).expect("a folder in the segment's place");
+    for n in 1..=40 {
+        for process in &all {
+            store.append(process, Stream::Out, 1, At(n), &[b'x'; 5_000]);
+        }
+        let mut view = LogView::new(Selection::All);
+        view.refresh(&store);
+        let seen: Vec<_> = view.window(&store, 0, 2).expect("readable").iter().map(|line| (line.size, line.partial)).collect();
+        assert_eq!(seen, [(n * 5_000, true), (n * 5_000, true)]);
+    }
+}
+
+#[test]
+fn a_process_s_own_format_and_alerts_count_for_its_lines() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["plain", "auto"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    store.set_manner(&all[0], crate::model::LogFormat::Plain, &[regex::Regex::new("^slow").expect("a pattern")]);
+    for process in &all {
+        store.append(process, Stream::Out, 1, At(0), b"ERROR x\nslow y\n\x1b[31mERROR\x1b[0m z\nrefused\nERROR unfinished");
+    }
+    let query = |query: Query| {
+        let mut filter = Filter::new(LogView::new(Selection::All), vec![query]);
+        assert!(filter.advance(&store, std::time::Duration::MAX).expect("readable"));
+        filter
+            .view()
+            .window_of(&store, filter.rows(0), 0, 99)
+            .expect("readable")
+            .iter()
+            .map(|line| show(line)[..5].trim().to_owned() + &plain(&line.bytes))
+            .collect::<Vec<_>>()
+    };
+    let level = query(Query { level: Some(Level::Error), ..Query::default() });
+    assert_eq!(level, ["autoERROR x", "autoERROR z", "autoERROR unfinished"]);
+    let alerts = query(Query { alerts: Some(Vec::new()), ..Query::default() });
+    assert_eq!(alerts, ["plainslow y", "plainrefused", "autoERROR x", "autoERROR z", "autorefused", "autoERROR unfinished"]);
+    let only = query(Query { only: Some(vec![all[1].clone()]), within: vec![Pattern::text("slow").expect("a text")], ..Query::default() });
+    assert_eq!(only, ["autoslow y"]);
 }

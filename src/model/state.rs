@@ -52,7 +52,7 @@ pub enum ProcessState {
     Stopped {
         /// Who asked.
         by: Actor,
-        /// What was sent; none if it never ran.
+        /// What was sent, KILL if that was needed; none if it was not alive or its own command was enough.
         signal: Option<Signal>,
     },
     /// Exited with code 0.
@@ -135,7 +135,7 @@ pub enum Failure {
     },
     /// Its port answers, but somebody else listens there.
     ForeignListener {
-        /// The listener.
+        /// The listener; 0 if it is another user's, whose processes cannot be looked into.
         pid: u32,
         /// The port.
         port: u16,
@@ -155,6 +155,8 @@ pub enum Failure {
         /// Which, and by how much.
         what: String,
     },
+    /// The guardian that held it is gone, and it with it.
+    GuardianLost,
     /// Something is left that KILL does not end.
     CannotBeKilled {
         /// Who.
@@ -189,12 +191,15 @@ impl Failure {
             Self::NeverReady { after_ms, .. } => {
                 format!("not ready in {}", super::human_duration(std::time::Duration::from_millis(*after_ms)))
             }
+            Self::ForeignListener { pid: 0, .. } => "foreign listener (another user's)".into(),
             Self::ForeignListener { pid, .. } => format!("foreign listener (pid {pid})"),
             Self::Unhealthy { .. } => "unhealthy".into(),
             Self::TimedOut { after_ms } => {
                 format!("timed out after {}", super::human_duration(std::time::Duration::from_millis(*after_ms)))
             }
             Self::LimitHit { what } => what.clone(),
+            Self::GuardianLost => "guardian lost".into(),
+            Self::CannotBeKilled { pids } if pids.is_empty() => "cannot be killed".into(),
             Self::CannotBeKilled { pids } => format!("cannot be killed ({} left)", pids.len()),
             Self::StoppedBy { by } => format!("stopped by {by}"),
             Self::Dependency { process, state } => format!("{process} {state}"),
@@ -208,6 +213,7 @@ impl fmt::Display for Failure {
         match self {
             Self::NotStarted { error, .. } => f.write_str(error),
             Self::NeverReady { last, .. } => write!(f, "{}: {last}", self.short()),
+            Self::ForeignListener { pid: 0, port } => write!(f, "foreign listener (another user's) on port {port}"),
             Self::ForeignListener { pid, port } => write!(f, "foreign listener (pid {pid}) on port {port}"),
             Self::Unhealthy { last } => write!(f, "unhealthy: {last}"),
             Self::Exited { exit: Exit::Code(code), .. } => write!(f, "exited with {code}"),

@@ -148,10 +148,28 @@ fn folder_of(target: &Path) -> &Path {
 fn temporary_beside(target: &Path) -> PathBuf {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    let nonce = jiff::Timestamp::now().as_nanosecond() as u64 ^ NEXT.fetch_add(1, Ordering::Relaxed).rotate_left(48);
+    target.with_file_name(format!("{}{nonce:x}.part", own_prefix(target)))
+}
+
+/// What this program's temporary names for `target` begin with.
+fn own_prefix(target: &Path) -> String {
     let name: String = target.file_name().unwrap_or_default().to_string_lossy().chars().take(NAME / 4).collect();
     let own = Lease::own();
-    let nonce = jiff::Timestamp::now().as_nanosecond() as u64 ^ NEXT.fetch_add(1, Ordering::Relaxed).rotate_left(48);
-    target.with_file_name(format!(".{name}.{}-{:x}-{nonce:x}.part", own.pid, own.start_ticks))
+    format!(".{name}.{}-{:x}-", own.pid, own.start_ticks)
+}
+
+/// Removes what this program has written so far on the way to `target`: whoever writes it there fails at the end.
+pub(crate) fn sweep_own(target: &Path) -> io::Result<()> {
+    let prefix = own_prefix(target);
+    for entry in fs::read_dir(folder_of(target))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_str().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| rest.ends_with(".part")) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what writers have left in `folder` that died before they were done. Files of the living are theirs.

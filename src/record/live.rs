@@ -12,7 +12,7 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, Spawner},
+    process::{Guardian, GuardianError, KILL_BOUND, PidFile, Spawner, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -67,6 +67,7 @@ pub struct LiveRun {
     manifest: Manifest,
     recorder: Option<Recorder>,
     task: JoinHandle<RunParts>,
+    pid_file: Option<PidFile>,
 }
 
 impl LiveRun {
@@ -79,10 +80,18 @@ impl LiveRun {
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
         let guardian = Guardian::launch(tree_sender)?;
         let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
+        let runs = runs_dir();
+        let (pid_file, no_pid_file) = match PidFile::create(&runs, &id, &guardian) {
+            Ok(file) => (Some(file), None),
+            Err(e) => (
+                None,
+                Some(format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display())),
+            ),
+        };
         let info = Machine::describe(&spec, &id, rfc3339(&clock), guardian.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
-        let manifest = Manifest::begin(&info);
+        let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
         let (logs, recorder) = match &dir {
             Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
                 Ok((logs, recorder)) => (logs, Some(recorder)),
@@ -93,12 +102,15 @@ impl LiveRun {
             },
             None => (LogStore::in_memory(&names, clock), None),
         };
+        for process in spec.processes.values() {
+            logs.set_manner(&process.id, process.log.format, &process.log.alert);
+        }
         let (capture_sender, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner: Box::new(guardian),
+            spawner: Arc::new(guardian),
             tree_events,
             capture,
             capture_events,
@@ -108,9 +120,14 @@ impl LiveRun {
             clock,
             end_when_done,
             timeout,
-            notices: trouble.map(|text| EventKind::Notice { level: NoticeLevel::Warning, text }).into_iter().collect(),
+            runs,
+            notices: [trouble, no_pid_file]
+                .into_iter()
+                .flatten()
+                .map(|text| EventKind::Notice { level: NoticeLevel::Warning, text })
+                .collect(),
         });
-        Ok(Self { handle, dir, manifest, recorder, task })
+        Ok(Self { handle, dir, manifest, recorder, task, pid_file })
     }
 
     /// The handle to ask and read through.
@@ -127,10 +144,15 @@ impl LiveRun {
     pub async fn finish(self) -> Outcome {
         let outcome = self.handle.ended().await;
         if let Ok(parts) = self.task.await {
-            // Reading ends before the spawner goes: what it kills may still say something.
+            // The spawner goes first: what it kills may still say something, and that is read.
             let RunParts { capture, spawner, .. } = parts;
-            drop(spawner);
-            drop(capture);
+            let gone = tokio::task::spawn_blocking(move || {
+                spawner.kill_all(KILL_BOUND);
+                drop((spawner, capture));
+            });
+            let _ = gone.await;
+            // Nothing is left that a later run would have to look for.
+            drop(self.pid_file);
         }
         if let Some(recorder) = self.recorder {
             let trouble = tokio::task::spawn_blocking(move || recorder.finish()).await;
@@ -175,6 +197,7 @@ fn keep_in(
     for process in spec.processes.values() {
         logs.cap(&process.id, process.log.max_disk);
     }
+    logs.cap_all(spec.recording_max_disk);
     let recorder = Recorder::start(&dir.path.join("events.jsonl"), journal.clone())?;
     Ok((logs, recorder))
 }

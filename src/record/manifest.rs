@@ -1,10 +1,13 @@
 //! `manifest.json`: what a recording is, before one reads its events.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Outcome, ProcessId, RunInfo, make_one_line, one_line};
+use crate::{
+    model::{LogFormat, LogSpec, Outcome, ProcessId, ProcessSpec, RunInfo, RunSpec, make_one_line, one_line},
+    redact::Redactor,
+};
 
 /// The format of recordings and archives that this version writes. A higher one is refused with a hint.
 pub(crate) const FORMAT: u32 = 1;
@@ -28,6 +31,9 @@ pub struct Manifest {
     pub containment: crate::model::Containment,
     /// Its processes, in file order.
     pub processes: Vec<ProcessId>,
+    /// How the lines of those are to be read that write in a format of their own, or have alerts of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logs: BTreeMap<ProcessId, LogManner>,
     /// Who records it: tells a dead run from a live one.
     pub lease: Lease,
     /// How it ended; none while it runs, or if the program was killed.
@@ -39,6 +45,25 @@ pub struct Manifest {
     /// Whether the run went on when this was packed into an archive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub packed_live: bool,
+}
+
+/// How a process's lines are to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogManner {
+    /// How they are taken apart.
+    #[serde(default)]
+    pub format: LogFormat,
+    /// Patterns of those that matter, besides the built-in ones.
+    #[serde(default)]
+    pub alert: Vec<String>,
+}
+
+impl LogManner {
+    /// None where everything is as usual.
+    fn of(spec: &LogSpec, redactor: &Redactor) -> Option<Self> {
+        let alert = spec.alert.iter().map(|own| redactor.mask(own.as_str()).into_owned()).collect();
+        (spec.format != LogFormat::Auto || !spec.alert.is_empty()).then_some(Self { format: spec.format, alert })
+    }
 }
 
 /// A process that cannot be mistaken for a later one with the same pid.
@@ -84,11 +109,19 @@ impl Manifest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             containment: info.containment,
             processes: info.processes.iter().map(|p| p.name.clone()).collect(),
+            logs: BTreeMap::new(),
             lease: Lease::own(),
             outcome: None,
             duration_ms: None,
             packed_live: false,
         }
+    }
+
+    /// With what the scenario says of reading its processes' lines.
+    pub(crate) fn with_logs_of(mut self, spec: &RunSpec, redactor: &Redactor) -> Self {
+        let manner = |process: &Arc<ProcessSpec>| Some((process.id.clone(), LogManner::of(&process.log, redactor)?));
+        self.logs = spec.processes.values().filter_map(manner).collect();
+        self
     }
 
     /// As it is written: pretty JSON, for people too.
@@ -99,7 +132,7 @@ impl Manifest {
     }
 
     /// Reads the manifest of the recording in `dir`. It may come from anybody: its texts are made fit to be shown.
-    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
+    pub fn read(dir: &Path) -> io::Result<Self> {
         let text = fs::read(dir.join("manifest.json"))?;
         let bad = |e: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, one_line(&e.to_string()).into_owned());
         let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;

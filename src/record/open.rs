@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use regex::Regex;
+
 use super::{
     archive::{UnpackError, Unpacked, unpack},
     manifest::{FORMAT, Manifest},
@@ -123,6 +125,11 @@ impl Recording {
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
         let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
+        for (process, manner) in &manifest.logs {
+            // What a later version's patterns may hold is no reason not to read the rest.
+            let alerts: Vec<_> = manner.alert.iter().filter_map(|own| Regex::new(own).ok()).collect();
+            logs.set_manner(process, manner.format, &alerts);
+        }
         let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
         logs.place_notes(notes).map_err(unreadable("logs"))?;
         let snapshot = Arc::new(Snapshot::of(&events));

@@ -104,6 +104,15 @@ impl Redactor {
         }
     }
 
+    /// `text` without secrets, where its end was cut off before anybody could mask it: an end that a secret may go on from
+    /// is masked as well. As long as `text`.
+    pub fn mask_cut(&self, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        self.stream().apply(&mut bytes);
+        bytes.resize(text.len(), b'*');
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
     /// Masks secrets in `bytes`.
     pub fn mask_bytes(&self, bytes: &mut [u8]) {
         if let Some(patterns) = &self.0 {

@@ -136,6 +136,16 @@ fn only_the_beginning_of_a_secret_is_held_back() {
 }
 
 #[test]
+fn a_cut_end_that_begins_a_secret_is_masked_too() {
+    let redactor = redactor(&["demo-token", "schlüssel"]);
+    assert_eq!(redactor.mask_cut("serve --token demo-to"), "serve --token *******");
+    assert_eq!(redactor.mask_cut("demo-token and schlü"), "********** and ******");
+    assert_eq!(redactor.mask_cut("serve --token demo-token"), "serve --token **********");
+    assert_eq!(redactor.mask_cut("serve --port 80"), "serve --port 80");
+    assert_eq!(Redactor::default().mask_cut("demo-to"), "demo-to");
+}
+
+#[test]
 fn hundreds_of_secrets_are_found_by_the_same_search() {
     let secrets: Vec<String> = (0..300).map(|n| format!("{n:03}-planted/secret{n}")).collect();
     let redactor = Redactor::new(secrets.clone());

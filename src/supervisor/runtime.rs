@@ -1,11 +1,13 @@
 //! The loop around the machine: facts in, effects out.
 //!
 //! One task owns everything and awaits only its channels and the next timer, so nothing here can stall anything else.
-//! Whatever takes time (probes, clean-up commands) runs in tasks that report back as [`News`].
+//! Whatever takes time or touches a disk (probes, clean-up commands, preparing a start, the last census) runs in tasks and
+//! threads that report back as [`News`].
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, HashMap},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -18,14 +20,15 @@ use tokio::{
 
 use super::{
     Journal,
-    errand::Errands,
+    errand::{Errands, Purpose},
     handle::{Asked, RunHandle},
+    launch::{Ends, Launcher, Prepared},
     machine::{Input, Machine, MachineOptions, TimerToken},
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
-    model::{At, Event, EventKind, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate},
-    process::{Order, Spawner, TreeEvent, TreeId},
+    model::{At, Event, EventKind, Failure, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate},
+    process::{Commands, Order, Spawner, TreeEvent, TreeId},
     redact::Redactor,
 };
 
@@ -36,7 +39,7 @@ pub struct RunParts {
     /// What the run's first event tells.
     pub info: RunInfo,
     /// Who starts and ends processes.
-    pub spawner: Box<dyn Spawner>,
+    pub spawner: Arc<dyn Spawner>,
     /// What the spawner says.
     pub tree_events: mpsc::UnboundedReceiver<TreeEvent>,
     /// Who reads their output.
@@ -55,6 +58,8 @@ pub struct RunParts {
     pub end_when_done: bool,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
+    /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
+    pub runs: PathBuf,
     /// What is to be said about the run right after it began.
     pub notices: Vec<EventKind>,
 }
@@ -64,10 +69,12 @@ pub struct RunParts {
 pub(super) enum News {
     /// For the machine.
     Input(Input),
-    /// A command has had its time.
-    ErrandOverdue(TreeId),
-    /// The clean-up commands are done.
-    CleanedUp,
+    /// A start can be carried out, or cannot.
+    Prepared { process: ProcessId, generation: Generation, prepared: Result<Box<Prepared>, Failure> },
+    /// Something to be told.
+    Notice(String),
+    /// A stop or clean-up command is over.
+    ErrandEnded { purpose: Purpose, report: Option<String> },
 }
 
 /// A run under way.
@@ -80,6 +87,10 @@ pub(super) struct Runtime {
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
     next_tree: u64,
+    /// Our ends of the pipes of those whose start is not on record yet.
+    pub(super) unheard: HashMap<TreeId, Ends>,
+    pub(super) launcher: Launcher,
+    pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
     pub(super) inputs: HashMap<ProcessId, std::fs::File>,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
@@ -120,6 +131,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
     };
     let options =
         MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
+    let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
     let runtime = Runtime {
         machine: Machine::new(&parts.spec, options),
         parts,
@@ -129,6 +141,9 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         trees: HashMap::new(),
         tree_of: HashMap::new(),
         next_tree: 1,
+        unheard: HashMap::new(),
+        launcher: Launcher::start(news.clone()),
+        commands,
         probes: HashMap::new(),
         inputs: HashMap::new(),
         tickets: HashMap::new(),
@@ -156,6 +171,7 @@ impl Runtime {
         }
         self.feed(Input::Begin);
         self.publish();
+        self.sweep_dead_runs();
         let mut sample_at = Instant::now() + Duration::from_millis(500);
         while !self.finished {
             let wake = self.timers.peek().map(|Reverse((at, _))| Instant::from_std(self.parts.clock.instant(*at)));
@@ -217,13 +233,10 @@ impl Runtime {
         }
     }
 
-    /// Steps the machine with `input`, carries out what follows, and feeds what that says at once.
+    /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            for effect in self.machine.step(self.parts.clock.now(), input) {
-                inputs.extend(self.carry_out(effect));
-            }
+        for effect in self.machine.step(self.parts.clock.now(), input) {
+            self.carry_out(effect);
         }
     }
 
@@ -256,8 +269,9 @@ impl Runtime {
     fn on_news(&mut self, news: News) {
         match news {
             News::Input(input) => self.feed(input),
-            News::ErrandOverdue(tree) => self.errand_overdue(tree),
-            News::CleanedUp => self.take_final_census(),
+            News::Prepared { process, generation, prepared } => self.prepared(process, generation, prepared),
+            News::Notice(text) => self.warn(text),
+            News::ErrandEnded { purpose, report } => self.errand_ended(&purpose, report),
         }
     }
 
@@ -276,34 +290,45 @@ impl Runtime {
                 let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
                 self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
             }
+            CaptureEvent::CapNotKept { error } => {
+                let text = format!("the recording grows beyond its max_disk: its oldest output cannot be given back ({error})");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
+            CaptureEvent::DiskRecovered { lost: 0 } => {
+                let text = "the recording's disk takes output again; nothing is lost".to_owned();
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Info, text });
+            }
+            CaptureEvent::DiskRecovered { lost } => {
+                let text = format!("the recording's disk takes output again; {lost} bytes that were said meanwhile are lost");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
         }
     }
 
     fn on_tree(&mut self, event: TreeEvent) {
+        let Some(event) = self.commands.claim(event) else { return };
         match event {
-            TreeEvent::Lost { why, .. } => self.feed(Input::SpawnerLost { why }),
-            TreeEvent::Sampled { trees } => self.sampled(trees),
-            TreeEvent::Notice { text, .. } => self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text }),
-            event => {
-                if let Some(input) = self.translate(event) {
-                    self.feed(input);
-                }
+            TreeEvent::Lost { why, .. } => {
+                self.unheard.clear();
+                self.feed(Input::SpawnerLost { why });
             }
+            TreeEvent::Sampled { trees } => self.sampled(trees),
+            TreeEvent::Notice { text, .. } => self.warn(text),
+            event => self.tree_says(event),
         }
     }
 
     /// Who a tree is.
     pub(super) fn new_tree(&mut self, process: ProcessId, generation: Generation) -> TreeId {
-        let tree = self.reserve_tree();
-        self.trees.insert(tree, (process.clone(), generation));
-        self.tree_of.insert((process, generation), tree);
-        tree
-    }
-
-    /// A tree that is no process of the scenario: a stop or clean-up command.
-    pub(super) fn reserve_tree(&mut self) -> TreeId {
         let tree = TreeId(self.next_tree);
         self.next_tree += 1;
+        // Of the generation before the last nothing more will be heard.
+        if let Some(old) = generation.checked_sub(2).and_then(|old| self.tree_of.remove(&(process.clone(), old))) {
+            self.trees.remove(&old);
+            self.cpu_before.remove(&old);
+        }
+        self.trees.insert(tree, (process.clone(), generation));
+        self.tree_of.insert((process, generation), tree);
         tree
     }
 

@@ -10,7 +10,10 @@ use std::{
 use super::summary::summary;
 use crate::{
     logs::{LogStore, LogView, Selection, Source, plain},
-    record::{Manifest, OpenError, Recording, beside::Beside},
+    record::{
+        Manifest, OpenError, Recording,
+        beside::{Beside, sweep_own},
+    },
 };
 
 /// zstd's own default: three quarters of the best ratio at a small part of its time.
@@ -60,6 +63,12 @@ pub fn export(dir: &Path, target: &Path, force: bool) -> Result<Exported, Export
     let beside = Beside::create(target, force).map_err(failed)?;
     let size = write(&recording, beside).and_then(|beside| beside.finish(true)).map_err(failed)?;
     Ok(Exported { path: target.to_owned(), size, lines: recording.logs.total_lines() })
+}
+
+/// Removes what an export of this program to `target` has written so far. Such an export then fails at its end, and what
+/// stood at the target still stands there.
+pub fn sweep_unfinished(target: &Path) -> io::Result<()> {
+    sweep_own(target)
 }
 
 fn write(recording: &Recording, beside: Beside) -> io::Result<Beside> {

@@ -3,21 +3,22 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::{
-    logs::{self, Level, LogLine, Presented, TextStyle, present, verbatim},
+    logs::{self, Level, LogLine, Presented, TextStyle, present_as, verbatim},
     model::At,
     tui::{
         app::log::{LogState, TimeForm},
         fold::{Row, message_below},
         ids,
         look::Look,
+        names::{self, Names},
         text::{self, Pen},
         theme::{Colours, Role},
-        units::counted,
+        units::{counted, memory},
     },
 };
 
 /// Cells of the source column.
-pub(crate) const SOURCE: u16 = 9;
+pub(crate) const SOURCE: u16 = names::SOURCE as u16;
 
 /// A line ready to be written: what stands behind the level.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +67,7 @@ pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     }
     let mut body = if log.as_written { as_written(line) } else { tidied(row, log, width, look) };
     if line.cut {
-        body.pieces.push((" (cut here: the line is longer)".into(), look.style(Role::Dim)));
+        body.pieces.push((format!(" (cut here: the line has {})", memory(line.size)), look.style(Role::Dim)));
     }
     highlight(&mut body, line, log, look);
     if row.hidden_probes() {
@@ -84,7 +85,7 @@ pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
 }
 
 fn as_written(line: &LogLine) -> Body {
-    let Presented { level, own_time, .. } = present(&line.bytes);
+    let Presented { level, own_time, .. } = line.present();
     Body { level, own_time, pieces: vec![(verbatim(&line.bytes), Style::new())], suffix: String::new() }
 }
 
@@ -93,7 +94,7 @@ fn tidied(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     let most = 4096.max((usize::from(log.sideways) + usize::from(width)) * 12);
     let bytes = &row.line.bytes;
     let short = if bytes.len() > most && !log.wrap { &bytes[..most] } else { bytes };
-    let Presented { level, own_time, spans } = present(short);
+    let Presented { level, own_time, spans } = present_as(short, row.line.format);
     let narrow = width < 100;
     let mut pieces: Vec<(String, Style)> = Vec::with_capacity(spans.len());
     for span in spans {
@@ -113,7 +114,7 @@ fn highlight(body: &mut Body, line: &LogLine, log: &LogState, look: &Look) {
         let wanted = find.places(&whole).count();
         let shown: String = body.pieces.iter().map(|(text, _)| text.as_str()).collect();
         if wanted > find.places(&shown).count() && !log.as_written {
-            let spans = present(&line.bytes).spans;
+            let spans = line.present().spans;
             let whole: Vec<_> = spans.into_iter().map(|span| (span.text, child_style(span.style, look.colours))).collect();
             if find.places(&whole.iter().map(|(text, _)| text.as_str()).collect::<String>()).next().is_some() {
                 body.pieces = whole;
@@ -219,6 +220,7 @@ pub(crate) struct Head<'h> {
     pub(crate) strong: Style,
     /// Of the pane.
     pub(crate) room: Room,
+    pub(crate) names: &'h Names,
 }
 
 /// Writes the cells before the text.
@@ -243,9 +245,10 @@ pub(crate) fn draw_head(pen: &mut Pen<'_>, line: &LogLine, body: &Body, head: &H
     }
     pen.to(behind_time);
     if behind_source > behind_time {
-        let name = line.process.as_ref().map_or("", |process| process.as_str());
         let hue = head.index.map_or(Style::new(), |index| look.theme.process(index)).patch(head.strong);
-        pen.text(&text::fit(name, usize::from(SOURCE), look.ellipsis()), hue);
+        if let Some(process) = &line.process {
+            pen.text(&head.names.as_source(process, look), hue);
+        }
     }
     pen.to(behind_source);
     if let Some(level) = body.level {

@@ -44,7 +44,9 @@ fn in_a_merged_log_process_keys_say_where_they_act() {
     theatre.keys("Tab x");
     assert!(sent(&theatre).is_empty());
     assert_eq!(toast(&theatre), "x acts on one process: choose it in the table (Tab), or open its log there (Enter)");
-    assert!(row(&theatre.picture(), 23).contains("x acts on one process"), "the notice takes the hints' row where there is no other");
+    let screen = theatre.picture();
+    assert!(row(&screen, 22).contains("x acts on one process"), "a long notice takes two rows: {screen}");
+    assert!(row(&screen, 23).contains("(Enter)"), "the notice takes the hints' row where there is no other: {screen}");
     theatre.keys("Tab 2 Enter x");
     assert_eq!(sent(&theatre), [&Command::Stop { process: id("proxy"), now: false }]);
 }
@@ -59,6 +61,19 @@ fn commands_that_would_do_nothing_say_so_instead() {
     theatre.keys("9");
     assert_eq!(toast(&theatre), "there is no process 9");
     assert!(sent(&theatre).is_empty());
+}
+
+#[test]
+fn where_no_line_is_shown_there_is_nothing_to_copy() {
+    let mut empty = Theatre::new(&NAMES).sized(80, 24);
+    empty.keys("Tab v c");
+    assert_eq!(toast(&empty), "there is no line to copy");
+    assert!(empty.outcomes.is_empty() && empty.stage.app.log.select_from.is_none());
+    let mut filtered = all_well(80, 24);
+    filtered.keys("Tab &").type_text("matches nothing at all").keys("Enter");
+    filtered.until("0 of");
+    filtered.keys("c");
+    assert_eq!(toast(&filtered), "there is no line to copy");
 }
 
 #[test]
