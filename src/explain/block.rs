@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::{LogStore, plain},
-    model::{Event, EventKind, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
+    model::{Event, EventKind, Failure, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
 };
 
 use super::{Explanation, ending::failed_by_itself, explanation_text};
@@ -184,6 +184,11 @@ fn failures(closing: &Closing<'_>, verdict: &Snapshot, most: Most, block: &mut S
 }
 
 fn last_lines(row: &ProcessSnapshot, logs: &LogStore, width: usize, most: usize, block: &mut String) {
+    if let ProcessState::Failed { reason: Failure::NotStarted { error, .. } } = &row.state {
+        // It never said a word, so this is all there is, and it names what to install.
+        let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(error, 160));
+        return;
+    }
     let tail = row.exits.last().filter(|exit| exit.generation == row.generation).map_or(&[][..], |exit| &exit.tail);
     let shown = &tail[tail.len().saturating_sub(most)..];
     let all = logs.lines(row.id());

@@ -99,6 +99,7 @@ impl Machine {
                 let process = m.procs[i].id().clone();
                 m.emit(EventKind::Progress { process, text });
             }),
+            Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
             Input::FinalCensus { leaks } => self.final_census(leaks),

@@ -50,6 +50,8 @@ pub(crate) enum Input {
     Probed { process: ProcessId, generation: Generation, record: ProbeRecord },
     /// It printed a progress line.
     Progress { process: ProcessId, generation: Generation, text: String },
+    /// It uses more than it may; `what` names the limit.
+    LimitHit { process: ProcessId, generation: Generation, what: String },
     /// An armed timer is due.
     Timer(TimerToken),
     /// The guardian is gone, and all trees with it.
