@@ -12,12 +12,15 @@
 //! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back.
 
 pub mod archive;
+mod beside;
 mod live;
 mod manifest;
 mod open;
 mod place;
 mod recorder;
 
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 mod hostile_tests;
 
