@@ -109,7 +109,7 @@ impl LogStore {
 
     /// Tries once more to write what is only in memory, for all streams. Called when a run ends.
     pub fn settle(&self) {
-        for (stream, segment) in (0..).zip(&self.segments) {
+        for (stream, segment) in (0..).zip(self.segments.iter()) {
             let mut writer = segment.writer.lock().unwrap_or_else(PoisonError::into_inner);
             if writer.failed.is_some() && segment.is_on_disk() {
                 let _ = self.catch_up(stream, &mut writer);

@@ -29,6 +29,7 @@ mod filter;
 mod filter_tests;
 #[cfg(test)]
 mod floor_tests;
+mod growing;
 mod line;
 mod long;
 mod matcher;

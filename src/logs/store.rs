@@ -15,6 +15,7 @@ use std::{
 
 use super::{
     cap::Caps,
+    growing::Growing,
     order::{NOTES, Order},
     record::{self, Record},
     ring::Ring,
@@ -55,10 +56,12 @@ impl fmt::Display for Stream {
 /// One lock guards the index in memory and is held for microseconds; bytes are read and written outside of it.
 #[derive(Debug)]
 pub struct LogStore {
-    pub(super) processes: Vec<ProcessId>,
-    numbers: HashMap<ProcessId, u16>,
+    pub(super) processes: Growing<ProcessId>,
+    numbers: RwLock<HashMap<ProcessId, u16>>,
     pub(super) clock: Option<RunClock>,
-    pub(super) segments: Vec<Segment>,
+    pub(super) segments: Growing<Segment>,
+    /// Where segments of processes that come later go; none: memory only.
+    dir: Option<PathBuf>,
     inner: RwLock<Inner>,
     changed: AtomicU64,
     bell: Bell,
@@ -104,7 +107,9 @@ impl LogStore {
         let dir = dir.as_ref();
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let streams = processes.iter().flat_map(|process| Stream::ALL.map(|stream| segment_path(dir, process, stream)));
-        Ok(Arc::new(Self::new(processes, Some(clock), streams.map(|path| Segment::new(Some(path))).collect())))
+        let mut store = Self::new(processes, Some(clock), streams.map(|path| Segment::new(Some(path))).collect());
+        store.dir = Some(dir.to_owned());
+        Ok(Arc::new(store))
     }
 
     /// A store that keeps the newest output in memory, for a run whose recording cannot be written.
@@ -124,10 +129,11 @@ impl LogStore {
             caps: Caps::default(),
         };
         Self {
-            processes: processes.to_vec(),
-            numbers: processes.iter().cloned().zip(0..).collect(),
+            processes: processes.iter().cloned().collect(),
+            numbers: RwLock::new(processes.iter().cloned().zip(0..).collect()),
             clock,
-            segments,
+            segments: segments.into_iter().collect(),
+            dir: None,
             inner: RwLock::new(inner),
             changed: AtomicU64::new(0),
             bell: Bell::default(),
@@ -174,8 +180,26 @@ impl LogStore {
     }
 
     /// The processes, in the order they were given.
-    pub fn processes(&self) -> &[ProcessId] {
-        &self.processes
+    pub fn processes(&self) -> Vec<ProcessId> {
+        self.processes.iter().cloned().collect()
+    }
+
+    /// Makes room for what `process` will say; nothing if it is known already. False: the store is full.
+    pub fn add(&self, process: &ProcessId) -> bool {
+        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+        if numbers.contains_key(process) {
+            return true;
+        }
+        let number = self.processes.len();
+        if number * 2 + 2 >= usize::from(NOTES) {
+            return false;
+        }
+        // In this order: whoever knows of a stream finds its segment and its owner.
+        self.processes.extend([process.clone()]);
+        self.segments.extend(Stream::ALL.map(|stream| Segment::new(self.dir.as_deref().map(|dir| segment_path(dir, process, stream)))));
+        self.write().streams.extend(Stream::ALL.map(|_| StreamState::default()));
+        numbers.insert(process.clone(), number as u16);
+        true
     }
 
     /// Lines that `process` has begun, on both streams.
@@ -222,13 +246,17 @@ impl LogStore {
 
     /// The streams' numbers of a process.
     pub(super) fn both(&self, process: &ProcessId) -> Option<(usize, usize)> {
-        let number = usize::from(*self.numbers.get(process)?);
+        let number = usize::from(self.number_of(process)?);
         Some((number * 2, number * 2 + 1))
     }
 
     /// The number of a stream.
     pub(super) fn number(&self, process: &ProcessId, stream: Stream) -> Option<u16> {
-        self.numbers.get(process).map(|number| number * 2 + u16::from(stream == Stream::Err))
+        self.number_of(process).map(|number| number * 2 + u16::from(stream == Stream::Err))
+    }
+
+    fn number_of(&self, process: &ProcessId) -> Option<u16> {
+        self.numbers.read().unwrap_or_else(PoisonError::into_inner).get(process).copied()
     }
 
     /// Whose stream `number` is.

@@ -17,6 +17,7 @@ impl Snapshot {
         self.at = event.at;
         match &event.kind {
             EventKind::RunStarted(info) => self.begin(info),
+            EventKind::ProcessAdded { info } => self.rows.push(Arc::new(ProcessSnapshot::new(Arc::new(info.clone())))),
             EventKind::Sampled { samples } => {
                 for sample in samples {
                     self.with(&sample.process, |row| row.sample = Some(sample.clone()));

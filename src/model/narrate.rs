@@ -156,6 +156,7 @@ pub fn narrate(event: &Event) -> Option<Narration> {
             tell(Tone::Rest, "skipped").with(vec![because.clone()])
         }
         EventKind::RunStarted(_)
+        | EventKind::ProcessAdded { .. }
         | EventKind::Progress { .. }
         | EventKind::Probed { .. }
         | EventKind::Alerted { .. }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, Spawner},
+    process::{Guardian, GuardianError, Spawner, TreeEvent},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -55,6 +55,9 @@ pub enum StartError {
     /// There is no guardian.
     #[error(transparent)]
     Guardian(#[from] GuardianError),
+    /// The spawner for programs that have no guardian could not be started.
+    #[error("the thread that starts processes could not be started: {0}")]
+    Spawner(#[source] std::io::Error),
     /// The thread that reads output could not be started.
     #[error("the capture thread could not be started: {0}")]
     Capture(#[source] std::io::Error),
@@ -72,14 +75,24 @@ pub struct LiveRun {
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
+        Self::start_under(request, false, |events| Ok(Arc::new(Guardian::launch(events)?)))
+    }
+
+    /// Starts the run under the spawner that `launch` makes. An `open` run goes on whatever ends in it, until the test that
+    /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
+    pub fn start_under(
+        request: RunRequest,
+        open: bool,
+        launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Arc<dyn Spawner>, StartError>,
+    ) -> Result<Self, StartError> {
         let RunRequest { spec, secrets, keep, end_when_done, timeout } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
-        let guardian = Guardian::launch(tree_sender)?;
+        let spawner = launch(tree_sender)?;
         let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
-        let info = Machine::describe(&spec, &id, rfc3339(&clock), guardian.containment());
+        let info = Machine::describe(&spec, &id, rfc3339(&clock), spawner.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
         let manifest = Manifest::begin(&info);
@@ -98,7 +111,7 @@ impl LiveRun {
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner: Box::new(guardian),
+            spawner,
             tree_events,
             capture,
             capture_events,
@@ -107,6 +120,7 @@ impl LiveRun {
             redactor,
             clock,
             end_when_done,
+            open,
             timeout,
             notices: trouble.map(|text| EventKind::Notice { level: NoticeLevel::Warning, text }).into_iter().collect(),
         });

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     logs::LogStore,
-    model::{Event, Snapshot, narrate},
+    model::{Event, EventKind, ProcessId, Snapshot, narrate},
     supervisor::Journal,
 };
 
@@ -103,12 +103,21 @@ impl Recording {
         }
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
-        let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
+        let logs = LogStore::open(dir.join("logs"), &everybody(&manifest, &events)).map_err(unreadable("logs"))?;
         let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
         logs.place_notes(notes).map_err(unreadable("logs"))?;
         let snapshot = Arc::new(Snapshot::of(&events));
         Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot, unpacked: None })
     }
+}
+
+/// The processes that the run began with, and those that were added to it.
+fn everybody(manifest: &Manifest, events: &[Event]) -> Vec<ProcessId> {
+    let added = events.iter().filter_map(|event| match &event.kind {
+        EventKind::ProcessAdded { info } if !manifest.processes.contains(&info.name) => Some(&info.name),
+        _ => None,
+    });
+    manifest.processes.iter().chain(added).cloned().collect()
 }
 
 /// The events of a file whose last line may be cut, as a kill leaves it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::types::{Effect, Goal, Input, Life, MachineOptions, Proc, TimerKind, TimerToken};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, Failure, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec};
+use crate::model::{Actor, At, EventKind, Failure, Generation, ProcessId, ProcessState, RunInfo, RunSpec};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -44,18 +44,6 @@ impl Machine {
 
     /// What `spec` looks like as the first event of a run.
     pub(crate) fn describe(spec: &RunSpec, run: &str, started: String, containment: crate::model::Containment) -> RunInfo {
-        let processes = spec.processes.values().map(|p| ProcessInfo {
-            name: p.id.clone(),
-            role: p.role,
-            kind: p.kind.clone(),
-            stand_in: p.stand_in,
-            listens: p.listens.clone(),
-            has_health: p.health.is_some(),
-            waits_for: p.depends_on.iter().map(|d| format!("{} {}", d.on, d.condition.word())).collect(),
-            max_restarts: (p.restart.mode == RestartMode::OnFailure).then_some(p.restart.max_attempts),
-            argv: p.argv.iter().map(ToString::to_string).collect(),
-            cwd: p.cwd.display().to_string(),
-        });
         RunInfo {
             run: run.to_owned(),
             scenario: spec.name.clone(),
@@ -64,7 +52,7 @@ impl Machine {
             started,
             containment,
             timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
-            processes: processes.collect(),
+            processes: spec.processes.values().map(|process| super::open::describe(process)).collect(),
         }
     }
 
@@ -99,6 +87,12 @@ impl Machine {
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(&why),
             Input::FinalCensus { leaks } => self.final_census(leaks),
+            Input::Add { spec, ticket } => {
+                if let Err(why) = self.add(spec, ticket) {
+                    self.out.push(Effect::Resolve { ticket, result: Err(why) });
+                }
+            }
+            Input::Close { end, ticket } => self.close(end, ticket),
         }
     }
 

@@ -10,12 +10,13 @@
 //!
 //! Files: [`types`] has inputs, effects and the inside of a process; [`start`] dependencies, starting, readiness; [`exit`]
 //! what an exit nobody asked for leads to; [`stop`] stops, restarts on request, the take-down of the run; [`health`]
-//! thresholds; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
+//! thresholds; [`open`] runs that a test drives; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
 
 mod backoff;
 mod core;
 mod exit;
 mod health;
+mod open;
 mod start;
 mod stop;
 mod types;
@@ -27,4 +28,5 @@ mod model_test;
 mod tests;
 
 pub(crate) use core::Machine;
+pub use open::TestEnd;
 pub(crate) use types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};

@@ -1,6 +1,7 @@
 //! When the run is over and how it ended: the contract's verdict, from states alone.
 
 use super::core::Machine;
+use super::open::TestEnd;
 use super::types::{Effect, Life, Proc};
 use crate::model::{Actor, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration};
 
@@ -18,6 +19,9 @@ pub(super) struct Course {
     decided: bool,
     census_asked: bool,
     finished: bool,
+    /// Nothing that ends, ends the run.
+    pub(super) open: bool,
+    said: Option<TestEnd>,
     stopped: u32,
     killed: u32,
     checks: (u32, u32),
@@ -50,6 +54,16 @@ impl Course {
     /// A signal ends the run: its exit code stands before a verdict that was already certain.
     pub(super) fn reopen(&mut self) {
         self.decided = false;
+    }
+
+    pub(super) fn close(&mut self, end: TestEnd) {
+        self.said = Some(end);
+        self.decided = false;
+    }
+
+    /// What the test that drives the run said of itself.
+    pub(super) fn said(&self) -> Option<&TestEnd> {
+        self.said.as_ref()
     }
 
     pub(super) fn count_stop(&mut self, killed: bool) {
@@ -119,8 +133,9 @@ impl Machine {
             return;
         }
         let failure = self.failure();
-        let over = self.is_over();
-        let outcome = match (failure, over, self.course.is_stopping()) {
+        let over = !self.course.open && self.is_over();
+        let said = self.said_by_test().filter(|_| !self.course.timed_out && !self.course.guardian_lost);
+        let outcome = match (said.or(failure), over, self.course.is_stopping()) {
             (Some(outcome), _, _) => outcome,
             (None, _, true) if matches!(self.course.stopping_by(), Some(Actor::Signal(_))) => self.stopped_outcome(),
             // Tests that were stopped with the run before they ended have not passed.
@@ -192,7 +207,7 @@ impl Machine {
 
     pub(super) fn run_timed_out(&mut self) {
         let limit = self.options.timeout.map(human_duration).unwrap_or_default();
-        if self.options.end_when_done {
+        if self.options.end_when_done || self.course.open {
             if !self.course.decided {
                 self.course.timed_out = true;
                 self.shut_down(&Actor::Supervisor, false, None);
