@@ -20,13 +20,13 @@ type Piece<T> = OnceLock<Box<[OnceLock<T>]>>;
 pub(super) struct Growing<T> {
     pieces: Box<[Piece<T>]>,
     len: AtomicUsize,
-    growing: Mutex<()>,
+    adding: Mutex<()>,
 }
 
 impl<T> Growing<T> {
     /// Adds `items` in one go. They are lost if the list is full; who adds asks [`len`](Self::len) first.
     pub(super) fn extend(&self, items: impl IntoIterator<Item = T>) {
-        let _alone = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let mut len = self.len.load(Ordering::Relaxed);
         for item in items {
             let Some(piece) = self.pieces.get(len / PIECE) else { break };
@@ -52,7 +52,7 @@ impl<T> Growing<T> {
 
 impl<T> FromIterator<T> for Growing<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        let list = Self { pieces: (0..PIECES).map(|_| OnceLock::new()).collect(), len: AtomicUsize::new(0), growing: Mutex::new(()) };
+        let list = Self { pieces: (0..PIECES).map(|_| OnceLock::new()).collect(), len: AtomicUsize::new(0), adding: Mutex::new(()) };
         list.extend(items);
         list
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, Spawner, TreeEvent},
+    process::{Guardian, GuardianError, KILL_BOUND, Spawner, TreeEvent},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -141,10 +141,13 @@ impl LiveRun {
     pub async fn finish(self) -> Outcome {
         let outcome = self.handle.ended().await;
         if let Ok(parts) = self.task.await {
-            // Reading ends before the spawner goes: what it kills may still say something.
+            // The spawner goes first: what it kills may still say something, and that is read.
             let RunParts { capture, spawner, .. } = parts;
-            drop(spawner);
-            drop(capture);
+            let gone = tokio::task::spawn_blocking(move || {
+                spawner.kill_all(KILL_BOUND);
+                drop((spawner, capture));
+            });
+            let _ = gone.await;
         }
         if let Some(recorder) = self.recorder {
             let trouble = tokio::task::spawn_blocking(move || recorder.finish()).await;
