@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use e2e_tui::tui::{Options, Wishes, config_dir};
 use jiff::SignedDuration;
 
 use super::part::PartCommand;
@@ -59,6 +60,30 @@ pub(crate) struct Common {
     /// No colours (`NO_COLOR` does the same)
     #[arg(long)]
     pub(crate) no_color: bool,
+    #[command(flatten)]
+    pub(crate) looks: Looks,
+}
+
+/// How the dashboard looks and which keys it takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Looks {
+    /// The layout to show first: default, logs, grid, debug, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) layout: Option<String>,
+    /// Colours: dark, light, high-contrast, terminal, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) theme: Option<String>,
+    /// Keys of your own, laid over the default ones
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) keymap: Option<PathBuf>,
+}
+
+impl Looks {
+    /// The dashboard's options, with the user's own files; all that is wrong with them is in the error.
+    pub(crate) fn options(&self, no_color: bool) -> anyhow::Result<Options> {
+        let wishes = Wishes { keymap: self.keymap.clone(), theme: self.theme.clone(), layout: self.layout.clone(), no_color };
+        Ok(Options::with(&wishes, config_dir().as_deref())?)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,6 +159,11 @@ pub(crate) struct ReplayArgs {
     /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) recordings_dir: Option<PathBuf>,
+    /// No colours (`NO_COLOR` does the same)
+    #[arg(long)]
+    pub(crate) no_color: bool,
+    #[command(flatten)]
+    pub(crate) looks: Looks,
 }
 
 #[derive(Debug, Args)]

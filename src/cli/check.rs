@@ -4,11 +4,11 @@ use std::io::Write;
 
 use e2e_tui::{
     model::exit_code,
-    scenario::{BUNDLED, load, locate, plan_json, render_plan, schema as scenario_schema},
+    scenario::{BUNDLED, Located, load, locate, plan_json, render_plan, schema as scenario_schema},
 };
 
 use super::{
-    args::{CheckArgs, Format},
+    args::{CheckArgs, Common, Format},
     scenario,
 };
 
@@ -17,7 +17,12 @@ pub(super) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
     if args.format == Format::Json {
         return json(args);
     }
-    let file = scenario::read(&args.scenario, &args.common)?;
+    plan(&locate(&args.scenario)?, &args.common)
+}
+
+/// Prints the resolved plan of a scenario that was found, or all its mistakes.
+pub(super) fn plan(located: &Located, common: &Common) -> anyhow::Result<u8> {
+    let file = scenario::understand(located, common)?;
     print!("{}", render_plan(&file));
     Ok(exit_code::PASSED)
 }

@@ -7,33 +7,36 @@ use e2e_tui::{
     explain::{Closing, at_verdict, closing_block, explain},
     model::{Actor, Command, Outcome, Signal},
     record::{LiveRun, RunDir, RunRequest, archive::export},
-    scenario::Resolved,
+    scenario::{Located, Resolved, locate},
     supervisor::{RunHandle, obey_signals},
     tui::{self, Ended, Front, Options, Refused},
 };
 
-use super::{args::Target, scenario};
+use super::{
+    args::{Common, Target},
+    picker, scenario,
+};
 
 /// A vanished terminal leaves nobody to wait for: after this long the rest is killed.
 const ALONE: Duration = Duration::from_millis(500);
 
 /// Runs the scenario under the dashboard and leaves the closing block on the normal screen.
 pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
-    let Some(name) = &target.scenario else {
-        bail!("no scenario given: try e2e-tui --scenario forward.toml, or e2e-tui --help");
-    };
+    let Some(name) = &target.scenario else { return picker::main(target) };
     if !tui::is_possible() {
         bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui run {name}");
     }
-    let resolved = scenario::read(name, &target.common).and_then(|file| scenario::resolve(&file, &target.common))?;
+    let options = target.common.looks.options(target.common.no_color)?;
+    open(&locate(name)?, &target.common, options)
+}
+
+/// Runs a scenario that was found under the dashboard.
+pub(super) fn open(located: &Located, common: &Common, options: Options) -> anyhow::Result<u8> {
+    let resolved = scenario::understand(located, common).and_then(|file| scenario::resolve(&file, common))?;
     tui::collect_own_log();
     super::panic::remember_terminal(tui::restore);
-    let mut options = Options::from_env();
-    if target.common.no_color {
-        options.look = options.look.without_colours();
-    }
     let runtime = super::run_time()?;
-    let outcome = runtime.block_on(show(resolved, scenario::keep(&target.common), options, runtime.handle().clone()))?;
+    let outcome = runtime.block_on(show(resolved, scenario::keep(common), options, runtime.handle().clone()))?;
     // What still runs on the runtime (a probe, an export) is not waited for.
     runtime.shutdown_background();
     Ok(outcome.exit_code)

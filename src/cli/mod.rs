@@ -7,9 +7,11 @@ mod check;
 mod dashboard;
 mod explain;
 mod export;
+mod init;
 mod logs;
 mod panic;
 mod part;
+mod picker;
 mod replay;
 mod run;
 mod scenario;
@@ -25,6 +27,7 @@ use args::Command;
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
     panic::install();
+    e2e_tui::process::survive_file_size_limit();
     let cli = Cli::parse();
     let result = match cli.command {
         None => dashboard::main(&cli.target()),
@@ -64,8 +67,8 @@ fn report(error: &anyhow::Error) {
     }
 }
 
-/// The runtime of a run: policy, timers and HTTP need two threads at most.
+/// The runtime of a run: policy, timers and HTTP keep one thread less than busy, and a second would only be woken in vain.
 fn run_time() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context;
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the async runtime could not be started")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().context("the async runtime could not be started")
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use e2e_tui::{
     model::{RunClock, exit_code},
     record::{Recording, default_dir},
-    tui::{self, Front, Options},
+    tui::{self, Front},
 };
 use tokio::sync::watch;
 
@@ -15,6 +15,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
     if !tui::is_possible() {
         bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui explain {0}, e2e-tui logs {0}", args.recording);
     }
+    let options = args.looks.options(args.no_color)?;
     let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
     let recording = Recording::open_named(&args.recording, &base)?;
     if let Some(why) = recording.broken() {
@@ -34,7 +35,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
         export: None,
         recording: false,
         runtime: runtime.handle().clone(),
-        options: Options::from_env(),
+        options,
     })?;
     front.join().map_err(|_| anyhow::anyhow!("the dashboard's thread panicked"))?.context("the terminal cannot be used")?;
     Ok(exit_code::PASSED)

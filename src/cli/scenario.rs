@@ -4,17 +4,22 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use e2e_tui::{
+    process::{runs_dir, sweep_dead_runs},
     record::Keep,
-    scenario::{Leases, Overrides, Parts, Resolved, Scenario, load, locate},
+    scenario::{Leases, Located, Overrides, Parts, Resolved, Scenario, load, locate},
 };
 
 use super::args::Common;
 
 /// Finds and reads a scenario; all its mistakes are in the error.
 pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
-    let located = locate(name)?;
+    understand(&locate(name)?, common)
+}
+
+/// Reads a scenario that was found; all its mistakes are in the error.
+pub(super) fn understand(located: &Located, common: &Common) -> anyhow::Result<Scenario> {
     let colour = colour_on_stderr(common);
-    let scenario = load(&located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour)))?;
+    let scenario = load(located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour)))?;
     if !scenario.warnings().is_empty() {
         eprintln!("{}", scenario.warnings().render(colour));
     }
@@ -23,8 +28,23 @@ pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
 
 /// Leases its ports and resolves every name in it.
 pub(super) fn resolve(scenario: &Scenario, common: &Common) -> anyhow::Result<Resolved> {
-    let exe = own_exe()?;
-    scenario.resolve(&mut Leases::new()?, &Parts { exe }).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+    let parts = Parts { exe: own_exe()? };
+    let resolved = scenario.resolve(&mut Leases::new()?, &parts);
+    let resolved = match resolved {
+        // A port may be held by what a run has left that was killed together with its guardian.
+        Err(_) if end_leftovers() => scenario.resolve(&mut Leases::new()?, &parts),
+        resolved => resolved,
+    };
+    resolved.map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+}
+
+/// Ends what dead runs have left alive, and says so; false if there was nothing.
+fn end_leftovers() -> bool {
+    let swept = sweep_dead_runs(&runs_dir());
+    for run in &swept {
+        eprintln!("{run}");
+    }
+    !swept.is_empty()
 }
 
 /// Where this run's recording goes.

@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::plain,
-    model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration},
+    model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration, one_line},
 };
 
 use super::{Explanation, explanation_text, text::essence};
@@ -98,9 +98,10 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
     failures(closing, &mut block);
     block.push_str(&take_down(end));
     if let Some(recorded) = &closing.recorded {
-        let _ = writeln!(block, "Recorded: {recorded}");
+        let _ = writeln!(block, "Recorded: {}", one_line(recorded));
     }
-    block
+    // Command lines, paths and reasons are of other people's making.
+    block.lines().flat_map(|line| [one_line(line), "\n".into()]).collect()
 }
 
 /// `client-a exit 1`: the process that decided it, as the table showed it; else the reason.
@@ -111,7 +112,7 @@ fn in_short(closing: &Closing<'_>, outcome: &Outcome) -> String {
         }
         _ => None,
     });
-    decided.unwrap_or_else(|| outcome.reason.clone())
+    one_line(&decided.unwrap_or_else(|| outcome.reason.clone())).into_owned()
 }
 
 fn verdict_time(end: &Snapshot) -> String {
@@ -166,7 +167,7 @@ fn take_down(end: &Snapshot) -> String {
             (None, Some(port)) => format!("port {port}, still bound by {}", leak.command),
             (None, None) => leak.command.clone(),
         };
-        let _ = writeln!(line, "Leaked by {process}: {what}");
+        let _ = writeln!(line, "Leaked by {process}: {}", one_line(&what));
     }
     line
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::text::essence;
 use crate::{
-    logs::{Level, LogStore, LogView, Selection, Source, plain, present},
+    logs::{Level, LogStore, LogView, Selection, Source, plain},
     model::{At, Event, EventKind, Exit, Generation, ProcessId},
 };
 
@@ -79,7 +79,7 @@ pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Gen
     let own = lines.into_iter().rev().filter(|line| line.generation == generation && !matches!(line.source, Source::Lifecycle(_)));
     let own: Vec<_> = own.map(|line| (plain(&line.bytes), line)).filter(|(text, _)| !text.trim().is_empty()).collect();
     let panic = own.iter().rfind(|(text, _)| text.contains(PANIC));
-    let error = || own.iter().find(|(_, line)| present(&line.bytes).level == Some(Level::Error));
+    let error = || own.iter().find(|(_, line)| line.present().level == Some(Level::Error));
     let (text, line) = panic.or_else(error).or(own.first())?;
     let stream = if line.source == Source::Err { "err" } else { "out" };
     // A panic's message stands on the line after its place; lines are newest first here.

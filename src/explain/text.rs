@@ -5,7 +5,7 @@ use std::{fmt::Write, time::Duration};
 use super::{Explanation, Fact};
 use crate::{
     logs::{plain, present},
-    model::human_duration,
+    model::{human_duration, one_line},
 };
 
 /// Characters of a quotation, at most.
@@ -29,7 +29,7 @@ pub fn explanation_text(explanation: &Explanation, indent: &str) -> String {
 
 /// `exited 101  "panicked at …"  ×3`.
 pub fn fact_text(fact: &Fact) -> String {
-    let mut text = fact.what.clone();
+    let mut text = one_line(&fact.what).into_owned();
     if let Some(quote) = &fact.quote {
         let quote = plain(quote.as_bytes());
         let quote = quote.trim();

@@ -1,17 +1,14 @@
 //! Where the `e2e-tui` binary is, and who starts processes: its guardian, or without it a thread of this program.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{BINARY_VARIABLE, HarnessError};
 use crate::{
     model::Containment,
-    process::{Guardian, LocalSpawner, Orphans, Spawner, TreeEvent},
-    record::StartError,
+    process::{Guardian, LocalSpawner, Orphans, TreeEvent},
+    record::{Holder, StartError},
 };
 
 /// The name of the binary.
@@ -50,17 +47,17 @@ fn beside_this_program() -> Option<PathBuf> {
 }
 
 /// Starts whoever starts processes. Nothing of this program is changed: it becomes no subreaper.
-pub(super) fn spawner(
+pub(super) fn holder(
     containment: Containment,
     binary: Option<&Binary>,
     events: UnboundedSender<TreeEvent>,
-) -> Result<Arc<dyn Spawner>, HarnessError> {
+) -> Result<Holder, HarnessError> {
     match (containment, binary) {
         // A thread of this program and a watcher process. What daemonises itself with an emptied environment gets away.
-        (Containment::Group, _) | (Containment::Auto, None) => Ok(Arc::new(LocalSpawner::start(events).map_err(StartError::Spawner)?)),
+        (Containment::Group, _) | (Containment::Auto, None) => Ok(LocalSpawner::start(events).map_err(StartError::Spawner)?.into()),
         (_, Some(binary)) => {
             let guardian = Guardian::launch_from(&binary.path, Orphans::Leave, events).map_err(|source| binary.refused(source))?;
-            Ok(Arc::new(guardian))
+            Ok(guardian.into())
         }
         (_, None) => Err(super::ProcessError::NoBinary { process: "the guardian".to_owned() }.into()),
     }

@@ -181,10 +181,10 @@ fn begin(plan: Plan, over: Arc<Over>) -> Result<(LiveRun, Arc<Engine>), HarnessE
     let containment = spec.containment;
     let request = RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout };
     let (mut held, mut refused) = (None, None);
-    let live = LiveRun::start_under(request, open, |events| match binary::spawner(containment, binary.as_ref(), events) {
-        Ok(spawner) => {
-            held = Some(spawner.clone());
-            Ok(spawner)
+    let live = LiveRun::start_under(request, open, |events| match binary::holder(containment, binary.as_ref(), events) {
+        Ok(holder) => {
+            held = Some(holder.spawner());
+            Ok(holder)
         }
         Err(error) => {
             let told = StartError::Spawner(std::io::Error::other(error.to_string()));

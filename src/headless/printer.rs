@@ -150,7 +150,7 @@ impl<W: Write> Printing<W> {
             Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
         }
         if line.cut {
-            self.line.extend_from_slice(" …".as_bytes());
+            write!(self.line, " … ({} bytes in all)", line.size)?;
         }
         self.line.push(b'\n');
         self.out.write_all(&self.line)

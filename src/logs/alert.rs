@@ -10,7 +10,11 @@ use std::{ops::Range, sync::Arc, sync::LazyLock};
 use aho_corasick::{AhoCorasick, Input, Span, packed};
 use regex::Regex;
 
-use super::{pattern::LinePattern, present::Level, structure::level_of_word};
+use super::{
+    level::{Level, level_of_word},
+    pattern::{ACCEPTED, LinePattern},
+};
+use crate::model::LogFormat;
 
 /// Literals that one search can hold at full speed.
 const MAX_LITERALS: usize = 64;
@@ -59,12 +63,29 @@ const SIGNS: [(Sign, &[&str]); 6] = [
             "[crit]",
             "[alert]",
             "[emerg]",
+            "[ALERT]",
         ],
     ),
-    (Sign::Level, &["ERROR", "FATAL", "CRITICAL", "SEVERE", "EMERG", "PANIC", " ERR "]),
+    (Sign::Level, &["ERROR", "FATAL", "CRITICAL", "SEVERE", "EMERG", "PANIC", " ERR ", " FTL "]),
     (Sign::Opening, &["rror: ", "ption: ", "error[", "npm ERR!", "npm error ", "Uncaught ", "panic: ", "fatal: "]),
-    (Sign::Field, &["=error", "=fatal", "=critical", "=panic", "\"error\"", "\"fatal\"", "\"critical\"", "\"level\":50", "\"level\":60"]),
-    (Sign::Bracket, &["\n[E "]),
+    (
+        Sign::Field,
+        &[
+            "=error",
+            "=fatal",
+            "=critical",
+            "=crit",
+            "=panic",
+            "\"error\"",
+            "\"fatal\"",
+            "\"critical\"",
+            "\"panic\"",
+            "\"dpanic\"",
+            "\"level\":50",
+            "\"level\":60",
+        ],
+    ),
+    (Sign::Bracket, &["\n[E ", "\n[C ", "\n[F "]),
     (Sign::Order, &["##e2e "]),
 ];
 
@@ -77,6 +98,8 @@ pub(super) struct Alerts {
     patterns: Vec<LinePattern>,
     /// Of the scenario, without.
     costly: Vec<LinePattern>,
+    /// Whether lines name their levels.
+    levels: bool,
 }
 
 #[derive(Debug)]
@@ -94,22 +117,24 @@ pub(super) struct Found {
 }
 
 impl Alerts {
-    /// With the scenario's own patterns.
-    pub(super) fn new(own: &[Regex]) -> Arc<Self> {
-        static BUILT_IN: LazyLock<Arc<Alerts>> = LazyLock::new(|| Arc::new(Alerts::build(&[])));
-        if own.is_empty() { BUILT_IN.clone() } else { Arc::new(Self::build(own)) }
+    /// With the scenario's own patterns. In lines that are not to be taken apart no levels are looked for.
+    pub(super) fn new(own: &[Regex], format: LogFormat) -> Arc<Self> {
+        static BUILT_IN: LazyLock<Arc<Alerts>> = LazyLock::new(|| Arc::new(Alerts::build(&[], true)));
+        let levels = format != LogFormat::Plain;
+        if own.is_empty() && levels { BUILT_IN.clone() } else { Arc::new(Self::build(own, levels)) }
     }
 
-    fn build(own: &[Regex]) -> Self {
+    fn build(own: &[Regex], levels: bool) -> Self {
         let mut literals: Vec<Vec<u8>> = Vec::new();
         let mut signs = Vec::new();
-        for (sign, spellings) in SIGNS {
+        let wanted = |sign: &Sign| levels || matches!(sign, Sign::Sure | Sign::Order);
+        for (sign, spellings) in SIGNS.into_iter().filter(|(sign, _)| wanted(sign)) {
             literals.extend(spellings.iter().map(|spelling| spelling.as_bytes().to_vec()));
             signs.resize(literals.len(), sign);
         }
         let (mut patterns, mut costly) = (Vec::new(), Vec::new());
         // What a `Regex` accepts, a `LinePattern` does: both come from one parser.
-        for pattern in own.iter().filter_map(|own| LinePattern::new(own.as_str(), false).ok()) {
+        for pattern in own.iter().filter_map(|own| LinePattern::new(own.as_str(), false, ACCEPTED).ok()) {
             match &pattern.literals {
                 Some(found) if literals.len() + found.len() <= MAX_LITERALS => {
                     literals.extend(found.iter().cloned());
@@ -122,7 +147,7 @@ impl Alerts {
         let packed = packed::Config::new().builder().extend(&literals).build();
         let search =
             packed.map_or_else(|| Search::Automaton(AhoCorasick::new(&literals).expect("a few dozen short literals")), Search::Packed);
-        Self { search, signs, patterns, costly }
+        Self { search, signs, patterns, costly, levels }
     }
 
     /// The lines of `text` that matter, in order.
@@ -140,7 +165,7 @@ impl Alerts {
     fn candidates(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         // The first line of a text has no newline before it that the searches could see.
-        if text.starts_with(b"[E ") || is_glog_error(text) {
+        if self.levels && (is_bracketed(text) || is_glog_error(text)) {
             found.push(Found { line: line_at(text, 0), order: false });
         }
         let mut at = 0;
@@ -156,7 +181,10 @@ impl Alerts {
             }
         }
         each_of(text, b" 5", &|after| matches!(after, [b'0'..=b'9', b'0'..=b'9', b' ', ..]), &mut found);
-        each_of(text, b"\nE", &|after| is_glog_tail(after), &mut found);
+        if self.levels {
+            each_of(text, b"\nE", &|after| is_glog_tail(after), &mut found);
+            each_of(text, b"\nF", &|after| is_glog_tail(after), &mut found);
+        }
         in_order(&mut found);
         found
     }
@@ -240,9 +268,14 @@ fn is_level_field(before: &[u8], hit: &[u8], after: &[u8]) -> bool {
     [&b"level"[..], b"level\"", b"lvl", b"lvl\"", b"severity", b"severity\"", b"levelname\""].iter().any(|name| key.ends_with(name))
 }
 
-/// `E1123 06:21:33`.
+/// `[E 2026-…`, `[C `, `[F `.
+fn is_bracketed(line: &[u8]) -> bool {
+    matches!(line, [b'[', b'E' | b'C' | b'F', b' ', ..])
+}
+
+/// `E1123 06:21:33`, and `F` for fatal.
 fn is_glog_error(line: &[u8]) -> bool {
-    line.strip_prefix(b"E").is_some_and(is_glog_tail)
+    line.strip_prefix(b"E").or_else(|| line.strip_prefix(b"F")).is_some_and(is_glog_tail)
 }
 
 /// The same behind its letter.
@@ -252,17 +285,23 @@ fn is_glog_tail(after: &[u8]) -> bool {
 
 /// Which of a scenario's alert patterns are run over every line, since no literal text is in all of their matches.
 pub fn costly_alerts(patterns: &[Regex]) -> Vec<&str> {
-    let is_costly = |pattern: &&Regex| LinePattern::new(pattern.as_str(), false).is_ok_and(|pattern| pattern.literals.is_none());
+    let is_costly = |pattern: &&Regex| LinePattern::new(pattern.as_str(), false, ACCEPTED).is_ok_and(|pattern| pattern.literals.is_none());
     patterns.iter().filter(is_costly).map(Regex::as_str).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::present;
 
     fn alerts(own: &[&str], text: &str) -> Vec<String> {
         let own: Vec<_> = own.iter().map(|own| Regex::new(own).expect("a pattern")).collect();
-        Alerts::new(&own).scan(text.as_bytes()).into_iter().filter(|found| !found.order).map(|found| text[found.line].to_owned()).collect()
+        Alerts::new(&own, LogFormat::Auto)
+            .scan(text.as_bytes())
+            .into_iter()
+            .filter(|found| !found.order)
+            .map(|found| text[found.line].to_owned())
+            .collect()
     }
 
     #[test]
@@ -300,6 +339,36 @@ mod tests {
         }
         let text = format!("fine\n{}\nfine", bad.join("\nfine\n"));
         assert_eq!(alerts(&[], &text), bad, "each once, among others");
+    }
+
+    #[test]
+    fn what_names_an_error_level_matters() {
+        for line in [
+            "[C 2026-11-23 06:20:33,351 name] x",
+            "[F 2026-11-23 06:20:33,351 name] x",
+            "F1123 06:21:33.334567 12 file.go:4] x",
+            "6:21AM FTL gone",
+            "time=2026-11-23T06:25:57Z level=ERROR msg=slog",
+            "time=2026-11-23T06:25:57Z level=crit msg=x",
+            r#"{"level":"dpanic","ts":1.763879157904e+09,"msg":"x"}"#,
+            r#"{"levelname": "CRITICAL", "message": "x"}"#,
+            "[ALERT]    (4711) : config : parsing [x.cfg:3] : unknown keyword",
+            "2026-11-23 06:21:33,334 [main] FATAL c.e.Foo - logback",
+            "WARN: x\nSEVERE: y",
+        ] {
+            let last = line.lines().last().unwrap_or_default();
+            assert_eq!(present(last.as_bytes()).level, Some(Level::Error), "{last}");
+            assert_eq!(alerts(&[], line), [last]);
+            assert_eq!(alerts(&[], &format!("fine\n{line}\nfine")), [last]);
+        }
+    }
+
+    #[test]
+    fn in_plain_lines_only_words_of_trouble_matter() {
+        let text = "ERROR x\nE1123 06:21:33.3 1 f.go:4] x\npanicked at\nGET / 502 x\nerror: y\nmine";
+        let own = [Regex::new("^mine").expect("a pattern")];
+        let found = Alerts::new(&own, LogFormat::Plain).scan(text.as_bytes());
+        assert_eq!(found.into_iter().map(|found| &text[found.line]).collect::<Vec<_>>(), ["panicked at", "GET / 502 x", "mine"]);
     }
 
     #[test]
@@ -342,7 +411,7 @@ mod tests {
     #[test]
     fn orders_stand_at_the_beginning_of_a_line() {
         let text = b"##e2e progress 1 of 2\nsaid ##e2e mark x\n  ##e2e mark y\n";
-        let found = Alerts::new(&[]).scan(text);
+        let found = Alerts::new(&[], LogFormat::Auto).scan(text);
         assert_eq!(found.iter().map(|found| found.line.start).collect::<Vec<_>>(), [0, 40]);
         assert!(found.iter().all(|found| found.order));
     }

@@ -10,7 +10,8 @@ use super::{
     record::{CONTINUES, IN_MEMORY, LOST, ROUGH, Record},
     scan::Place,
     segment::Writer,
-    store::{CHUNK, Inner, LogStore, Stream, is_rough},
+    store::{CHUNK, Inner, LogStore, Stream},
+    text::is_rough,
 };
 use crate::model::{At, Generation, ProcessId};
 

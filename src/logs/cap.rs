@@ -3,12 +3,12 @@
 //! Chunks are marked as dropped in the index, then their place in the segment becomes a hole: offsets and line numbers
 //! of everything else stay as they are, and a view still has a row for each line that went.
 
-use std::{collections::HashMap, io, sync::PoisonError};
+use std::{io, sync::PoisonError};
 
 use super::{
-    record::{DROPPED, LOST, Record},
+    record::{DROPPED, LOST, Record, line_starts},
     segment::{Dropped, StreamState},
-    store::{Inner, LogStore, line_starts},
+    store::{Inner, LogStore},
 };
 use crate::model::ProcessId;
 
@@ -17,13 +17,6 @@ const STEP: u64 = 8;
 
 /// Chunks that go at once at most; what is too much beyond that goes with the next chunk.
 const MOST: u64 = 1 << 16;
-
-/// How much may be kept.
-#[derive(Debug, Default)]
-pub(super) struct Caps {
-    processes: HashMap<u16, u64>,
-    run: Option<u64>,
-}
 
 impl LogStore {
     /// Keeps at most `bytes` of what `process` says on disk; at least its newest chunk stays.

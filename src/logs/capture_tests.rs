@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use regex::Regex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{capture::pipe, *};
+use super::*;
 use crate::{
     model::{ProcessId, RunClock},
     redact::Redactor,

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use super::{
-    present::Level,
-    structure::{Structure, Time, level_of_word},
+    level::{Level, level_of_word},
+    stamp::readable,
+    structure::{Structure, Time},
 };
 
 const LEVELS: [&str; 5] = ["level", "severity", "levelname", "lvl", "log.level"];
@@ -15,15 +16,15 @@ const MESSAGES: [&str; 4] = ["message", "msg", "event", "error"];
 /// Fields that say nothing about the event.
 const NOISE: [&str; 6] = ["pid", "hostname", "v", "threadId", "threadName", "spans"];
 
-/// A JSON object that has a level or a message. Other JSON (a protocol's messages) is left as it is.
-pub(super) fn json(text: &str) -> Option<Structure> {
+/// A JSON object that has a level or a message. Other JSON (a protocol's messages) is left as it is, unless `any` will do.
+pub(super) fn json(text: &str, any: bool) -> Option<Structure> {
     let text = text.trim();
     if !(text.starts_with('{') && text.ends_with('}')) {
         return None;
     }
     let Ok(Value::Object(mut all)) = serde_json::from_str(text) else { return None };
     let level = take(&mut all, &LEVELS, |value| level_of_value(value).is_some());
-    if level.is_none() && !MESSAGES[..2].iter().any(|name| all.get(*name).is_some_and(Value::is_string)) {
+    if !any && level.is_none() && !MESSAGES[..2].iter().any(|name| all.get(*name).is_some_and(Value::is_string)) {
         return None;
     }
     let time = take(&mut all, &TIMES, |value| value.is_string() || value.is_number());
@@ -48,30 +49,35 @@ pub(super) fn json(text: &str) -> Option<Structure> {
     rest.for_each(|(name, value)| pair(&mut told, name, &quoted(value)));
     Some(Structure {
         level: level.as_ref().and_then(level_of_value),
-        time: time.as_ref().map(|time| Time::Value(bare(time))),
+        time: time.as_ref().map(|time| Time::Value(readable(bare(time)))),
         elided: Vec::new(),
         message: Some(printable(&told)),
     })
 }
 
-/// `time=… level=info msg="…" key=value`.
-pub(super) fn logfmt(text: &str) -> Option<Structure> {
+/// `time=… level=info msg="…" key=value`: pairs with a level and a message, unless `any` will do.
+pub(super) fn logfmt(text: &str, any: bool) -> Option<Structure> {
     let begins = text.split_once('=').is_some_and(|(key, _)| is_key(key));
-    if !begins || !(text.contains("level=") || text.contains("lvl=")) || !text.contains("msg=") && !text.contains("message=") {
+    let speaks = (text.contains("level=") || text.contains("lvl=")) && (text.contains("msg=") || text.contains("message="));
+    if !begins || !(any || speaks) {
         return None;
     }
     let pairs = pairs(text)?;
     let value = |names: &[&str]| pairs.iter().find(|(key, _)| names.contains(key)).map(|(_, value)| value);
-    let level = level_of_word(value(&LEVELS)?)?;
-    let time = value(&TIMES);
-    let mut told = value(&MESSAGES)?.clone();
-    let known = |key: &str| LEVELS.contains(&key) || TIMES.contains(&key) || MESSAGES[..2].contains(&key);
+    let level = value(&LEVELS).and_then(|word| level_of_word(word));
+    let (time, message) = (value(&TIMES), value(&MESSAGES[..2]));
+    if !any && (level.is_none() || message.is_none()) {
+        return None;
+    }
+    let mut told = message.cloned().unwrap_or_default();
+    // A level's field whose value is none is a field like others.
+    let known = |key: &str| level.is_some() && LEVELS.contains(&key) || TIMES.contains(&key) || MESSAGES[..2].contains(&key);
     for (key, value) in pairs.iter().filter(|(key, _)| !known(key)) {
         pair(&mut told, key, &quote(value));
     }
     Some(Structure {
-        level: Some(level),
-        time: time.map(|time| Time::Value(time.clone())),
+        level,
+        time: time.map(|time| Time::Value(readable(time.clone()))),
         elided: Vec::new(),
         message: Some(printable(&told)),
     })

@@ -3,7 +3,11 @@
 //!
 //! A [`Filter`] is driven by whoever owns a thread for it: each [`advance`](Filter::advance) works for a little while
 //! and can be the last. Several queries are asked in one pass (what is shown, what is highlighted, what alarms); each
-//! has a [`RowSet`] of rows of the view, which never move, so that a front can hold on to them.
+//! has a [`RowSet`] of rows of the view, which never move, so that a front can hold on to them. [`Answers`] are a copy
+//! that nobody has to wait for.
+//!
+//! The engine is linear, but a pattern can still be a thousand times slower than another. So a chunk is asked in slices
+//! that grow while they are answered fast, and a step ends between any two of them.
 
 use std::{
     io,
@@ -13,15 +17,16 @@ use std::{
 
 use super::{
     line::{InChunk, Source},
+    manner::Manner,
     matcher::ask,
     query::{Condition, Lifecycle, Query},
     record::{CONTINUES, ROUGH},
     rows::RowSet,
-    store::{LogStore, Note},
+    store::{CHUNK, LogStore, Note},
     text::{plain, plain_lines},
     view::{Entry, LogView, Part},
 };
-use crate::model::{Narration, Tone};
+use crate::model::{Narration, ProcessId, Tone};
 
 /// Finds the rows of a view that match each of some queries.
 #[derive(Debug)]
@@ -32,11 +37,64 @@ pub struct Filter {
     asked: Option<Range<u64>>,
     /// Chunks of the block before them, in order; the last is asked next.
     older: Vec<Item>,
+    /// The chunk that is being asked.
+    pending: Option<Pending>,
+    /// Bytes asked at once.
+    slice: usize,
     /// Rows that were asked and may still grow.
     growing: Vec<u64>,
     changed: Option<u64>,
     bytes: Vec<u8>,
 }
+
+/// What a [`Filter`] has found so far.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    rows: Vec<RowSet>,
+    asked: Range<u64>,
+    complete: bool,
+}
+
+impl Answers {
+    /// The rows found for the `n`th query.
+    pub fn rows(&self, n: usize) -> &RowSet {
+        &self.rows[n]
+    }
+
+    /// The rows that were asked: the newest ones.
+    pub fn asked(&self) -> Range<u64> {
+        self.asked.clone()
+    }
+
+    /// Whether every row of the view was asked.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+/// Which of a filter's questions are asked of a chunk's lines, how far that is done, and where its rows are.
+#[derive(Debug)]
+struct Pending {
+    /// Its whole lines as text, the last without its newline.
+    text: Vec<u8>,
+    /// Text before that is done with.
+    at: usize,
+    /// The row of the line that begins there.
+    row: u64,
+    /// The row behind its last whole line.
+    end: u64,
+    wanted: Vec<bool>,
+    process: ProcessId,
+    rows: Range<u64>,
+    older: bool,
+}
+
+/// Bytes asked at once, at first and at least.
+const SLICE: usize = 4 << 10;
+
+/// A slice answered within the first grows, one that took longer than the second shrinks.
+const FAST: Duration = Duration::from_micros(500);
+const SLOW: Duration = Duration::from_millis(2);
 
 /// A query and its answer so far.
 #[derive(Debug)]
@@ -67,7 +125,17 @@ impl Filter {
     pub fn new(view: LogView, queries: Vec<Query>) -> Self {
         let question = |query: Query| Question { conditions: query.conditions(), query, rows: RowSet::default() };
         let questions = queries.into_iter().map(question).collect();
-        Self { view, questions, asked: None, older: Vec::new(), growing: Vec::new(), changed: None, bytes: Vec::new() }
+        Self {
+            view,
+            questions,
+            asked: None,
+            older: Vec::new(),
+            pending: None,
+            slice: SLICE,
+            growing: Vec::new(),
+            changed: None,
+            bytes: Vec::new(),
+        }
     }
 
     /// The view whose rows are asked, as of the last step.
@@ -90,10 +158,20 @@ impl Filter {
         self.asked == Some(0..self.view.len())
     }
 
-    /// Works for about `budget` (at least one chunk), new lines first, then older ones. True: everything was asked.
+    /// A copy of what was found so far, which shares all that does not change any more.
+    pub fn answers(&self) -> Answers {
+        let rows = self.questions.iter().map(|question| question.rows.clone()).collect();
+        Answers { rows, asked: self.asked(), complete: self.is_complete() }
+    }
+
+    /// Works for about `budget` (at least one slice of a chunk), new lines first, then older ones. True: everything was
+    /// asked.
     pub fn advance(&mut self, store: &LogStore, budget: Duration) -> io::Result<bool> {
         let started = Instant::now();
         self.take_in(store)?;
+        if !self.work(store, started, budget) {
+            return Ok(false);
+        }
         let older = self.asked().start > 0;
         // Beside a flood of new lines the old ones get their turn too.
         if self.ask_newer(store, started, if older { budget / 2 } else { budget })? | self.ask_older(store, started, budget)? {
@@ -113,6 +191,7 @@ impl Filter {
         if self.asked.is_none() || epoch != self.view.epoch() {
             self.asked = Some(self.view.len()..self.view.len());
             self.older.clear();
+            self.pending = None;
             self.growing.clear();
             self.questions.iter_mut().for_each(|question| question.rows = RowSet::default());
         }
@@ -128,9 +207,8 @@ impl Filter {
             let block = self.view.block_of(from);
             let end = self.view.first_row_of(block + 1);
             for item in self.items(store, block, from..end)? {
-                self.ask(store, &item)?;
-                self.asked = Some(self.asked().start..item.rows().end.max(from));
-                if started.elapsed() >= budget {
+                self.begin(store, &item, false)?;
+                if !self.work(store, started, budget) || started.elapsed() >= budget {
                     return Ok(true);
                 }
             }
@@ -148,16 +226,15 @@ impl Filter {
                 let block = self.view.block_of(upto - 1);
                 self.older = self.items(store, block, self.view.first_row_of(block)..upto)?;
             }
-            let row = match self.older.pop() {
-                Some(item) => {
-                    self.ask(store, &item)?;
-                    item.rows().start.min(upto)
-                }
-                None => self.view.first_row_of(self.view.block_of(upto - 1)),
-            };
-            self.asked = Some(row..self.asked().end);
+            match self.older.pop() {
+                Some(item) => self.begin(store, &item, true)?,
+                None => self.mark_asked(&(self.view.first_row_of(self.view.block_of(upto - 1))..upto), true),
+            }
+            if !self.work(store, started, budget) {
+                return Ok(true);
+            }
             if started.elapsed() >= budget {
-                return Ok(row > 0);
+                return Ok(self.asked().start > 0);
             }
         }
         Ok(false)
@@ -182,7 +259,8 @@ impl Filter {
         Ok(items)
     }
 
-    fn ask(&mut self, store: &LogStore, item: &Item) -> io::Result<()> {
+    /// Begins to ask an item; a note is done with at once.
+    fn begin(&mut self, store: &LogStore, item: &Item, older: bool) -> io::Result<()> {
         match item {
             Item::Note(row, note) => {
                 for question in &mut self.questions {
@@ -190,48 +268,98 @@ impl Filter {
                         question.rows.insert(*row);
                     }
                 }
+                self.mark_asked(&item.rows(), older);
                 Ok(())
             }
-            Item::Lines(part) => self.ask_chunk(store, part),
+            Item::Lines(part) => self.begin_chunk(store, part, older),
         }
     }
 
-    /// Asks the lines that begin in a chunk.
-    fn ask_chunk(&mut self, store: &LogStore, part: &Part) -> io::Result<()> {
+    /// Begins to ask the lines that begin in a chunk; the last of them, if it goes on behind it, is asked at once.
+    fn begin_chunk(&mut self, store: &LogStore, part: &Part, older: bool) -> io::Result<()> {
+        let rows = part.row..part.row.saturating_add(part.take);
         let wanted: Vec<bool> = self.questions.iter().map(|question| question.may_meet(store, part)).collect();
-        if !wanted.contains(&true) || !store.chunk(part.stream, part.index, &part.record, &mut self.bytes)? {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if !wanted.contains(&true) || !store.chunk(part.stream, part.index, &part.record, &mut bytes)? {
+            self.bytes = bytes;
+            self.mark_asked(&rows, older);
             return Ok(());
         }
-        let begun = if part.record.is(CONTINUES) { memchr::memchr(b'\n', &self.bytes).map(|at| at + 1) } else { Some(0) };
-        let text = &self.bytes[begun.unwrap_or(self.bytes.len())..];
-        let (whole, tail) = match memchr::memrchr(b'\n', text) {
-            Some(end) => (Some(&text[..end]), &text[end + 1..]),
-            None => (None, text),
-        };
+        let process = store.owner(part.stream).0;
+        let begun = if part.record.is(CONTINUES) { memchr::memchr(b'\n', &bytes).map(|at| at + 1) } else { Some(0) };
+        let begun = begun.unwrap_or(bytes.len());
+        let end = memchr::memrchr(b'\n', &bytes[begun..]).map(|end| begun + end);
+        let tail = &bytes[end.map_or(begun, |end| end + 1)..];
         let count = part.take - u64::from(!tail.is_empty());
-        if let Some(whole) = whole {
-            let plain = part.record.is(ROUGH).then(|| plain_lines(whole));
-            let text = plain.as_deref().unwrap_or(whole);
-            for (question, _) in self.questions.iter_mut().zip(&wanted).filter(|(_, wanted)| **wanted) {
-                question.rows.insert_bits(part.row, &ask(&question.conditions, text, usize::try_from(count).unwrap_or(0)));
-            }
-        }
         if !tail.is_empty() {
             let (row, line) = (part.row + count, InChunk { bytes: tail, ends: false });
             let shown = store.shown(part.stream, part.index, &line)?;
             if shown.growing {
                 self.growing.push(row);
             }
-            self.ask_line(row, &shown.bytes, &wanted);
+            self.ask_line(row, &shown.bytes, store.manner(process), &wanted);
         }
+        let Some(end) = end else {
+            self.bytes = bytes;
+            self.mark_asked(&rows, older);
+            return Ok(());
+        };
+        let text = if part.record.is(ROUGH) {
+            let text = plain_lines(&bytes[begun..end]);
+            self.bytes = bytes;
+            text
+        } else {
+            bytes.truncate(end);
+            bytes
+        };
+        let at = if part.record.is(ROUGH) { 0 } else { begun };
+        let process = process.clone();
+        self.pending = Some(Pending { text, at, row: part.row, end: part.row + count, wanted, process, rows, older });
         Ok(())
     }
 
+    /// Goes on with the chunk that is being asked; true if it is done with.
+    fn work(&mut self, store: &LogStore, started: Instant, budget: Duration) -> bool {
+        let Some(mut pending) = self.pending.take() else { return true };
+        let manner = store.manner(&pending.process);
+        loop {
+            let rest = &pending.text[pending.at..];
+            let end = if rest.len() > self.slice { memchr::memchr(b'\n', &rest[self.slice..]).map(|end| self.slice + end) } else { None };
+            let text = &rest[..end.unwrap_or(rest.len())];
+            let count = end.map_or(pending.end - pending.row, |_| memchr::memchr_iter(b'\n', text).count() as u64 + 1);
+            let began = Instant::now();
+            for (question, _) in self.questions.iter_mut().zip(&pending.wanted).filter(|(_, wanted)| **wanted) {
+                question.rows.insert_bits(pending.row, &ask(&question.conditions, manner, text, usize::try_from(count).unwrap_or(0)));
+            }
+            let took = began.elapsed();
+            if took < FAST && text.len() >= self.slice {
+                self.slice = (self.slice * 2).min(CHUNK);
+            } else if took > SLOW {
+                self.slice = (self.slice / 2).max(SLICE);
+            }
+            let Some(end) = end else { break };
+            (pending.at, pending.row) = (pending.at + end + 1, pending.row + count);
+            if started.elapsed() >= budget {
+                self.pending = Some(pending);
+                return false;
+            }
+        }
+        self.mark_asked(&pending.rows, pending.older);
+        self.bytes = pending.text;
+        true
+    }
+
+    /// Counts rows as asked that lie beside those that were.
+    fn mark_asked(&mut self, rows: &Range<u64>, older: bool) {
+        let asked = self.asked();
+        self.asked = Some(if older { rows.start.min(asked.start)..asked.end } else { asked.start..rows.end.max(asked.end) });
+    }
+
     /// Asks one line, perhaps again.
-    fn ask_line(&mut self, row: u64, line: &[u8], wanted: &[bool]) {
+    fn ask_line(&mut self, row: u64, line: &[u8], manner: &Manner, wanted: &[bool]) {
         let text = plain(line);
         for (question, _) in self.questions.iter_mut().zip(wanted).filter(|(_, wanted)| **wanted) {
-            if ask(&question.conditions, text.as_bytes(), 1) == [1] {
+            if ask(&question.conditions, manner, text.as_bytes(), 1) == [1] {
                 question.rows.insert(row);
             } else {
                 question.rows.remove(row);
@@ -246,7 +374,7 @@ impl Filter {
                 let Some(process) = &line.process else { continue };
                 let meets = |question: &Question| question.query.may_meet(process, line.source == Source::Err, line.at);
                 let wanted: Vec<bool> = self.questions.iter().map(meets).collect();
-                self.ask_line(row, &line.bytes, &wanted);
+                self.ask_line(row, &line.bytes, store.manner(process), &wanted);
                 if line.partial {
                     self.growing.push(row);
                 }
@@ -274,11 +402,12 @@ impl Question {
         let text = words(&note.narration);
         self.query.time.as_ref().is_none_or(|time| time.contains(&note.at))
             && self.query.stream.is_none()
+            && note.narration.process.as_ref().is_none_or(|process| self.query.is_about(process))
             && self.conditions.iter().all(|condition| match condition {
                 Condition::Within(regex) => regex.is_match(text.as_bytes()),
                 Condition::Without(regex) => !regex.is_match(text.as_bytes()),
                 Condition::AtLeast(level) => *level < super::Level::Warn || serious,
-                Condition::Alert(_) => bad,
+                Condition::Matters(_) => bad,
             })
     }
 }

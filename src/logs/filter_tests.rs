@@ -138,6 +138,25 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 fn queries() -> impl Strategy<Value = Query> {
+    let name = |name| ProcessId::new(name).expect("a name");
+    let alerts =
+        prop_oneof![4 => Just(None), 1 => Just(Some(Vec::new())), 1 => Just(Some(vec![regex::Regex::new("b a").expect("a pattern")]))];
+    let stream = prop_oneof![3 => Just(None), 1 => Just(Some(Stream::Out)), 1 => Just(Some(Stream::Err))];
+    let time = prop_oneof![3 => Just(None), 1 => (0u64..20, 0u64..20).prop_map(|(from, to)| Some(At(from)..At(to)))];
+    let only = prop_oneof![4 => Just(None), 1 => Just(Some(vec![name("a")]))];
+    let muted = prop_oneof![4 => Just(Vec::new()), 1 => Just(vec![name("b")])];
+    (texts(), alerts, stream, time, only, muted).prop_map(|(query, alerts, stream, time, only, muted)| Query {
+        alerts,
+        stream,
+        time,
+        only,
+        muted,
+        ..query
+    })
+}
+
+/// What is asked of texts alone.
+fn texts() -> impl Strategy<Value = Query> {
     let patterns =
         || proptest::collection::vec(prop_oneof![Just("a"), Just("b a"), Just("^$"), Just(r"\bx\b"), Just("[^a]$"), Just("E")], 0..2);
     let level = proptest::option::of(prop_oneof![Just(Level::Debug), Just(Level::Info), Just(Level::Warn), Just(Level::Error)]);
@@ -151,17 +170,27 @@ fn queries() -> impl Strategy<Value = Query> {
 }
 
 /// What the query means, for one line.
-fn naive(query: &Query, text: &str) -> bool {
+fn naive(query: &Query, line: &LogLine) -> bool {
+    let (text, process) = (plain(&line.bytes), line.process.as_ref().expect("somebody said it"));
     let level = present(text.as_bytes()).level;
     let enough = match query.level {
         Some(least @ (Level::Warn | Level::Error)) => level.is_some_and(|level| level >= least),
         Some(least) => level.is_none_or(|level| level >= least),
         None => true,
     };
+    let matters = |own: &Vec<regex::Regex>| {
+        let signs = super::alert::Alerts::new(own, crate::model::LogFormat::Auto);
+        signs.scan(text.as_bytes()).iter().any(|found| !found.order)
+    };
     enough
-        && query.within.iter().all(|pattern| pattern.matches(text))
-        && !query.without.iter().any(|pattern| pattern.matches(text))
-        && !(query.hide_probes && is_probe(text))
+        && query.within.iter().all(|pattern| pattern.matches(&text))
+        && !query.without.iter().any(|pattern| pattern.matches(&text))
+        && !(query.hide_probes && is_probe(&text))
+        && query.alerts.as_ref().is_none_or(matters)
+        && query.stream.is_none_or(|stream| (stream == Stream::Err) == (line.source == Source::Err))
+        && query.time.as_ref().is_none_or(|time| time.contains(&line.at))
+        && query.only.as_ref().is_none_or(|only| only.contains(process))
+        && !query.muted.contains(process)
 }
 
 proptest! {
@@ -177,17 +206,71 @@ proptest! {
         let dir = tempfile::tempdir().expect("a folder");
         let (live, all) = store(&dir);
         let mut filter = Filter::new(LogView::new(Selection::All), vec![query.clone()]);
-        for (process, err, text) in &said {
-            live.append(&all[*process], if *err { Stream::Err } else { Stream::Out }, 1, At(1), text.concat().as_bytes());
+        for (at, (process, err, text)) in (0..).zip(&said) {
+            live.append(&all[*process], if *err { Stream::Err } else { Stream::Out }, 1, At(at), text.concat().as_bytes());
             if early {
                 filter.advance(&live, STEP).expect("readable");
             }
         }
         while !filter.advance(&live, STEP).expect("readable") {}
         let lines = filter.view().window(&live, 0, usize::MAX).expect("readable");
-        let expected: Vec<String> = lines.iter().map(|line| plain(&line.bytes)).filter(|text| naive(&query, text)).collect();
+        let expected: Vec<String> = lines.iter().filter(|line| naive(&query, line)).map(|line| plain(&line.bytes)).collect();
         prop_assert_eq!(found(&filter, &live), expected.clone());
         let read = LogStore::open(dir.path(), &all).expect("the recording");
         prop_assert_eq!(ask(&read, query), expected);
     }
+}
+
+#[test]
+fn o19_a_monstrous_pattern_is_refused_or_asked_in_small_steps() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, all) = store(&dir);
+    // Nothing that matches, and everything that could begin to.
+    store.append(&all[0], Stream::Out, 1, At(0), ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n".repeat(8_000)).as_bytes());
+    assert!(Pattern::regex("(?:(?:a{0,200}){0,200}){0,20}b").is_err(), "too big");
+    let slow = Pattern::regex("(?:a?){300}(?:[ab]?[ac]?){300}b$").expect("small enough");
+    let mut filter = Filter::new(LogView::new(Selection::All), vec![Query { within: vec![slow], ..Query::default() }]);
+    let (mut steps, mut longest) = (0, Duration::ZERO);
+    let started = std::time::Instant::now();
+    while started.elapsed() < Duration::from_secs(1) {
+        let began = std::time::Instant::now();
+        if filter.advance(&store, STEP).expect("readable") {
+            break;
+        }
+        (steps, longest) = (steps + 1, longest.max(began.elapsed()));
+    }
+    assert!(steps > 1, "a chunk of 256 KiB is no step");
+    // Whoever waits for a step waits for a slice of a few KiB: unoptimised, and beside other tests.
+    assert!(longest < Duration::from_secs(5), "{longest:?}");
+    assert!(filter.rows(0).is_empty());
+}
+
+#[test]
+fn a_line_is_asked_as_far_as_it_is_shown_whatever_chunks_it_came_in() {
+    let line = |at: usize, len: usize| [&vec![b'x'; at], &b"needle"[..], &vec![b'x'; len - at - 6]].concat();
+    for (at, found) in [(0, 1), (MAX_LINE - 6, 1), (MAX_LINE - 5, 0), (100_000, 0)] {
+        for chunk in [1_000, 50_000, 200_000] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let (store, all) = store(&dir);
+            let text = [&b"first\n"[..], &line(at, 150_000), b"\nlast\n"].concat();
+            text.chunks(chunk).for_each(|part| drop(store.append(&all[0], Stream::Out, 1, At(0), part)));
+            assert_eq!(ask(&store, within("needle")).len(), found, "at {at} in chunks of {chunk}");
+            assert_eq!(ask(&store, within("a|i")).len(), 2, "at {at} in chunks of {chunk}");
+        }
+    }
+}
+
+#[test]
+fn answers_can_be_kept_while_the_filter_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, all) = store(&dir);
+    store.append(&all[0], Stream::Out, 1, At(0), b"one\ntwo\n");
+    let mut filter = Filter::new(LogView::new(Selection::All), vec![within("one"), within("o")]);
+    assert!(!filter.answers().is_complete());
+    assert!(filter.advance(&store, ALL).expect("readable"));
+    let early = filter.answers();
+    store.append(&all[0], Stream::Out, 1, At(0), b"one\n");
+    assert!(filter.advance(&store, ALL).expect("readable"));
+    assert_eq!((early.rows(0).len(), early.rows(1).len(), early.asked(), early.is_complete()), (1, 2, 0..2, true));
+    assert_eq!(filter.answers().rows(0).len(), 2);
 }

@@ -12,7 +12,7 @@ use std::{
 use nix::sys::resource::{UsageWho, getrusage};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{capture::pipe, *};
+use super::*;
 use crate::{
     model::{ProcessId, RunClock},
     redact::Redactor,

@@ -3,10 +3,11 @@
 use std::{io, os::unix::fs::FileExt};
 
 use super::{
+    present::{Presented, present_as},
     record::{DROPPED, IN_MEMORY, LOST, MAX_CHUNK, Record},
     store::LogStore,
 };
-use crate::model::{At, Generation, Narration, ProcessId};
+use crate::model::{At, Generation, LogFormat, Narration, ProcessId};
 
 /// Bytes of a line that a view shows at most; [`LogView::line_part`](super::LogView::line_part) reads on.
 pub const MAX_LINE: usize = 64 << 10;
@@ -41,12 +42,23 @@ pub struct LogLine {
     pub at: At,
     /// What was said, as it was, without the newline; at most [`MAX_LINE`] bytes.
     pub bytes: Vec<u8>,
-    /// It is longer than `bytes`.
+    /// Bytes in all of it so far; of what is lost of it, none.
+    pub size: u64,
+    /// It is longer than `bytes`: [`LogView::line_part`](super::LogView::line_part) has the rest.
     pub cut: bool,
     /// It may still grow: the newest line of its stream, without a newline yet.
     pub partial: bool,
+    /// How its process writes lines.
+    pub format: LogFormat,
     /// It is gone: said while the disk refused output, or dropped to stay within a disk cap.
     pub lost: bool,
+}
+
+impl LogLine {
+    /// It, made ready to be shown.
+    pub fn present(&self) -> Presented {
+        present_as(&self.bytes, self.format)
+    }
 }
 
 impl LogStore {

@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     line::{InChunk, MAX_LINE, lines_in},
-    record::{CONTINUES, Record},
+    record::{CONTINUES, IN_MEMORY, LOST, Record},
     store::LogStore,
     view::Part,
 };
@@ -15,6 +15,8 @@ const BATCH: u64 = 256;
 /// What a view shows of a line.
 pub(super) struct Shown {
     pub(super) bytes: Vec<u8>,
+    /// Bytes in all of it so far.
+    pub(super) size: u64,
     /// There is more of it than that.
     pub(super) cut: bool,
     /// It may still grow.
@@ -31,14 +33,16 @@ impl LogStore {
             growing = self.go_on(stream, index, &mut bytes)?;
         }
         let cut = bytes.len() > MAX_LINE;
+        let mut size = bytes.len() as u64;
         if cut {
+            size = line.bytes.len() as u64 + if line.ends { 0 } else { self.rest_len(stream, index)? };
             bytes.truncate(MAX_LINE);
             growing = !line.ends && self.is_last_line(stream, index)?;
             if bytes.contains(&b'\r') {
                 bytes = self.last_of_line(stream, index, line)?;
             }
         }
-        Ok(Shown { bytes, cut, growing })
+        Ok(Shown { bytes, size, cut, growing })
     }
 
     /// Whether the line that goes on behind chunk `index` is its stream's last and has no end yet.
@@ -102,6 +106,34 @@ impl LogStore {
         }
         bytes.drain(..bytes.len().saturating_sub(MAX_LINE));
         Ok(bytes)
+    }
+
+    /// Bytes behind chunk `index` of a line that goes on there. Where the disk has them their places tell, so that a line of
+    /// gigabytes is measured as fast as a short one.
+    fn rest_len(&self, stream: u16, index: u64) -> io::Result<u64> {
+        let last = self.last_chunk(stream, index)?;
+        if last == index {
+            return Ok(0);
+        }
+        let (mut size, mut from) = (0, index + 1);
+        let end = {
+            let inner = self.read();
+            let record = |at: u64| Ok::<_, io::Error>(self.records(&inner, stream, at, at + 1)?.first().copied());
+            let (Some(first), Some(end)) = (record(from)?, record(last)?) else { return Ok(0) };
+            if !first.is(IN_MEMORY) && !end.is(IN_MEMORY) {
+                (size, from) = (end.offset.saturating_sub(first.offset), last);
+            }
+            end
+        };
+        while from < last {
+            let records = self.records(&self.read(), stream, from, last.min(from + BATCH))?;
+            size += records.iter().filter(|record| !record.is(LOST)).map(Record::len).sum::<u64>();
+            from += records.len().max(1) as u64;
+        }
+        // Of the last chunk perhaps only the beginning belongs to the line.
+        let mut bytes = Vec::new();
+        self.chunk(stream, last, &end, &mut bytes)?;
+        Ok(size + memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len()) as u64)
     }
 
     /// The chunk in which the line ends, or ends so far, that goes on behind chunk `index`.

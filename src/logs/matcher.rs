@@ -7,10 +7,13 @@ use regex::bytes::Regex;
 
 use super::{
     alert::Alerts,
-    present::Level,
+    format::structure,
+    level::{Level, level_of_word},
+    line::MAX_LINE,
+    manner::Manner,
     query::Condition,
-    structure::{level_of_word, structure},
 };
+use crate::model::LogFormat;
 
 /// Words that every line of a level holds, in any case: a net that is wider than the levels' real spellings.
 static ERROR_WORDS: &[&str] = &[
@@ -41,18 +44,19 @@ static ERROR_WORDS: &[&str] = &[
     "\nc1",
     "\nf0",
     "\nf1",
+    "\n<",
 ];
-static WARN_WORDS: &[&str] = &["warn", "wrn", "\":4", "\": 4", "[w ", "[w]", "\nw0", "\nw1"];
+static WARN_WORDS: &[&str] = &["warn", "wrn", "\":4", "\": 4", "[w ", "[w]", "\nw0", "\nw1", "\n<"];
 static LOW_WORDS: &[&str] = &[
     "debug", "dbg", "debu", "trace", "trc", "verbose", "\":1", "\":2", "\": 1", "\": 2", "[d ", "[t ", "[d]", "[t]", "\nd0", "\nd1",
-    "\nt0", "\nt1",
+    "\nt0", "\nt1", "\n<",
 ];
 
 /// Lines as bits.
 pub(super) type Bits = Vec<u64>;
 
 /// Which of the `count` lines of `text` meet all `conditions`. The last line has no newline.
-pub(super) fn ask(conditions: &[Condition], text: &[u8], count: usize) -> Bits {
+pub(super) fn ask(conditions: &[Condition], manner: &Manner, text: &[u8], count: usize) -> Bits {
     let mut all = ones(count);
     for condition in conditions {
         if all.iter().all(|word| *word == 0) {
@@ -61,11 +65,16 @@ pub(super) fn ask(conditions: &[Condition], text: &[u8], count: usize) -> Bits {
         let mut hits = vec![0; all.len()];
         match condition {
             Condition::Within(regex) | Condition::Without(regex) => mark(text, regex, &mut hits),
-            Condition::AtLeast(level) => mark_level(text, *level, &mut hits),
-            Condition::Alert(alerts) => mark_alerts(text, alerts, &mut hits),
+            Condition::AtLeast(level) => mark_level(text, *level, manner.format, &mut hits),
+            Condition::Matters(more) => {
+                mark_alerts(text, &manner.alerts, &mut hits);
+                if let Some(more) = more {
+                    mark_alerts(text, more, &mut hits);
+                }
+            }
         }
         let keep = match condition {
-            Condition::Within(_) | Condition::Alert(_) => true,
+            Condition::Within(_) | Condition::Matters(_) => true,
             Condition::Without(_) => false,
             Condition::AtLeast(level) => *level >= Level::Warn,
         };
@@ -96,8 +105,12 @@ fn mark(text: &[u8], regex: &Regex, hits: &mut [u64]) {
     let mut lines = Counter::new(text);
     let mut behind = 0;
     for hit in regex.find_iter(text) {
+        // What a view does not show of a line is not asked for: whether a line is found must not depend on its chunks.
         if hit.start() >= behind {
-            set(hits, lines.at(hit.start()));
+            let start = || memchr::memrchr(b'\n', &text[..hit.start()]).map_or(0, |newline| newline + 1);
+            if hit.end() - behind <= MAX_LINE || hit.end() - start() <= MAX_LINE {
+                set(hits, lines.at(hit.start()));
+            }
             behind = end_of_line(text, hit.start()) + 1;
         }
     }
@@ -112,7 +125,7 @@ fn mark_alerts(text: &[u8], alerts: &Alerts, hits: &mut [u64]) {
 }
 
 /// Marks the lines of level `least` and above, for errors and warnings; below that, those that are less.
-fn mark_level(text: &[u8], least: Level, hits: &mut [u64]) {
+fn mark_level(text: &[u8], least: Level, format: LogFormat, hits: &mut [u64]) {
     static ERROR: LazyLock<AhoCorasick> = LazyLock::new(|| net(&[ERROR_WORDS]));
     static WARN: LazyLock<AhoCorasick> = LazyLock::new(|| net(&[ERROR_WORDS, WARN_WORDS]));
     static LOW: LazyLock<AhoCorasick> = LazyLock::new(|| net(&[LOW_WORDS]));
@@ -124,7 +137,7 @@ fn mark_level(text: &[u8], least: Level, hits: &mut [u64]) {
     let mut lines = Counter::new(text);
     let mut test = |line: Range<usize>, hits: &mut [u64]| {
         let said = String::from_utf8_lossy(&text[line.clone()]);
-        if structure(&said).level.is_some_and(|level| keep(level, least)) {
+        if structure(&said, format).level.is_some_and(|level| keep(level, least)) {
             set(hits, lines.at(line.start));
         }
     };

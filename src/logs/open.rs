@@ -13,7 +13,8 @@ use super::{
     order::NOTES,
     record::{CONTINUES, DROPPED, LOST, MAGIC, ROUGH, Record, SIZE},
     segment::{Dropped, Files, Records, Segment, StreamState, index_path},
-    store::{CHUNK, Inner, LogStore, Stream, is_rough, segment_path},
+    store::{CHUNK, Inner, LogStore, Stream, segment_path},
+    text::is_rough,
 };
 use crate::model::{At, ProcessId};
 

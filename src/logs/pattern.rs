@@ -10,8 +10,10 @@ use regex_syntax::{
     hir::{Capture, Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, literal},
 };
 
-/// Memory that a compiled pattern may take.
-const SIZE_LIMIT: usize = 4 << 20;
+/// Memory that a compiled pattern may take: of one that is typed, which must answer at once, and of a scenario's, which
+/// has been accepted with the usual limit of the engine.
+pub(super) const TYPED: usize = 1 << 20;
+pub(super) const ACCEPTED: usize = 32 << 20;
 
 /// Shorter literals slow the search for all of them down.
 const MIN_LITERAL: usize = 4;
@@ -30,10 +32,10 @@ pub(super) struct LinePattern {
 }
 
 impl LinePattern {
-    pub(super) fn new(pattern: &str, ignore_case: bool) -> Result<Self, InvalidPattern> {
+    pub(super) fn new(pattern: &str, ignore_case: bool, limit: usize) -> Result<Self, InvalidPattern> {
         let parsed = ParserBuilder::new().multi_line(true).case_insensitive(ignore_case).nest_limit(200).build().parse(pattern);
         let hir = within_lines(parsed.map_err(|error| InvalidPattern(said(&error)))?);
-        let regex = RegexBuilder::new(&hir.to_string()).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).nest_limit(400).build();
+        let regex = RegexBuilder::new(&hir.to_string()).size_limit(limit).dfa_size_limit(4 << 20).nest_limit(400).build();
         let regex = regex.map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => InvalidPattern("the pattern is too big once compiled".into()),
             other => InvalidPattern(other.to_string()),
@@ -103,7 +105,7 @@ mod tests {
             (r"a\nb", "a\nb\n", &[]),
             (r"^$", "x\n\ny", &[""]),
         ] {
-            let pattern = LinePattern::new(pattern, false).expect("a pattern");
+            let pattern = LinePattern::new(pattern, false, TYPED).expect("a pattern");
             let found: Vec<_> = pattern.regex.find_iter(text.as_bytes()).map(|hit| String::from_utf8_lossy(hit.as_bytes())).collect();
             assert_eq!(found, hits, "{:?}", pattern.regex);
         }
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn literals_are_found_where_there_are_any() {
-        let literals = |pattern, case| LinePattern::new(pattern, case).expect("a pattern").literals.unwrap_or_default();
+        let literals = |pattern, case| LinePattern::new(pattern, case, TYPED).expect("a pattern").literals.unwrap_or_default();
         assert_eq!(literals("panicked|Traceback", false), [b"panicked".to_vec(), b"Traceback".to_vec()]);
         assert_eq!(literals(r"\d+ OK!", false), [b" OK!".to_vec()]);
         assert!(literals(r"\d+", false).is_empty());
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn o19_mistakes_and_monsters_are_told_in_one_line() {
-        let error = |pattern: &str| LinePattern::new(pattern, false).expect_err("no pattern").to_string();
+        let error = |pattern: &str| LinePattern::new(pattern, false, TYPED).expect_err("no pattern").to_string();
         assert_eq!(error("(a"), "unclosed group");
         assert_eq!(error("(?:a{1000}){1000}"), "the pattern is too big once compiled");
         assert!(error(&"(".repeat(500)).lines().count() == 1);
@@ -133,7 +135,7 @@ mod tests {
             text in "[abc \n]{0,40}",
         ) {
             let line_wise = regex::bytes::Regex::new(&pattern).expect("a pattern");
-            let pattern = LinePattern::new(&pattern, false).expect("a pattern");
+            let pattern = LinePattern::new(&pattern, false, TYPED).expect("a pattern");
             let lines: Vec<&str> = text.split('\n').collect();
             let naive: Vec<usize> = (0..lines.len()).filter(|&i| line_wise.is_match(lines[i].as_bytes())).collect();
             let mut found: Vec<usize> = pattern.regex.find_iter(text.as_bytes())

@@ -5,48 +5,13 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
 
 use super::{
-    structure::{Structure, structure},
+    format::structure,
+    level::Level,
+    stamp::readable,
+    structure::{Structure, Time},
     text::{Token, tokens},
 };
-
-/// How serious a line says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Level {
-    /// Fine detail.
-    Trace,
-    /// For developers.
-    Debug,
-    /// As expected.
-    Info,
-    /// Worth a look.
-    Warn,
-    /// Errors and worse.
-    Error,
-}
-
-impl Level {
-    /// Its letter in the log view: `E W I D T`.
-    pub fn letter(self) -> char {
-        match self {
-            Self::Trace => 'T',
-            Self::Debug => 'D',
-            Self::Info => 'I',
-            Self::Warn => 'W',
-            Self::Error => 'E',
-        }
-    }
-
-    /// Its name: `error`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
-}
+use crate::model::LogFormat;
 
 /// A colour that a child asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,13 +78,18 @@ pub fn styled(bytes: &[u8]) -> Vec<Span> {
 }
 
 /// Makes a line ready to be shown: of a progress line its last state, of escape sequences the colours, and its own time
-/// stamp and level taken out of the text.
+/// stamp and level taken out of the text. Its format is found out by what it looks like.
 pub fn present(bytes: &[u8]) -> Presented {
+    present_as(bytes, LogFormat::Auto)
+}
+
+/// The same for a line whose format is known.
+pub fn present_as(bytes: &[u8], format: LogFormat) -> Presented {
     let styled = Styled::of(bytes);
-    let Structure { level, time, elided, message } = structure(&styled.text);
+    let Structure { level, time, elided, message } = structure(&styled.text, format);
     let own_time = time.map(|at| match at {
-        super::structure::Time::At(range) => styled.text[range].to_owned(),
-        super::structure::Time::Value(text) => text,
+        Time::At(range) => readable(styled.text[range].to_owned()),
+        Time::Value(text) => text,
     });
     let spans = match message {
         Some(text) if text.is_empty() => Vec::new(),

@@ -6,12 +6,12 @@ use regex::{Regex, bytes};
 
 use super::{
     alert::Alerts,
-    pattern::{InvalidPattern, LinePattern},
-    present::Level,
+    level::Level,
+    pattern::{InvalidPattern, LinePattern, TYPED},
     store::Stream,
     structure::pattern,
 };
-use crate::model::{At, ProcessId};
+use crate::model::{At, LogFormat, ProcessId};
 
 /// A pattern as it was typed. Without capital letters it matches any case.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl Pattern {
 
     fn build(typed: &str, regex: &str, literal: bool) -> Result<Self, InvalidPattern> {
         let any_case = !has_capitals(typed, literal);
-        Ok(Self { typed: typed.into(), literal, regex: LinePattern::new(regex, any_case)?.regex })
+        Ok(Self { typed: typed.into(), literal, regex: LinePattern::new(regex, any_case, TYPED)?.regex })
     }
 
     /// As it was typed.
@@ -113,13 +113,15 @@ pub struct Query {
     pub without: Vec<Pattern>,
     /// Lines of this level or above. For `Warn` and `Error` the line must name it; below, lines that name no level match.
     pub level: Option<Level>,
-    /// Lines that matter: by the built-in signs and by these patterns.
+    /// Lines that matter: by the built-in signs, those of their process, and these patterns.
     pub alerts: Option<Vec<Regex>>,
     /// Lines of this stream.
     pub stream: Option<Stream>,
     /// Lines said in this time.
     pub time: Option<Range<At>>,
-    /// Processes whose lines do not match.
+    /// Processes whose lines can match; none: all.
+    pub only: Option<Vec<ProcessId>>,
+    /// Processes whose lines do not match; what happens to them still can.
     pub muted: Vec<ProcessId>,
     /// Lines that only tell of an answered health probe do not match.
     pub hide_probes: bool,
@@ -143,7 +145,8 @@ pub(super) enum Condition {
     Within(bytes::Regex),
     Without(bytes::Regex),
     AtLeast(Level),
-    Alert(Arc<Alerts>),
+    /// By its process's signs, or by these.
+    Matters(Option<Arc<Alerts>>),
 }
 
 impl Query {
@@ -151,7 +154,13 @@ impl Query {
     pub(super) fn may_meet(&self, process: &ProcessId, err: bool, at: At) -> bool {
         self.stream.is_none_or(|stream| (stream == Stream::Err) == err)
             && self.time.as_ref().is_none_or(|time| time.contains(&at))
+            && self.is_about(process)
             && !self.muted.contains(process)
+    }
+
+    /// Whether what `process` says and what happens to it can match.
+    pub(super) fn is_about(&self, process: &ProcessId) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(process))
     }
 
     /// What is asked of texts; the rest of a query is known without reading them.
@@ -159,7 +168,7 @@ impl Query {
         let within = self.within.iter().map(|pattern| Condition::Within(pattern.regex.clone()));
         let without = self.without.iter().map(|pattern| Condition::Without(pattern.regex.clone()));
         let level = self.level.filter(|level| *level > Level::Trace).map(Condition::AtLeast);
-        let alerts = self.alerts.as_ref().map(|own| Condition::Alert(Alerts::new(own)));
+        let alerts = self.alerts.as_ref().map(|own| Condition::Matters((!own.is_empty()).then(|| Alerts::new(own, LogFormat::Auto))));
         let probes = self.hide_probes.then(|| bytes::Regex::new(PROBE.as_str()).expect("it is one already"));
         within.chain(without).chain(probes.map(Condition::Without)).chain(alerts).chain(level).collect()
     }

@@ -11,7 +11,9 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    capture::{CaptureEvent, CaptureStream, Shared, set_nonblocking},
+    heard::{CaptureEvent, CaptureStream},
+    orders::{Order, Orders},
+    pipe::set_nonblocking,
     source::{Got, Source},
     store::LogStore,
 };
@@ -36,20 +38,12 @@ const PACE: Duration = Duration::from_millis(1);
 /// The token of the thread's own wake-up.
 const WAKE: u64 = u64::MAX;
 
-/// What the thread is told.
-#[derive(Debug)]
-pub(super) enum Order {
-    Add(Box<CaptureStream>),
-    Drain { process: ProcessId, generation: Generation, linger: Duration },
-    Stop,
-}
-
 /// The thread's state.
 pub(super) struct Reader {
     store: Arc<LogStore>,
     redactor: Redactor,
     events: UnboundedSender<CaptureEvent>,
-    shared: Arc<Shared>,
+    orders: Arc<Orders>,
     epoll: Epoll,
     sources: Vec<Option<Source>>,
     drains: Vec<Drain>,
@@ -70,12 +64,12 @@ impl Reader {
         store: Arc<LogStore>,
         redactor: Redactor,
         events: UnboundedSender<CaptureEvent>,
-        shared: Arc<Shared>,
+        orders: Arc<Orders>,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&shared.wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+        epoll.add(&orders.wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
         let room = vec![0; redactor.longest_held() + READ];
-        Ok(Self { store, redactor, events, shared, epoll, sources: Vec::new(), drains: Vec::new(), room, trouble_told: false, due: None })
+        Ok(Self { store, redactor, events, orders, epoll, sources: Vec::new(), drains: Vec::new(), room, trouble_told: false, due: None })
     }
 
     /// Runs until told to stop.
@@ -97,7 +91,7 @@ impl Reader {
                 }
             }
             if woken {
-                let _ = self.shared.wake.read();
+                let _ = self.orders.wake.read();
                 if !self.obey() {
                     return self.stop();
                 }
@@ -177,7 +171,7 @@ impl Reader {
 
     /// Does what was ordered; false if that was to stop.
     fn obey(&mut self) -> bool {
-        for order in self.shared.take_orders() {
+        for order in self.orders.take() {
             match order {
                 Order::Add(stream) => self.add(*stream),
                 Order::Drain { process, generation, linger } => self.drain(process, generation, linger),

@@ -115,6 +115,12 @@ impl Record {
     }
 }
 
+/// Lines that begin in each of `records`, where `after` lines began before the chunk behind the last of them.
+pub(super) fn line_starts(records: &[Record], after: u64) -> impl Iterator<Item = u64> {
+    let next = records.iter().skip(1).map(Record::lines_before).chain([after]);
+    records.iter().zip(next).map(|(record, next)| next.saturating_sub(record.lines_before()).min(record.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

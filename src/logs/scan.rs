@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     line::MAX_LINE,
-    store::is_rough,
-    text::{plain, plain_lines},
+    text::{is_rough, plain, plain_lines},
 };
 
 /// Puts chunks together. Holds at most the beginning of one line.

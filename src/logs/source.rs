@@ -12,11 +12,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     alert::Alerts,
-    capture::{CaptureEvent, CaptureStream, Watch},
-    pattern::LinePattern,
+    heard::{CaptureEvent, CaptureStream, Watch},
+    pattern::{ACCEPTED, LinePattern},
     scan::{Assembler, Lines, Place},
-    store::{LogStore, Stream, is_rough},
-    text::plain,
+    store::{LogStore, Stream},
+    text::{is_rough, plain, shorten},
 };
 use crate::{
     model::{Generation, ProcessId},
@@ -31,9 +31,6 @@ const PROMPT: Duration = Duration::from_millis(100);
 
 /// Marks a stream may set per second; more stay in the log only.
 const MARKS: u32 = 20;
-
-/// Characters of a line that an event carries.
-const EVENT_TEXT: usize = 500;
 
 /// A stream that is read.
 pub(super) struct Source {
@@ -97,7 +94,7 @@ impl Source {
             lines: Assembler::default(),
             ready: ready.map(Ready::new),
             matched: false,
-            alerts: Alerts::new(&alerts),
+            alerts: Alerts::new(&alerts, store.manner(&process).format),
             batch: Batch::default(),
             process,
             generation,
@@ -261,7 +258,7 @@ impl Source {
 
 impl Ready {
     fn new(pattern: Regex) -> Self {
-        let line_wise = LinePattern::new(pattern.as_str(), false).ok();
+        let line_wise = LinePattern::new(pattern.as_str(), false, ACCEPTED).ok();
         Self { pattern, line_wise, lines: Assembler::default(), prompt_due: None }
     }
 
@@ -292,12 +289,4 @@ impl Ready {
 fn matched(pattern: &Regex, line: &str) -> Option<(Option<u16>, String)> {
     let groups = pattern.captures(line)?;
     Some((groups.name("port").and_then(|port| port.as_str().parse().ok()), line.to_owned()))
-}
-
-/// What an event carries of a line.
-pub(super) fn shorten(text: &str) -> String {
-    match text.char_indices().nth(EVENT_TEXT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }

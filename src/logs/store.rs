@@ -13,15 +13,17 @@ use std::{
     },
 };
 
+use regex::Regex;
+
 use super::{
-    cap::Caps,
     growing::Growing,
+    manner::Manner,
     order::{NOTES, Order},
     record::{self, Record},
     ring::Ring,
     segment::{Segment, StreamState},
 };
-use crate::model::{At, Narration, ProcessId, RunClock};
+use crate::model::{At, LogFormat, Narration, ProcessId, RunClock};
 
 /// Which of its two streams a process said something on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +64,9 @@ pub struct LogStore {
     pub(super) segments: Growing<Segment>,
     /// Where segments of processes that come later go; none: memory only.
     dir: Option<PathBuf>,
+    /// By process; set once, at the start or never.
+    manners: Growing<OnceLock<Manner>>,
+    usual: Manner,
     inner: RwLock<Inner>,
     changed: AtomicU64,
     bell: Bell,
@@ -90,6 +95,14 @@ pub(super) struct Inner {
     pub(super) notes: Vec<Note>,
     pub(super) ring: Ring,
     pub(super) caps: Caps,
+}
+
+/// How much may be kept on disk, in bytes.
+#[derive(Debug, Default)]
+pub(super) struct Caps {
+    /// By a process's number.
+    pub(super) processes: HashMap<u16, u64>,
+    pub(super) run: Option<u64>,
 }
 
 /// A lifecycle line in its place.
@@ -134,6 +147,8 @@ impl LogStore {
             clock,
             segments: segments.into_iter().collect(),
             dir: None,
+            manners: processes.iter().map(|_| OnceLock::new()).collect(),
+            usual: Manner::default(),
             inner: RwLock::new(inner),
             changed: AtomicU64::new(0),
             bell: Bell::default(),
@@ -196,6 +211,7 @@ impl LogStore {
         }
         // In this order: whoever knows of a stream finds its segment and its owner.
         self.processes.extend([process.clone()]);
+        self.manners.extend([OnceLock::new()]);
         self.segments.extend(Stream::ALL.map(|stream| Segment::new(self.dir.as_deref().map(|dir| segment_path(dir, process, stream)))));
         self.write().streams.extend(Stream::ALL.map(|_| StreamState::default()));
         numbers.insert(process.clone(), number as u16);
@@ -242,6 +258,20 @@ impl LogStore {
     /// Says that somebody looks now: what is added from here on rings the bell, once.
     pub fn arm(&self) {
         self.bell.armed.store(true, Ordering::Release);
+    }
+
+    /// Says how `process`'s output is to be read: its format, and which of its lines matter besides the built-in ones.
+    /// To be said before anything is asked of them; the first word counts.
+    pub fn set_manner(&self, process: &ProcessId, format: LogFormat, alerts: &[Regex]) {
+        if let Some(number) = self.number_of(process) {
+            let _ = self.manners[usize::from(number)].set(Manner::new(format, alerts));
+        }
+    }
+
+    /// How `process`'s output is to be read.
+    pub(super) fn manner(&self, process: &ProcessId) -> &Manner {
+        let own = self.number_of(process).and_then(|number| self.manners[usize::from(number)].get());
+        own.unwrap_or(&self.usual)
     }
 
     /// The streams' numbers of a process.
@@ -307,30 +337,6 @@ impl Inner {
 /// `upstream.out` in `dir`. Names of processes are safe as file names.
 pub(super) fn segment_path(dir: &Path, process: &ProcessId, stream: Stream) -> PathBuf {
     dir.join(format!("{process}.{stream}"))
-}
-
-/// Whether what is shown of `bytes` differs from them: control characters (but tab and newline), escape sequences, bytes
-/// that are no UTF-8. A character that is split between chunks does not count.
-pub(super) fn is_rough(bytes: &[u8], continues: bool) -> bool {
-    // Folded over the whole chunk without an early exit, in bytes: that runs at memory speed.
-    let odd = |b: u8| (u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t')) | u8::from(b == 0x7f);
-    let (seen, high) = bytes.iter().fold((0, 0), |(seen, high), &b| (seen | odd(b), high | b));
-    if seen != 0 || high < 0x80 {
-        return seen != 0;
-    }
-    let split = if continues { bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count() } else { 0 };
-    let text = match str::from_utf8(&bytes[split..]) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => str::from_utf8(&bytes[split..split + error.valid_up_to()]).unwrap_or_default(),
-        Err(_) => return true,
-    };
-    text.chars().any(super::text::is_disguised)
-}
-
-/// Lines that begin in each of `records`, where `after` lines began before the chunk behind the last of them.
-pub(super) fn line_starts(records: &[Record], after: u64) -> impl Iterator<Item = u64> {
-    let next = records.iter().skip(1).map(Record::lines_before).chain([after]);
-    records.iter().zip(next).map(|(record, next)| next.saturating_sub(record.lines_before()).min(record.len()))
 }
 
 /// The largest number of bytes stored as one chunk.

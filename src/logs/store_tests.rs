@@ -354,6 +354,10 @@ fn o1_any_part_of_a_long_line_can_be_read() {
         let found = view.line_part(&store, 1, from as u64, len).expect("readable");
         assert_eq!(found, expected[..expected.len().min(len)], "{from} {len}");
     }
+    let sizes = |store: &LogStore| view.window(store, 0, 3).expect("readable").iter().map(|line| (line.size, line.cut)).collect::<Vec<_>>();
+    assert_eq!(sizes(&store), [(5, false), (300_000, true), (4, false)]);
+    let read = LogStore::open(dir.path(), &all).expect("the recording");
+    assert_eq!(sizes(&read), sizes(&store));
     assert_eq!(view.line_part(&store, 0, 2, 100).expect("readable"), b"ort");
     assert_eq!(view.line_part(&store, 9, 0, 100).expect("readable"), b"");
 }
@@ -399,4 +403,49 @@ fn a_process_that_comes_later_has_its_place_and_old_views_go_on() {
     drop(store);
     let store = LogStore::open(dir.path(), &all).expect("a recording");
     assert_eq!(rows(&mut LogView::new(Selection::All), &store), [r#"up out 1 "one""#, r#"late err 1 "hello""#]);
+}
+
+#[test]
+fn d2_o1_a_long_line_is_measured_wherever_its_parts_are() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up", "down"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    std::fs::create_dir(dir.path().join("down.out")).expect("a folder in the segment's place");
+    for n in 1..=40 {
+        for process in &all {
+            store.append(process, Stream::Out, 1, At(n), &[b'x'; 5_000]);
+        }
+        let mut view = LogView::new(Selection::All);
+        view.refresh(&store);
+        let seen: Vec<_> = view.window(&store, 0, 2).expect("readable").iter().map(|line| (line.size, line.partial)).collect();
+        assert_eq!(seen, [(n * 5_000, true), (n * 5_000, true)]);
+    }
+}
+
+#[test]
+fn a_process_s_own_format_and_alerts_count_for_its_lines() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["plain", "auto"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    store.set_manner(&all[0], crate::model::LogFormat::Plain, &[regex::Regex::new("^slow").expect("a pattern")]);
+    for process in &all {
+        store.append(process, Stream::Out, 1, At(0), b"ERROR x\nslow y\n\x1b[31mERROR\x1b[0m z\nrefused\nERROR unfinished");
+    }
+    let query = |query: Query| {
+        let mut filter = Filter::new(LogView::new(Selection::All), vec![query]);
+        assert!(filter.advance(&store, std::time::Duration::MAX).expect("readable"));
+        filter
+            .view()
+            .window_of(&store, filter.rows(0), 0, 99)
+            .expect("readable")
+            .iter()
+            .map(|line| show(line)[..5].trim().to_owned() + &plain(&line.bytes))
+            .collect::<Vec<_>>()
+    };
+    let level = query(Query { level: Some(Level::Error), ..Query::default() });
+    assert_eq!(level, ["autoERROR x", "autoERROR z", "autoERROR unfinished"]);
+    let alerts = query(Query { alerts: Some(Vec::new()), ..Query::default() });
+    assert_eq!(alerts, ["plainslow y", "plainrefused", "autoERROR x", "autoERROR z", "autorefused", "autoERROR unfinished"]);
+    let only = query(Query { only: Some(vec![all[1].clone()]), within: vec![Pattern::text("slow").expect("a text")], ..Query::default() });
+    assert_eq!(only, ["autoslow y"]);
 }

@@ -5,9 +5,8 @@ use std::io;
 use super::{
     line::lines_in,
     record::CONTINUES,
-    source::shorten,
     store::{LogStore, Stream},
-    text::plain,
+    text::{plain, shorten},
 };
 use crate::model::{Generation, ProcessId};
 

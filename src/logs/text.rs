@@ -6,8 +6,6 @@
 
 use std::{fmt::Write, ops::Range};
 
-use super::store::is_rough;
-
 /// A piece of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -26,10 +24,31 @@ pub(super) enum Token<'a> {
 /// The longest control sequence (`ESC [ … m`) that is taken for one.
 const MAX_CONTROL: usize = 256;
 
+/// Characters of a line that events and last words carry.
+const MAX_SHORT: usize = 500;
+
 /// Characters that no terminal shows as themselves or that change how their neighbours are shown: C1 controls, line and
 /// paragraph separators, bidirectional overrides, tag characters.
 pub(super) fn is_disguised(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether what is shown of `bytes` differs from them: control characters (but tab and newline), escape sequences, bytes
+/// that are no UTF-8. A character that is split between chunks does not count.
+pub(super) fn is_rough(bytes: &[u8], continues: bool) -> bool {
+    // Folded over the whole chunk without an early exit, in bytes: that runs at memory speed.
+    let odd = |b: u8| (u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t')) | u8::from(b == 0x7f);
+    let (seen, high) = bytes.iter().fold((0, 0), |(seen, high), &b| (seen | odd(b), high | b));
+    if seen != 0 || high < 0x80 {
+        return seen != 0;
+    }
+    let split = if continues { bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count() } else { 0 };
+    let text = match str::from_utf8(&bytes[split..]) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => str::from_utf8(&bytes[split..split + error.valid_up_to()]).unwrap_or_default(),
+        Err(_) => return true,
+    };
+    text.chars().any(is_disguised)
 }
 
 /// Hands the pieces of `bytes` to `each`, in order.
@@ -191,6 +210,14 @@ pub fn plain(bytes: &[u8]) -> String {
         }
     });
     text
+}
+
+/// What an event carries of a line.
+pub(super) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHORT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// A line exactly as it was written, every byte of it visible: control characters as their pictures, bytes that are no

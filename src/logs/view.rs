@@ -9,11 +9,11 @@ use std::io;
 use super::{
     line::{LogLine, Source, lines_in},
     order::{Block, NOTES},
-    record::{CONTINUES, Record},
+    record::{CONTINUES, Record, line_starts},
     rows::RowSet,
     store::{Inner, LogStore, Note, Stream},
 };
-use crate::model::{At, ProcessId};
+use crate::model::{At, LogFormat, ProcessId};
 
 /// Whose lines a view shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -367,7 +367,7 @@ impl Sources {
             let records = store.records(inner, share.source, share.first, share.first + u64::from(share.count) + 1)?;
             all.next[usize::from(share.source)] = all.records.len();
             let state = &inner.streams[usize::from(share.source)];
-            let counted = super::store::line_starts(&records, state.lines);
+            let counted = line_starts(&records, state.lines);
             all.records.extend((share.first..).zip(&records).zip(counted).take(count).map(|((i, r), n)| (i, *r, n)));
         }
         Ok(all)
@@ -399,8 +399,10 @@ fn lifecycle_line(row: u64, note: Note) -> LogLine {
         generation: 0,
         at: note.at,
         bytes: Vec::new(),
+        size: 0,
         cut: false,
         partial: false,
+        format: LogFormat::Auto,
         lost: false,
     }
 }
@@ -424,7 +426,7 @@ impl ChunkReader {
         let bytes = if self.lost { &[][..] } else { &self.bytes };
         for inside in lines_in(bytes, record.is(CONTINUES), skip).take(usize::try_from(take).unwrap_or(0)) {
             let shown = store.shown(stream, index, &inside)?;
-            let line = LogLine { cut: shown.cut, partial: shown.growing, ..part.line(store, found, shown.bytes) };
+            let line = LogLine { size: shown.size, cut: shown.cut, partial: shown.growing, ..part.line(store, found, shown.bytes) };
             into.push(line);
             found += 1;
         }
@@ -446,9 +448,11 @@ impl Part {
             number: self.record.lines_before().saturating_add(self.skip).saturating_add(n).saturating_add(1),
             generation: self.record.generation,
             at: self.record.at,
+            size: bytes.len() as u64,
             bytes,
             cut: false,
             partial: false,
+            format: store.manner(process).format,
             lost: false,
         }
     }

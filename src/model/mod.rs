@@ -16,10 +16,12 @@
 mod command;
 mod custom;
 mod event;
+mod event_texts;
 mod exit;
 mod fold;
 mod id;
 mod narrate;
+mod one_line;
 mod script;
 mod snapshot;
 mod spec;
@@ -34,6 +36,8 @@ pub use event::{Event, EventKind, Leak, NoticeLevel, ProbeOutcome, ProbeRecord, 
 pub use exit::{Exit, Signal, UnknownSignal};
 pub use id::{Generation, InvalidName, ProcessId};
 pub use narrate::{Narration, Tone, narrate};
+pub(crate) use one_line::make_one_line;
+pub use one_line::one_line;
 pub use script::{
     Bound, Comparison, Expectation, Expected, FaultKind, FaultSpec, FileSpec, StateOrHealth, Statistic, StepAction, StepSpec, StepWhen,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, StartCause, Then, human_duration};
+use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, StartCause, Then, human_duration, make_one_line};
 
 /// What an event is to the eye: decides its glyph and colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,8 +93,15 @@ impl Narration {
     }
 }
 
-/// Tells `event` in words; none for events that are only data (samples, probes, states).
+/// Tells `event` in words; none for events that are only data (samples, probes, states). Whatever the event holds, its
+/// words are lines that any terminal may be given.
 pub fn narrate(event: &Event) -> Option<Narration> {
+    let mut told = in_words(event)?;
+    std::iter::once(&mut told.what).chain(told.in_log.iter_mut().flatten()).chain(&mut told.in_events).for_each(make_one_line);
+    Some(told)
+}
+
+fn in_words(event: &Event) -> Option<Narration> {
     let about = event.kind.process();
     let tell = |tone, what: &str| Narration::new(tone, about, what);
     Some(match &event.kind {

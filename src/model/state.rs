@@ -135,7 +135,7 @@ pub enum Failure {
     },
     /// Its port answers, but somebody else listens there.
     ForeignListener {
-        /// The listener.
+        /// The listener; 0 if it is another user's, whose processes cannot be looked into.
         pid: u32,
         /// The port.
         port: u16,
@@ -189,6 +189,7 @@ impl Failure {
             Self::NeverReady { after_ms, .. } => {
                 format!("not ready in {}", super::human_duration(std::time::Duration::from_millis(*after_ms)))
             }
+            Self::ForeignListener { pid: 0, .. } => "foreign listener (another user's)".into(),
             Self::ForeignListener { pid, .. } => format!("foreign listener (pid {pid})"),
             Self::Unhealthy { .. } => "unhealthy".into(),
             Self::TimedOut { after_ms } => {
@@ -208,6 +209,7 @@ impl fmt::Display for Failure {
         match self {
             Self::NotStarted { error, .. } => f.write_str(error),
             Self::NeverReady { last, .. } => write!(f, "{}: {last}", self.short()),
+            Self::ForeignListener { pid: 0, port } => write!(f, "foreign listener (another user's) on port {port}"),
             Self::ForeignListener { pid, port } => write!(f, "foreign listener (pid {pid}) on port {port}"),
             Self::Unhealthy { last } => write!(f, "unhealthy: {last}"),
             Self::Exited { exit: Exit::Code(code), .. } => write!(f, "exited with {code}"),

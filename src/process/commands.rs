@@ -24,7 +24,10 @@ use tokio::{
 };
 
 use super::{Launch, Order, SpawnError, Spawner, TreeEvent, TreeId, lookup};
-use crate::model::{Exit, Limits};
+use crate::{
+    model::{Exit, Limits},
+    redact::{Redactor, StreamMask},
+};
 
 /// How much of a command's output is kept: its end.
 const KEPT: usize = 4 << 10;
@@ -49,7 +52,7 @@ pub struct ShortCommand {
 pub struct CommandEnd {
     /// How it ended.
     pub how: Ended,
-    /// The end of what it said, on either stream.
+    /// The end of what it said, on either stream, masked.
     pub output: String,
 }
 
@@ -69,14 +72,15 @@ pub enum Ended {
 /// Runs short commands through a [`Spawner`].
 pub struct Commands {
     spawner: Arc<dyn Spawner>,
+    redactor: Redactor,
     next: AtomicU64,
     waiting: Mutex<HashMap<TreeId, UnboundedSender<TreeEvent>>>,
 }
 
 impl Commands {
-    /// Commands that run through `spawner`.
-    pub fn new(spawner: Arc<dyn Spawner>) -> Arc<Self> {
-        Arc::new(Self { spawner, next: AtomicU64::new(u64::MAX), waiting: Mutex::default() })
+    /// Commands that run through `spawner`, and whose output is masked by `redactor`.
+    pub fn new(spawner: Arc<dyn Spawner>, redactor: Redactor) -> Arc<Self> {
+        Arc::new(Self { spawner, redactor, next: AtomicU64::new(u64::MAX), waiting: Mutex::default() })
     }
 
     /// Keeps an event that is about a command, and gives back any other.
@@ -107,8 +111,8 @@ impl Commands {
 
     /// Runs a command; kills its whole tree when it has ended, after `within`, or when this future is dropped.
     pub async fn run(self: &Arc<Self>, command: &ShortCommand, within: Duration) -> CommandEnd {
-        let mut output = Tail::default();
-        let how = match self.start(command) {
+        let mut output = Tail::new(&self.redactor);
+        let how = match self.start(command).await {
             Err(error) => Ended::NotStarted(error),
             Ok((mut tree, mut pipe)) => {
                 let ended = timeout(within, tree.ended(&mut pipe, &mut output)).await;
@@ -122,9 +126,8 @@ impl Commands {
         CommandEnd { how, output: output.text() }
     }
 
-    fn start(self: &Arc<Self>, command: &ShortCommand) -> Result<(Running, Option<Receiver>), SpawnError> {
-        let path = command.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
-        let program = lookup(command.argv.first().map_or("", String::as_str), path, &command.cwd)?;
+    async fn start(self: &Arc<Self>, command: &ShortCommand) -> Result<(Running, Option<Receiver>), SpawnError> {
+        let program = look_up(command.clone()).await?;
         let system = |step: &str, errno: Errno| SpawnError::System { program: program.clone(), step: step.into(), errno: errno as i32 };
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(|e| system("pipe", e))?;
         let stderr = writer.try_clone().map_err(|e| system("dup", errno_of(&e)))?;
@@ -150,6 +153,16 @@ impl Commands {
         }
         Ok((running, Some(receiver)))
     }
+}
+
+/// Finds the program, off the runtime's threads: a folder of PATH may be slow to answer.
+async fn look_up(command: ShortCommand) -> Result<PathBuf, SpawnError> {
+    let search = move || {
+        let path = command.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
+        lookup(command.argv.first().map_or("", String::as_str), path, &command.cwd)
+    };
+    let found = tokio::task::spawn_blocking(search).await;
+    found.unwrap_or_else(|_| Err(SpawnError::System { program: PathBuf::new(), step: "lookup".into(), errno: Errno::EIO as i32 }))
 }
 
 fn receiver(reader: OwnedFd) -> io::Result<Receiver> {
@@ -194,11 +207,17 @@ impl Drop for Running {
     }
 }
 
-/// The last bytes of an output.
-#[derive(Default)]
-struct Tail(VecDeque<u8>);
+/// The last bytes of an output. Masked before they are cut, so that no part of a secret is left at either end.
+struct Tail {
+    mask: StreamMask,
+    kept: VecDeque<u8>,
+}
 
 impl Tail {
+    fn new(redactor: &Redactor) -> Self {
+        Self { mask: redactor.stream(), kept: VecDeque::new() }
+    }
+
     /// Reads until the pipe's end, keeping the last of it. Cancel-safe: what was read is kept.
     async fn read_to_end(&mut self, pipe: &mut Option<Receiver>) {
         let Some(pipe) = pipe else { return };
@@ -208,11 +227,14 @@ impl Tail {
                 return;
             }
             match pipe.try_read(&mut buffer) {
-                Ok(0) => return,
+                Ok(0) => {
+                    let rest = self.mask.flush();
+                    return self.keep(&rest);
+                }
                 Ok(n) => {
-                    self.0.extend(&buffer[..n]);
-                    let excess = self.0.len().saturating_sub(KEPT);
-                    self.0.drain(..excess);
+                    let mut bytes = buffer[..n].to_vec();
+                    self.mask.apply(&mut bytes);
+                    self.keep(&bytes);
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
@@ -220,7 +242,16 @@ impl Tail {
         }
     }
 
+    fn keep(&mut self, bytes: &[u8]) {
+        self.kept.extend(bytes);
+        let excess = self.kept.len().saturating_sub(KEPT);
+        self.kept.drain(..excess);
+    }
+
     fn text(mut self) -> String {
-        String::from_utf8_lossy(self.0.make_contiguous()).into_owned()
+        // Held back, and its end was never seen: what begins like a secret is taken for one.
+        let open = self.mask.held().len();
+        self.kept.extend(std::iter::repeat_n(b'*', open));
+        String::from_utf8_lossy(self.kept.make_contiguous()).into_owned()
     }
 }

@@ -178,6 +178,20 @@ pub(crate) fn default_dispositions() {
     }
 }
 
+/// From here on a write beyond `RLIMIT_FSIZE` fails with `EFBIG`, as on a full disk, instead of ending this process by XFSZ.
+/// Caught, not ignored: a program started from here gets the default disposition back.
+pub fn survive_file_size_limit() {
+    extern "C" fn nothing(_: c_int) {}
+    let handler: extern "C" fn(c_int) = nothing;
+    // SAFETY: the structure is whole, and the handler does nothing.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGXFSZ, &raw const action, ptr::null_mut());
+    }
+}
+
 /// Closes all descriptors from `first` on. Async-signal-safe.
 ///
 /// Callers own every one of them: this is for a fresh child, and for a fresh program that holds none yet.

@@ -51,12 +51,13 @@ use std::time::Duration;
 
 pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
 pub use error::SpawnError;
+pub use exec::survive_file_size_limit;
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
 pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;
 pub use lookup::lookup;
-pub use pidfile::{PidFile, Swept, sweep_dead_runs};
+pub use pidfile::{PidFile, Swept, runs_dir, sweep_dead_runs};
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
 pub use support::{Fact, facts};
 pub use tty::{Terminal, resize};

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
     ops::Range,
@@ -24,6 +25,26 @@ use super::{
 /// The format of the file; another one is left alone.
 const FORMAT: u32 = 1;
 const EXTENSION: &str = "run";
+/// How many processes of a dead run its text names.
+const NAMED: usize = 5;
+
+/// Where this user's runs leave their files: `$XDG_RUNTIME_DIR/e2e-tui/runs`, or where that would be, else
+/// `/tmp/e2e-tui-UID/runs`. Never in a home folder, which other machines may share.
+pub fn runs_dir() -> PathBuf {
+    let uid = nix::unistd::geteuid();
+    let named = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let usual = PathBuf::from(format!("/run/user/{uid}"));
+    let runtime = named.or_else(|| usual.is_dir().then_some(usual)).map(|dir| dir.join("e2e-tui"));
+    runtime.unwrap_or_else(|| PathBuf::from(format!("/tmp/e2e-tui-{uid}"))).join("runs")
+}
+
+/// What is written there decides who is killed: so nobody but this user may have written it.
+fn is_private(path: &Path) -> io::Result<()> {
+    // Of the name itself, not of what a link under it points to.
+    let found = fs::symlink_metadata(path)?;
+    let ours = found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o022 == 0 && !found.is_symlink();
+    if ours { Ok(()) } else { Err(io::Error::new(io::ErrorKind::PermissionDenied, "others than this user may write it")) }
+}
 
 /// The file of a run under way. Dropping it removes the file.
 #[derive(Debug)]
@@ -31,7 +52,7 @@ pub struct PidFile {
     path: PathBuf,
 }
 
-/// What was done about one dead run.
+/// What was done about one dead run. Its text names programs only: the secrets of that run are not known any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swept {
     /// What the run was called.
@@ -40,6 +61,21 @@ pub struct Swept {
     pub killed: Vec<Member>,
     /// Who could not be killed.
     pub left: Vec<u32>,
+}
+
+impl fmt::Display for Swept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, killed, left } = self;
+        let program = |member: &Member| {
+            let word = member.command.split(' ').next().unwrap_or_default();
+            format!("pid {} ({})", member.pid, word.rsplit('/').next().unwrap_or_default())
+        };
+        let named: Vec<String> = killed.iter().take(NAMED).map(program).collect();
+        let more = killed.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        write!(f, "the run {run} was killed together with its guardian; what it had left was ended now: {}{more}", named.join(", "))?;
+        if left.is_empty() { Ok(()) } else { write!(f, "; could not be killed: {left:?}") }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +130,7 @@ impl PidFile {
 
     fn write(dir: &Path, content: &Content) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        is_private(dir)?;
         let name = format!("{}-{}", content.guardian.pid, content.guardian.start);
         let path = dir.join(&name).with_extension(EXTENSION);
         // Whole or not at all: a sweep may look at any moment.
@@ -117,7 +154,7 @@ impl Drop for PidFile {
 /// lives is left alone, and so is everything whose owner is not certain. Takes some milliseconds: not on the way to a first
 /// frame.
 pub fn sweep_dead_runs(dir: &Path) -> Vec<Swept> {
-    let Ok(boot) = boot_id() else { return Vec::new() };
+    let (Ok(boot), Ok(())) = (boot_id(), is_private(dir)) else { return Vec::new() };
     let files: Vec<(PathBuf, Content)> = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| read(entry.path())).collect();
     let (alive, dead): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, content)| content.boot == boot && content.lives());
     let in_use: Vec<Range<u64>> = alive.into_iter().map(|(_, content)| content.tags).collect();
@@ -136,7 +173,7 @@ pub fn sweep_dead_runs(dir: &Path) -> Vec<Swept> {
 }
 
 fn read(path: PathBuf) -> Option<(PathBuf, Content)> {
-    if path.extension()? != EXTENSION {
+    if path.extension()? != EXTENSION || is_private(&path).is_err() {
         return None;
     }
     let content: Content = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
@@ -196,7 +233,10 @@ fn boot_id() -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Child, Command};
+    use std::{
+        os::unix::fs::PermissionsExt,
+        process::{Child, Command, Stdio},
+    };
 
     use super::*;
 
@@ -213,37 +253,45 @@ mod tests {
         }
     }
 
-    fn sleeper(marker: &str) -> Child {
-        let (name, value) = marker.split_once('=').expect("a variable");
-        Command::new("sleep").arg("3600").env(name, format!("{value}7")).spawn().expect("sleep exists")
+    /// Somebody who sleeps until the test ends, however it does.
+    struct Sleeper(Child);
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            _ = self.0.kill();
+            _ = self.0.wait();
+        }
     }
 
-    fn lives(child: &Child) -> bool {
-        procfs::stat(child.id()).is_some_and(|stat| stat.is_alive())
+    fn sleeper(marker: &str) -> Sleeper {
+        let (name, value) = marker.split_once('=').expect("a variable");
+        let mut command = Command::new("sleep");
+        command.arg("3600").env(name, format!("{value}7")).stdout(Stdio::null()).stderr(Stdio::null());
+        Sleeper(command.spawn().expect("sleep exists"))
+    }
+
+    fn lives(sleeper: &Sleeper) -> bool {
+        procfs::stat(sleeper.0.id()).is_some_and(|stat| stat.is_alive())
     }
 
     #[test]
     fn s6_what_a_dead_run_has_left_is_killed_and_told_and_nobody_else_is() {
         let dir = tempfile::tempdir().expect("a temp dir");
         let marker = format!("E2E_TUI_TEST={}-s6:", std::process::id());
-        let (mut left, mut other) = (sleeper(&marker), sleeper("E2E_TUI_TEST=somebody-else:"));
+        let (left, other) = (sleeper(&marker), sleeper("E2E_TUI_TEST=somebody-else:"));
         std::mem::forget(PidFile::write(dir.path(), &dead_run(&marker, 0..0)).expect("a temp dir is writable"));
         let [swept] = &sweep_dead_runs(dir.path())[..] else { panic!("one run was dead") };
-        assert_eq!(swept.killed.iter().map(|m| (m.pid, m.command.as_str())).collect::<Vec<_>>(), [(left.id(), "sleep 3600")]);
+        assert_eq!(swept.killed.iter().map(|m| (m.pid, m.command.as_str())).collect::<Vec<_>>(), [(left.0.id(), "sleep 3600")]);
         assert_eq!((swept.run.as_str(), swept.left.len()), ("2026-11-23-0625-reverse-k3", 0));
         assert!(!lives(&left) && lives(&other));
         assert_eq!(fs::read_dir(dir.path()).expect("it exists").count(), 0, "its file is gone");
-        other.kill().expect("it lives");
-        for child in [&mut left, &mut other] {
-            _ = child.wait();
-        }
     }
 
     #[test]
     fn s6_a_living_run_another_boot_and_unknown_files_are_left_alone() {
         let dir = tempfile::tempdir().expect("a temp dir");
         let marker = format!("E2E_TUI_TEST={}-alive:", std::process::id());
-        let mut child = sleeper(&marker);
+        let child = sleeper(&marker);
         let alive = Content { supervisor: Who::of(procfs::myself()), ..dead_run(&marker, 0..0) };
         let file = PidFile::write(dir.path(), &alive).expect("a temp dir is writable");
         assert_eq!(sweep_dead_runs(dir.path()), []);
@@ -253,18 +301,28 @@ mod tests {
         let before = Content { boot: "another".into(), ..dead_run(&marker, 0..0) };
         std::mem::forget(PidFile::write(dir.path(), &before).expect("a temp dir is writable"));
         fs::write(dir.path().join("later.run"), br#"{"format":2}"#).expect("a temp dir is writable");
+        fs::set_permissions(dir.path().join("later.run"), fs::Permissions::from_mode(0o600)).expect("it is ours");
         assert_eq!(sweep_dead_runs(dir.path()), []);
         assert!(lives(&child));
         let names: Vec<_> = fs::read_dir(dir.path()).expect("it exists").flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, ["later.run"], "of a boot that is over nothing can be left");
-        child.kill().expect("it lives");
-        _ = child.wait();
         assert_eq!(sweep_dead_runs(Path::new("/no/such/dir")), []);
     }
 
     #[test]
+    fn a_folder_that_others_may_write_is_neither_used_nor_believed() {
+        let dir = tempfile::tempdir().expect("a temp dir");
+        let marker = format!("E2E_TUI_TEST={}-planted:", std::process::id());
+        let child = sleeper(&marker);
+        std::mem::forget(PidFile::write(dir.path(), &dead_run(&marker, 0..0)).expect("a temp dir is writable"));
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
+        assert_eq!(sweep_dead_runs(dir.path()), []);
+        assert!(PidFile::write(dir.path(), &dead_run(&marker, 0..0)).is_err());
+        assert!(lives(&child));
+    }
+
+    #[test]
     fn files_are_private() {
-        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("a temp dir");
         let below = dir.path().join("runs");
         let file = PidFile::write(&below, &dead_run("E2E_TUI_TEST=x:", 0..0)).expect("a temp dir is writable");

@@ -111,15 +111,21 @@ pub(crate) fn command(pid: u32) -> String {
     let line = read(pid, "cmdline", &mut buffer).unwrap_or_default();
     let words = line.strip_suffix(b"\0").unwrap_or(line);
     if words.is_empty() {
-        let mut buffer = [0; 64];
-        let name = read(pid, "comm", &mut buffer).unwrap_or_default();
-        return if name.is_empty() { "?".to_owned() } else { format!("[{}]", String::from_utf8_lossy(name.trim_ascii_end())) };
+        let name = name(pid);
+        return if name == "?" { name } else { format!("[{name}]") };
     }
     let text: String = String::from_utf8_lossy(words).chars().map(|c| if c == '\0' { ' ' } else { c }).collect();
     match text.char_indices().nth(COMMAND_CAP) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// The name of the program it runs, for messages that must not show its arguments; `?` if there is no such process.
+pub(crate) fn name(pid: u32) -> String {
+    let mut buffer = [0; 64];
+    let name = read(pid, "comm", &mut buffer).unwrap_or_default();
+    if name.is_empty() { "?".to_owned() } else { String::from_utf8_lossy(name.trim_ascii_end()).into_owned() }
 }
 
 /// Who this process is.

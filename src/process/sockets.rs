@@ -1,11 +1,19 @@
 //! Who listens on a port: from `/proc/net/tcp` to the socket's inode to the process that holds it open.
 
-use std::{collections::HashSet, fmt, fs};
+use std::{collections::HashSet, fmt, fs, os::unix::fs::MetadataExt};
 
 use super::procfs;
 
-/// `TCP_LISTEN` in the kernel's tables.
-const LISTEN: &str = "0A";
+/// Tables of the kernel, and the state in them that counts.
+struct Tables {
+    files: [&'static str; 2],
+    state: &'static str,
+}
+
+/// Sockets in `TCP_LISTEN`.
+const STREAMS: Tables = Tables { files: ["/proc/net/tcp", "/proc/net/tcp6"], state: "0A" };
+/// Bound and connected to nobody.
+const DATAGRAMS: Tables = Tables { files: ["/proc/net/udp", "/proc/net/udp6"], state: "07" };
 
 /// A process that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +51,18 @@ pub enum Owner {
         /// Who.
         pid: u32,
     },
-    /// Nobody listens, or nobody who can be looked into.
-    Unknown,
+    /// Somebody who cannot be looked into: a process of another user, or one that does not let itself be watched.
+    Hidden {
+        /// Whether nobody in the tree runs as the socket's user: then it is a stranger's.
+        other_user: bool,
+    },
+    /// Nobody listens.
+    Nobody,
 }
 
 /// Everybody who listens on `port`, on any address of this network namespace.
 pub fn listeners(port: u16) -> Vec<Listener> {
-    let inodes = listening_inodes(port);
+    let inodes = inodes(&entries(&STREAMS, port));
     if inodes.is_empty() {
         return Vec::new();
     }
@@ -60,11 +73,22 @@ pub fn listeners(port: u16) -> Vec<Listener> {
     holders.into_iter().map(|pid| Listener { port, pid: Some(pid), command: procfs::command(pid) }).collect()
 }
 
-/// Whose the listener on `port` is. A member of the tree wins over a stranger: a socket may be shared.
+/// Whose the listener on `port` is. A member of the tree wins over a stranger: a socket may be shared. Where nobody listens
+/// a datagram socket of the tree counts: not every port is one of TCP.
 pub fn owner(port: u16, leader: u32) -> Owner {
-    let inodes = listening_inodes(port);
+    match owner_in(&entries(&STREAMS, port), leader) {
+        Owner::Nobody => match owner_in(&entries(&DATAGRAMS, port), leader) {
+            own @ (Owner::Leader | Owner::Member { .. }) => own,
+            _ => Owner::Nobody,
+        },
+        owner => owner,
+    }
+}
+
+fn owner_in(sockets: &[Entry], leader: u32) -> Owner {
+    let inodes = inodes(sockets);
     if inodes.is_empty() {
-        return Owner::Unknown;
+        return Owner::Nobody;
     }
     if holds(leader, &inodes) {
         return Owner::Leader;
@@ -74,8 +98,18 @@ pub fn owner(port: u16, leader: u32) -> Owner {
     match (own, holders.first()) {
         (Some(&pid), _) => Owner::Member { pid },
         (None, Some(&pid)) => Owner::Foreign { pid },
-        (None, None) => Owner::Unknown,
+        (None, None) => {
+            // One of the tree that cannot be looked into (started through sudo, say) runs as the socket's user at least.
+            let may_be =
+                |pid: u32| user_of(pid).is_some_and(|uid| sockets.iter().any(|socket| socket.uid == uid)) && same_tree(pid, leader);
+            Owner::Hidden { other_user: !may_be(leader) && !procfs::table().iter().any(|stat| may_be(stat.id.pid)) }
+        }
     }
+}
+
+/// Whose the process is; none if it is gone.
+fn user_of(pid: u32) -> Option<u32> {
+    fs::metadata(format!("/proc/{pid}")).ok().map(|meta| meta.uid())
 }
 
 /// Whether `pid` is of the tree that `leader` leads: by its tag, which daemons keep too, else by session or ancestry.
@@ -95,23 +129,32 @@ fn same_tree(pid: u32, leader: u32) -> bool {
     false
 }
 
-fn listening_inodes(port: u16) -> HashSet<u64> {
-    ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|text| inodes_in(&text, port))
-        .collect()
+/// A socket in one of the kernel's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    inode: u64,
+    uid: u32,
 }
 
-/// The inodes of a table's sockets that listen on `port`. See proc(5): `sl local_address rem_address st … inode`.
-fn inodes_in(table: &str, port: u16) -> Vec<u64> {
+fn inodes(sockets: &[Entry]) -> HashSet<u64> {
+    sockets.iter().map(|socket| socket.inode).collect()
+}
+
+fn entries(tables: &Tables, port: u16) -> Vec<Entry> {
+    let texts = tables.files.iter().filter_map(|table| fs::read_to_string(table).ok());
+    texts.flat_map(|text| entries_in(&text, port, tables.state)).collect()
+}
+
+/// A table's sockets on `port` in `state`. See proc(5): `sl local_address rem_address st … uid timeout inode`.
+fn entries_in(table: &str, port: u16, wanted: &str) -> Vec<Entry> {
     let row = |line: &str| {
         let mut fields = line.split_ascii_whitespace();
         let local = fields.nth(1)?;
         let state = fields.nth(1)?;
-        let inode = fields.nth(5)?;
+        let uid = fields.nth(3)?.parse().ok()?;
+        let inode = fields.nth(1)?.parse().ok()?;
         let here = u16::from_str_radix(local.rsplit(':').next()?, 16).ok()? == port;
-        (here && state == LISTEN).then(|| inode.parse().ok()).flatten()
+        (here && state == wanted).then_some(Entry { inode, uid })
     };
     table.lines().skip(1).filter_map(row).collect()
 }
@@ -141,7 +184,15 @@ mod tests {
         assert_eq!(owner(port, own), Owner::Leader);
         assert_eq!(owner(port, u32::MAX / 2), Owner::Foreign { pid: own }, "the tree of somebody who never was");
         drop(listener);
-        assert_eq!(owner(port, own), Owner::Unknown);
+        assert_eq!(owner(port, own), Owner::Nobody);
+    }
+
+    #[test]
+    fn a_datagram_socket_of_the_tree_counts_and_a_strangers_does_not() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = socket.local_addr().expect("it is bound").port();
+        assert_eq!(owner(port, std::process::id()), Owner::Leader);
+        assert_eq!(owner(port, u32::MAX / 2), Owner::Nobody);
     }
 
     #[test]
@@ -150,6 +201,6 @@ mod tests {
             0: 0100007F:4E21 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 777 1\n\
             1: 0100007F:4E21 0100007F:8000 01 00000000:00000000 00:00000000 00000000     0        0 888 1\n\
             2: 0100007F:4E22 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 999 1\n";
-        assert_eq!(inodes_in(table, 20_001), [777]);
+        assert_eq!(entries_in(table, 20_001, "0A"), [Entry { inode: 777, uid: 0 }]);
     }
 }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
+    holder::Holder,
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
     recorder::Recorder,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, KILL_BOUND, Spawner, TreeEvent},
+    process::{Guardian, GuardianError, KILL_BOUND, PidFile, TreeEvent, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -70,32 +71,41 @@ pub struct LiveRun {
     manifest: Manifest,
     recorder: Option<Recorder>,
     task: JoinHandle<RunParts>,
+    pid_file: Option<PidFile>,
 }
 
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
-        Self::start_under(request, false, |events| Ok(Arc::new(Guardian::launch(events)?)))
+        Self::start_under(request, false, |events| Ok(Guardian::launch(events)?.into()))
     }
 
-    /// Starts the run under the spawner that `launch` makes. An `open` run goes on whatever ends in it, until the test that
+    /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
     /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
     pub fn start_under(
         request: RunRequest,
         open: bool,
-        launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Arc<dyn Spawner>, StartError>,
+        launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
     ) -> Result<Self, StartError> {
         let RunRequest { spec, secrets, keep, end_when_done, timeout } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
-        let spawner = launch(tree_sender)?;
+        let holder = launch(tree_sender)?;
         let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
-        let info = Machine::describe(&spec, &id, rfc3339(&clock), spawner.containment());
+        let runs = runs_dir();
+        let (pid_file, no_pid_file) = match holder.pid_file(&runs, &id) {
+            Ok(file) => (file, None),
+            Err(e) => (
+                None,
+                Some(format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display())),
+            ),
+        };
+        let info = Machine::describe(&spec, &id, rfc3339(&clock), holder.spawner().containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
-        let manifest = Manifest::begin(&info);
+        let manifest = Manifest::begin(&info, &spec, &redactor);
         let (logs, recorder) = match &dir {
             Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
                 Ok((logs, recorder)) => (logs, Some(recorder)),
@@ -106,12 +116,15 @@ impl LiveRun {
             },
             None => (LogStore::in_memory(&names, clock), None),
         };
+        for process in spec.processes.values() {
+            logs.set_manner(&process.id, process.log.format, &process.log.alert);
+        }
         let (capture_sender, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner,
+            spawner: holder.spawner(),
             tree_events,
             capture,
             capture_events,
@@ -122,9 +135,14 @@ impl LiveRun {
             end_when_done,
             open,
             timeout,
-            notices: trouble.map(|text| EventKind::Notice { level: NoticeLevel::Warning, text }).into_iter().collect(),
+            runs,
+            notices: [trouble, no_pid_file]
+                .into_iter()
+                .flatten()
+                .map(|text| EventKind::Notice { level: NoticeLevel::Warning, text })
+                .collect(),
         });
-        Ok(Self { handle, dir, manifest, recorder, task })
+        Ok(Self { handle, dir, manifest, recorder, task, pid_file })
     }
 
     /// The handle to ask and read through.
@@ -148,6 +166,8 @@ impl LiveRun {
                 drop((spawner, capture));
             });
             let _ = gone.await;
+            // Nothing is left that a later run would have to look for.
+            drop(self.pid_file);
         }
         if let Some(recorder) = self.recorder {
             let trouble = tokio::task::spawn_blocking(move || recorder.finish()).await;
@@ -192,6 +212,7 @@ fn keep_in(
     for process in spec.processes.values() {
         logs.cap(&process.id, process.log.max_disk);
     }
+    logs.cap_all(spec.recording_max_disk);
     let recorder = Recorder::start(&dir.path.join("events.jsonl"), journal.clone())?;
     Ok((logs, recorder))
 }

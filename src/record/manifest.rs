@@ -1,10 +1,13 @@
 //! `manifest.json`: what a recording is, before one reads its events.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Outcome, ProcessId, RunInfo};
+use crate::{
+    model::{LogFormat, LogSpec, Outcome, ProcessId, ProcessSpec, RunInfo, RunSpec, make_one_line, one_line},
+    redact::Redactor,
+};
 
 /// The format of recordings and archives that this version writes. A higher one is refused with a hint.
 pub(crate) const FORMAT: u32 = 1;
@@ -28,6 +31,9 @@ pub struct Manifest {
     pub containment: crate::model::Containment,
     /// Its processes, in file order.
     pub processes: Vec<ProcessId>,
+    /// How the lines of those are to be read that write in a format of their own, or have alerts of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logs: BTreeMap<ProcessId, LogManner>,
     /// Who records it: tells a dead run from a live one.
     pub lease: Lease,
     /// How it ended; none while it runs, or if the program was killed.
@@ -36,6 +42,25 @@ pub struct Manifest {
     /// How long it took, in milliseconds.
     #[serde(default)]
     pub duration_ms: Option<u64>,
+}
+
+/// How a process's lines are to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogManner {
+    /// How they are taken apart.
+    #[serde(default)]
+    pub format: LogFormat,
+    /// Patterns of those that matter, besides the built-in ones.
+    #[serde(default)]
+    pub alert: Vec<String>,
+}
+
+impl LogManner {
+    /// None where everything is as usual.
+    fn of(spec: &LogSpec, redactor: &Redactor) -> Option<Self> {
+        let alert = spec.alert.iter().map(|own| redactor.mask(own.as_str()).into_owned()).collect();
+        (spec.format != LogFormat::Auto || !spec.alert.is_empty()).then_some(Self { format: spec.format, alert })
+    }
 }
 
 /// A process that cannot be mistaken for a later one with the same pid.
@@ -71,7 +96,8 @@ fn start_ticks(pid: &str) -> Option<u64> {
 
 impl Manifest {
     /// The manifest of a run that begins.
-    pub(crate) fn begin(info: &RunInfo) -> Self {
+    pub(crate) fn begin(info: &RunInfo, spec: &RunSpec, redactor: &Redactor) -> Self {
+        let manner = |process: &Arc<ProcessSpec>| Some((process.id.clone(), LogManner::of(&process.log, redactor)?));
         Self {
             format: FORMAT,
             id: info.run.clone(),
@@ -81,6 +107,7 @@ impl Manifest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             containment: info.containment,
             processes: info.processes.iter().map(|p| p.name.clone()).collect(),
+            logs: spec.processes.values().filter_map(manner).collect(),
             lease: Lease::own(),
             outcome: None,
             duration_ms: None,
@@ -94,10 +121,17 @@ impl Manifest {
         json
     }
 
-    /// Reads the manifest of the recording in `dir`.
-    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
+    /// Reads the manifest of the recording in `dir`. It may come from anybody: its texts are made fit to be shown.
+    pub fn read(dir: &Path) -> io::Result<Self> {
         let text = fs::read(dir.join("manifest.json"))?;
-        serde_json::from_slice(&text).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("manifest.json: {e}")))
+        let bad = |e: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, one_line(&e.to_string()).into_owned());
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
+        let Self { id, scenario, origin, started, version, outcome, .. } = &mut manifest;
+        [id, scenario, origin, started, version].into_iter().for_each(make_one_line);
+        if let Some(outcome) = outcome {
+            make_one_line(&mut outcome.reason);
+        }
+        Ok(manifest)
     }
 }
 

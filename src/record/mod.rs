@@ -12,12 +12,17 @@
 //! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back.
 
 pub mod archive;
+mod holder;
 mod live;
 mod manifest;
 mod open;
 mod place;
 mod recorder;
 
+#[cfg(test)]
+mod hostile_tests;
+
+pub use holder::Holder;
 pub use live::{Keep, LiveRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest};
 pub use open::{OpenError, Recording, find};

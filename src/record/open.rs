@@ -6,13 +6,15 @@ use std::{
     sync::Arc,
 };
 
+use regex::Regex;
+
 use super::{
     archive::{UnpackError, Unpacked, unpack},
     manifest::{FORMAT, Manifest},
 };
 use crate::{
     logs::LogStore,
-    model::{Event, EventKind, ProcessId, Snapshot, narrate},
+    model::{Event, EventKind, ProcessId, Snapshot, make_one_line, narrate},
     supervisor::Journal,
 };
 
@@ -104,6 +106,11 @@ impl Recording {
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
         let logs = LogStore::open(dir.join("logs"), &everybody(&manifest, &events)).map_err(unreadable("logs"))?;
+        for (process, manner) in &manifest.logs {
+            // What a later version's patterns may hold is no reason not to read the rest.
+            let alerts: Vec<_> = manner.alert.iter().filter_map(|own| Regex::new(own).ok()).collect();
+            logs.set_manner(process, manner.format, &alerts);
+        }
         let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
         logs.place_notes(notes).map_err(unreadable("logs"))?;
         let snapshot = Arc::new(Snapshot::of(&events));
@@ -113,16 +120,27 @@ impl Recording {
 
 /// The processes that the run began with, and those that were added to it.
 fn everybody(manifest: &Manifest, events: &[Event]) -> Vec<ProcessId> {
-    let added = events.iter().filter_map(|event| match &event.kind {
-        EventKind::ProcessAdded { info } if !manifest.processes.contains(&info.name) => Some(&info.name),
-        _ => None,
-    });
-    manifest.processes.iter().chain(added).cloned().collect()
+    let mut all = manifest.processes.clone();
+    for event in events {
+        if let EventKind::ProcessAdded { info } = &event.kind
+            && !all.contains(&info.name)
+        {
+            all.push(info.name.clone());
+        }
+    }
+    all
 }
 
-/// The events of a file whose last line may be cut, as a kill leaves it.
+/// The events of a file whose last line may be cut, as a kill leaves it. It may come from anybody: their texts are made
+/// fit to be shown.
 fn whole_events(text: &[u8]) -> Vec<Event> {
-    text.split(|&b| b == b'\n').filter(|line| !line.is_empty()).filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    let mut events: Vec<Event> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    for event in &mut events {
+        event.kind.each_text(&mut make_one_line);
+        event.kind.each_name(&mut make_one_line);
+    }
+    events
 }
 
 #[cfg(test)]

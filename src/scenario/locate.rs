@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    bundled::{self, BUNDLED},
+    bundled::{self, BUNDLED, Bundled},
     source::{self, ReadError},
     suggest::{nearest, shown},
 };
@@ -36,6 +36,12 @@ impl Located {
     /// A scenario that is a text at hand, named `name` in messages; relative paths in it start in `dir`.
     pub fn text(name: impl Into<String>, dir: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self { name: name.into(), origin: Origin::Path, dir: dir.into(), text: text.into() }
+    }
+
+    /// A scenario that comes with the program, whatever files of its name there are; relative paths start in `dir`.
+    pub fn bundled(bundled: &Bundled, dir: &Path) -> Self {
+        let name = format!("bundled {}.toml", bundled.name);
+        Self { name, origin: Origin::Bundled, dir: dir.to_path_buf(), text: bundled.text.to_owned() }
     }
 }
 
@@ -89,12 +95,7 @@ pub fn locate_from(name: &str, here: &Path) -> Result<Located, LocateError> {
         }
     }
     if let Some(found) = bundled::find(name.strip_suffix(".toml").unwrap_or(name)) {
-        return Ok(Located {
-            name: format!("bundled {}.toml", found.name),
-            origin: Origin::Bundled,
-            dir: here.to_path_buf(),
-            text: found.text.to_owned(),
-        });
+        return Ok(Located::bundled(found, here));
     }
     Err(not_found(name, tried, here))
 }

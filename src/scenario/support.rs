@@ -9,9 +9,7 @@ pub(super) const READY: &[&str] = &["exec", "stdio"];
 pub(super) const HEALTH: &[&str] = &["log", "exec", "stdio", "lazy"];
 /// Of `limits`.
 pub(super) const LIMITS: &[&str] = &["memory", "cpu"];
-/// Of `log`.
-pub(super) const LOG: &[&str] = &["format"];
 /// Of the top level.
-pub(super) const TOP: &[&str] = &["expect", "step", "recording"];
+pub(super) const TOP: &[&str] = &["expect", "step"];
 /// Of the words of `containment`.
 pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup", "group"];

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use super::{machine::Input, runtime::Runtime};
+use super::{
+    effects::command_for_event,
+    machine::Input,
+    runtime::{News, Runtime},
+};
 use crate::{
-    model::{EventKind, Leak, Sample},
-    process::{Order, TreeSample, sockets},
+    model::{EventKind, Leak, ProcessId, RunSpec, Sample},
+    process::{self, Order, TreeSample, sockets},
+    redact::Redactor,
 };
 
 impl Runtime {
@@ -34,20 +39,39 @@ impl Runtime {
         }
     }
 
-    /// Everything is down: is a port of the run still bound?
+    /// Ends what earlier runs have left whose supervisor and guardian were killed at once. Nothing waits for that.
+    pub(super) fn sweep_dead_runs(&self) {
+        let (runs, news) = (self.parts.runs.clone(), self.news.clone());
+        tokio::task::spawn_blocking(move || {
+            for swept in process::sweep_dead_runs(&runs) {
+                let _ = news.send(News::Notice(swept.to_string()));
+            }
+        });
+    }
+
+    /// Everything is down: is a port of the run still bound? The answer comes as [`Input::FinalCensus`].
     pub(super) fn take_final_census(&mut self) {
-        let mut leaks = Vec::new();
-        for spec in self.parts.spec.processes.values() {
-            for listen in &spec.listens {
-                for holder in sockets::listeners(listen.port) {
-                    // A fixed port may belong to somebody else by now; it is told all the same, with its name.
-                    let command = holder.to_string();
-                    leaks.push((spec.id.clone(), Leak { pid: None, command, port: Some(listen.port) }));
-                }
+        let spec = self.parts.spec.clone();
+        let (redactor, news) = (self.parts.redactor.clone(), self.news.clone());
+        tokio::task::spawn_blocking(move || {
+            let _ = news.send(News::Input(Input::FinalCensus { leaks: bound_ports(&spec, &redactor) }));
+        });
+    }
+}
+
+/// Who still listens on ports of the run.
+fn bound_ports(spec: &RunSpec, redactor: &Redactor) -> Vec<(ProcessId, Leak)> {
+    let mut leaks = Vec::new();
+    for process in spec.processes.values() {
+        for listen in &process.listens {
+            for holder in sockets::listeners(listen.port) {
+                // A fixed port may belong to somebody else by now; it is told all the same, with its name.
+                let holder = sockets::Listener { command: command_for_event(redactor, &holder.command), ..holder };
+                leaks.push((process.id.clone(), Leak { pid: None, command: holder.to_string(), port: Some(listen.port) }));
             }
         }
-        self.feed(Input::FinalCensus { leaks });
     }
+    leaks
 }
 
 /// `used` of `span`, in percent of one core.

@@ -1,32 +1,32 @@
 //! Carrying effects out, and translating what trees say into the machine's inputs.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, os::fd::OwnedFd, sync::Arc};
 
 use super::{
-    errand::Purpose,
-    launch,
+    launch::{Ends, Job, Ports, Prepared},
     machine::{Effect, Input},
     runtime::Runtime,
 };
 use crate::{
     logs::{CaptureStream, Stream, Watch},
     model::{Failure, Generation, Leak, Probe, ProcessId, ProcessSpec},
-    process::{Order, TreeEvent, TreeId},
+    process::{Member, Order, TreeEvent, TreeId},
+    redact::Redactor,
 };
 
-/// The longest command line that a leak is told with.
-const LEAK_COMMAND: usize = 120;
+/// The longest command line that an event carries, in characters.
+const COMMAND: usize = 120;
 
 impl Runtime {
-    /// Carries one effect out. What is known at once is returned as the next input.
-    pub(super) fn carry_out(&mut self, effect: Effect) -> Option<Input> {
+    /// Carries one effect out.
+    pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Spawn { process, generation } => return self.spawn(process, generation),
+            Effect::Spawn { process, generation } => self.spawn(process, generation),
             Effect::Signal { process, generation, signal } => self.to_tree(&process, generation, |tree| Order::Signal { tree, signal }),
             Effect::Kill { process, generation } => self.to_tree(&process, generation, |tree| Order::Kill { tree }),
             Effect::AwaitEmpty { process, generation } => self.to_tree(&process, generation, |tree| Order::AwaitEmpty { tree }),
             Effect::Census { process, generation } => self.to_tree(&process, generation, |tree| Order::Census { tree }),
-            Effect::StopCommand { process, generation } => return self.run_stop_command(&process, generation),
+            Effect::StopCommand { process, generation } => self.run_stop_command(&process, generation),
             Effect::Drain { process, generation, linger } => {
                 self.inputs.remove(&process);
                 self.parts.capture.drain(&process, generation, linger);
@@ -44,54 +44,56 @@ impl Runtime {
             Effect::FinalCensus => self.clean_up(),
             Effect::Finish { .. } => self.finish(),
         }
-        None
     }
 
-    fn spec(&self, process: &ProcessId) -> Option<std::sync::Arc<ProcessSpec>> {
+    pub(super) fn spec(&self, process: &ProcessId) -> Option<Arc<ProcessSpec>> {
         self.parts.spec.processes.get(process).cloned()
     }
 
-    fn spawn(&mut self, process: ProcessId, generation: Generation) -> Option<Input> {
-        let spec = self.spec(&process)?;
-        let ports = |id: &ProcessId| self.snapshot().row(id.as_str()).and_then(|row| row.captured_port);
-        let prepared = launch::prepare(&spec, &self.parts.info.run, ports);
-        let launch::Prepared { launch, out, err, input } = match prepared {
-            Ok(prepared) => prepared,
-            Err(reason) => return Some(Input::SpawnFailed { process, generation, reason }),
-        };
+    /// The ports that processes have told so far.
+    pub(super) fn ports(&self) -> Ports {
+        self.snapshot().rows.iter().filter_map(|row| Some((row.id().clone(), row.captured_port?))).collect()
+    }
+
+    /// Has the start prepared; [`Self::prepared`] goes on.
+    fn spawn(&mut self, process: ProcessId, generation: Generation) {
+        let Some(spec) = self.spec(&process) else { return };
+        self.inputs.remove(&process);
+        self.launcher.prepare(Job { process, generation, spec, run: self.parts.info.run.clone(), ports: self.ports() });
+    }
+
+    /// All is there that a start takes.
+    pub(super) fn prepared(&mut self, process: ProcessId, generation: Generation, prepared: Result<Box<Prepared>, Failure>) {
+        match prepared {
+            Err(reason) => self.feed(Input::SpawnFailed { process, generation, reason }),
+            Ok(prepared) => {
+                let Prepared { launch, ends } = *prepared;
+                let tree = self.new_tree(process, generation);
+                self.unheard.insert(tree, ends);
+                self.order(Order::Spawn { tree, launch: Box::new(launch) });
+            }
+        }
+    }
+
+    /// Its start is on record: now what it says is read. Until here it waits in the pipes, so that nothing a process says is
+    /// numbered before its start.
+    fn listen(&mut self, tree: TreeId, output: Vec<(Stream, OwnedFd)>) {
+        let Some((process, generation)) = self.trees.get(&tree).cloned() else { return };
+        let Some(spec) = self.spec(&process) else { return };
         let ready = match &spec.ready.probe {
             Some(Probe::Log { pattern }) => Some(pattern.clone()),
             _ => None,
         };
-        // Readers first: nothing that the child says finds nobody listening.
-        for (stream, fd, ready) in [(Stream::Out, out, ready.clone()), (Stream::Err, err, ready)] {
-            let watch = Watch { ready, alerts: spec.log.alert.clone() };
+        for (stream, fd) in output {
+            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone() };
             self.parts.capture.add(CaptureStream { process: process.clone(), generation, stream, fd, watch });
         }
-        self.inputs.remove(&process);
-        if let Some(input) = input {
-            self.inputs.insert(process.clone(), input);
-        }
-        let tree = self.new_tree(process, generation);
-        self.order(Order::Spawn { tree, launch: Box::new(launch) });
-        None
     }
 
     fn to_tree(&self, process: &ProcessId, generation: Generation, order: impl FnOnce(TreeId) -> Order) {
         if let Some(tree) = self.tree_of.get(&(process.clone(), generation)) {
             self.order(order(*tree));
         }
-    }
-
-    fn run_stop_command(&mut self, process: &ProcessId, generation: Generation) -> Option<Input> {
-        let spec = self.spec(process)?;
-        let ports = |id: &ProcessId| self.snapshot().row(id.as_str()).and_then(|row| row.captured_port);
-        let argv: Result<Vec<_>, _> = spec.stop.command.iter().flatten().map(|text| text.resolve(ports)).collect();
-        match argv {
-            Ok(argv) => self.run_errand(&argv, &spec, spec.stop.grace, Purpose::Stop { process: process.clone(), generation }),
-            Err(e) => self.warn(format!("the stop command of {process} cannot run: {e}")),
-        }
-        None
     }
 
     fn send_line(&mut self, process: &ProcessId, text: &str) -> Result<(), String> {
@@ -103,8 +105,32 @@ impl Runtime {
         self.emit(crate::model::EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
     }
 
-    /// What a tree says, for the machine; none if it is about an errand or nothing that policy reacts to.
-    pub(super) fn translate(&mut self, event: TreeEvent) -> Option<Input> {
+    /// What a tree says: to the machine, and to those who wait for its start.
+    pub(super) fn tree_says(&mut self, event: TreeEvent) {
+        let begun = match &event {
+            TreeEvent::Spawned { tree, .. } => self.unheard.remove(tree).map(|ends| (*tree, ends)),
+            TreeEvent::SpawnFailed { tree, .. } => {
+                self.unheard.remove(tree);
+                None
+            }
+            _ => None,
+        };
+        let begun = begun.map(|(tree, Ends { output, input })| {
+            if let (Some(input), Some((process, _))) = (input, self.trees.get(&tree)) {
+                self.inputs.insert(process.clone(), input);
+            }
+            (tree, output)
+        });
+        if let Some(input) = self.translate(event) {
+            self.feed(input);
+        }
+        if let Some((tree, output)) = begun {
+            self.listen(tree, output);
+        }
+    }
+
+    /// What a tree says, for the machine; none if that is nothing that policy reacts to.
+    fn translate(&mut self, event: TreeEvent) -> Option<Input> {
         let tree = match &event {
             TreeEvent::Spawned { tree, .. }
             | TreeEvent::SpawnFailed { tree, .. }
@@ -114,10 +140,7 @@ impl Runtime {
             | TreeEvent::Stuck { tree, .. } => *tree,
             _ => return None,
         };
-        let Some((process, generation)) = self.trees.get(&tree).cloned() else {
-            self.on_errand(tree, event);
-            return None;
-        };
+        let (process, generation) = self.trees.get(&tree).cloned()?;
         Some(match event {
             TreeEvent::Spawned { pid, .. } => Input::Spawned { process, generation, pid },
             TreeEvent::SpawnFailed { error, .. } => {
@@ -127,12 +150,9 @@ impl Runtime {
             TreeEvent::Exited { exit, .. } => Input::LeaderExited { process, generation, exit },
             TreeEvent::Empty { .. } => Input::TreeEmpty { process, generation },
             TreeEvent::Members { members, .. } => {
-                let leaks = members.into_iter().map(|m| Leak {
-                    pid: Some(m.pid),
-                    command: m.command.chars().take(LEAK_COMMAND).collect(),
-                    port: None,
-                });
-                Input::Members { process, generation, leaks: leaks.collect() }
+                let redactor = &self.parts.redactor;
+                let leak = |m: Member| Leak { pid: Some(m.pid), command: command_for_event(redactor, &m.command), port: None };
+                Input::Members { process, generation, leaks: members.into_iter().map(leak).collect() }
             }
             TreeEvent::Stuck { pids, .. } => Input::Stuck { process, generation, pids },
             _ => return None,
@@ -140,5 +160,30 @@ impl Runtime {
     }
 }
 
-/// How long one clean-up command may take.
-pub(super) const CLEANUP_BUDGET: Duration = Duration::from_secs(10);
+/// A command line as an event carries it. It may have been cut before it came here, maybe within a secret; so it is masked,
+/// its end included, before it is cut any further.
+pub(super) fn command_for_event(redactor: &Redactor, command: &str) -> String {
+    let masked = match command.strip_suffix('…') {
+        Some(cut) => format!("{}…", redactor.mask_cut(cut)),
+        None => redactor.mask(command).into_owned(),
+    };
+    match masked.char_indices().nth(COMMAND) {
+        Some((end, _)) => format!("{}…", &masked[..end]),
+        None => masked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c15_no_part_of_a_secret_is_left_where_a_command_line_is_cut() {
+        let redactor = Redactor::new(["tok-0123456789-abcdef".to_owned()]);
+        let straddling = format!("{} --token tok-0123456789-abcdef --port 80", "x".repeat(COMMAND - 20));
+        let told = command_for_event(&redactor, &straddling);
+        assert!(told.ends_with("--token ***********…") && told.chars().count() == COMMAND + 1, "{told}");
+        assert_eq!(command_for_event(&redactor, "serve tok-01234567…"), "serve ************…", "cut by the guardian");
+        assert_eq!(command_for_event(&redactor, "serve --port 80"), "serve --port 80");
+    }
+}

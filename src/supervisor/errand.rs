@@ -1,26 +1,27 @@
 //! Commands that belong to no generation: stop commands while a process is stopped, clean-up at the end of the run.
 //!
-//! They run through the spawner like everything else, so that they leave nothing behind either.
+//! They run through the spawner like everything else, so that they leave nothing behind either; see [`Commands`].
+//!
+//! [`Commands`]: crate::process::Commands
 
-use std::{
-    collections::{HashMap, VecDeque},
-    io::Read,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::task::JoinSet;
 
 use super::{
-    effects::CLEANUP_BUDGET,
     launch,
     runtime::{News, Runtime},
 };
 use crate::{
-    model::{Exit, Generation, ProcessId, ProcessSpec, Text},
-    process::{Order, TreeEvent, TreeId},
+    model::{Exit, Generation, ProcessId, human_duration},
+    process::{CommandEnd, Ended, ShortCommand},
 };
 
-/// How much of an errand's output is kept for its failure.
-const KEPT: u64 = 4096;
+/// How long one clean-up command may take.
+const CLEANUP_BUDGET: Duration = Duration::from_secs(10);
+
+/// How many characters of its last line a failure quotes.
+const LAST_WORDS: usize = 200;
 
 /// What a command is run for.
 #[derive(Debug, Clone)]
@@ -31,85 +32,41 @@ pub(super) enum Purpose {
     CleanUp,
 }
 
-/// Errands under way and to come.
+/// Errands under way and to come. What is under way when the run is over is killed with it.
 #[derive(Debug, Default)]
 pub(super) struct Errands {
-    running: HashMap<TreeId, Errand>,
-    cleanup: VecDeque<(Vec<String>, Arc<ProcessSpec>)>,
+    running: JoinSet<()>,
+    cleanup: VecDeque<ShortCommand>,
     cleaning: bool,
 }
 
-#[derive(Debug)]
-struct Errand {
-    purpose: Purpose,
-    command: String,
-    output: std::fs::File,
-}
-
 impl Runtime {
-    /// Runs `argv` in the environment and folder of `like`, and kills it after `budget`.
-    pub(super) fn run_errand(&mut self, argv: &[String], like: &ProcessSpec, budget: Duration, purpose: Purpose) {
-        let spec = ProcessSpec {
-            argv: argv.iter().cloned().map(Text::from).collect(),
-            stdin: crate::model::StdinMode::Null,
-            tty: false,
-            ..like.clone()
-        };
-        let ports = |id: &ProcessId| self.snapshot().row(id.as_str()).and_then(|row| row.captured_port);
-        let command = argv.join(" ");
-        match launch::prepare(&spec, &self.parts.info.run, ports) {
-            Err(reason) => {
-                self.warn(format!("`{command}` could not be run: {reason}"));
-                self.errand_over(&purpose);
-            }
-            Ok(mut prepared) => {
-                // One pipe for both streams: only the last words of a failure are wanted.
-                if let Ok(both) = prepared.launch.stdout.try_clone() {
-                    prepared.launch.stderr = both;
-                }
-                let tree = self.reserve_tree();
-                self.errands.running.insert(tree, Errand { purpose, command, output: prepared.out.into() });
-                self.order(Order::Spawn { tree, launch: Box::new(prepared.launch) });
-                let news = self.news.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(budget).await;
-                    let _ = news.send(News::ErrandOverdue(tree));
-                });
-            }
+    /// Stops a process by its own command, within its grace.
+    pub(super) fn run_stop_command(&mut self, process: &ProcessId, generation: Generation) {
+        let Some(spec) = self.spec(process) else { return };
+        let argv: Vec<_> = spec.stop.command.iter().flatten().cloned().collect();
+        match launch::command_like(&spec, &argv, &self.parts.info.run, &self.ports()) {
+            Ok(command) => self.run_errand(command, spec.stop.grace, Purpose::Stop { process: process.clone(), generation }),
+            Err(e) => self.warn(format!("the stop command of {process} cannot run: {e}")),
         }
     }
 
-    /// What the tree of an errand says.
-    pub(super) fn on_errand(&mut self, tree: TreeId, event: TreeEvent) {
-        let ended = match event {
-            TreeEvent::Exited { exit, .. } => Ok(exit),
-            TreeEvent::SpawnFailed { error, .. } => Err(error.to_string()),
-            _ => return,
-        };
-        let Some(mut errand) = self.errands.running.remove(&tree) else { return };
-        // What it left is not wanted.
-        self.order(Order::Kill { tree });
-        let mut words = Vec::new();
-        let _ = Read::by_ref(&mut errand.output).take(KEPT).read_to_end(&mut words);
-        let said = String::from_utf8_lossy(&words);
-        let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("").trim().to_owned();
-        match ended {
-            Ok(Exit::Code(0)) => {}
-            Ok(exit) => self.warn(format!("`{}` ended with {exit}: {said}", errand.command)),
-            Err(error) => self.warn(format!("`{}` could not be run: {error}", errand.command)),
-        }
-        self.errand_over(&errand.purpose);
+    /// Runs a command, and kills it after `budget`.
+    fn run_errand(&mut self, command: ShortCommand, budget: Duration, purpose: Purpose) {
+        let (commands, news) = (self.commands.clone(), self.news.clone());
+        while self.errands.running.try_join_next().is_some() {}
+        self.errands.running.spawn(async move {
+            let end = commands.run(&command, budget).await;
+            let report = report(&command.argv.join(" "), budget, &end);
+            let _ = news.send(News::ErrandEnded { purpose, report });
+        });
     }
 
-    pub(super) fn errand_overdue(&mut self, tree: TreeId) {
-        if let Some(errand) = self.errands.running.get(&tree) {
-            let text = format!("`{}` took too long and was killed", errand.command);
-            self.warn(text);
-            self.order(Order::Kill { tree });
+    /// An errand is over; `report` says what went wrong, if anything did.
+    pub(super) fn errand_ended(&mut self, purpose: &Purpose, report: Option<String>) {
+        if let Some(report) = report {
+            self.warn(report);
         }
-    }
-
-    fn errand_over(&mut self, purpose: &Purpose) {
         match purpose {
             // The stop goes on by itself: its grace runs, and the tree's end is seen.
             Purpose::Stop { process, generation } => tracing::debug!(%process, generation, "stop command has ended"),
@@ -123,25 +80,38 @@ impl Runtime {
             return;
         }
         let spec = self.parts.spec.clone();
+        let (run, ports) = (self.parts.info.run.clone(), self.ports());
         for process in spec.processes.values() {
-            self.errands.cleanup.extend(process.cleanup.iter().map(|argv| (argv.clone(), process.clone())));
+            for argv in &process.cleanup {
+                let argv: Vec<_> = argv.iter().cloned().map(Into::into).collect();
+                match launch::command_like(process, &argv, &run, &ports) {
+                    Ok(command) => self.errands.cleanup.push_back(command),
+                    Err(e) => self.warn(format!("a clean-up command of {} cannot run: {e}", process.id)),
+                }
+            }
         }
-        if let Some(any) = spec.processes.values().next() {
-            let plain = Arc::new(ProcessSpec {
-                env: indexmap::IndexMap::new(),
-                env_clear: false,
-                cwd: spec.dir.clone(),
-                ..ProcessSpec::clone(any)
-            });
-            self.errands.cleanup.extend(spec.cleanup.iter().map(|argv| (argv.clone(), plain.clone())));
-        }
+        self.errands.cleanup.extend(spec.cleanup.iter().map(|argv| launch::command_in(&spec.dir, argv.clone(), &run)));
         self.next_cleanup();
     }
 
     fn next_cleanup(&mut self) {
         match self.errands.cleanup.pop_front() {
-            Some((argv, like)) => self.run_errand(&argv, &like, CLEANUP_BUDGET, Purpose::CleanUp),
-            None => _ = self.news.send(News::CleanedUp),
+            Some(command) => self.run_errand(command, CLEANUP_BUDGET, Purpose::CleanUp),
+            None => self.take_final_census(),
         }
     }
+}
+
+/// What is to be said about a command that did not do well.
+fn report(command: &str, budget: Duration, CommandEnd { how, output }: &CommandEnd) -> Option<String> {
+    let last = output.lines().rfind(|line| !line.trim().is_empty()).map(str::trim);
+    // The output is masked already: cutting it cannot lay a part of a secret bare.
+    let said = last.map(|line| format!(": {}", line.chars().take(LAST_WORDS).collect::<String>())).unwrap_or_default();
+    Some(match how {
+        Ended::Exited(Exit::Code(0)) => return None,
+        Ended::Exited(exit) => format!("`{command}` ended with {exit}{said}"),
+        Ended::TimedOut => format!("`{command}` had not ended after {} and was killed{said}", human_duration(budget)),
+        Ended::NotStarted(error) => format!("`{command}` could not be run: {error}"),
+        Ended::Lost => format!("`{command}` was not run to its end: the guardian is gone"),
+    })
 }

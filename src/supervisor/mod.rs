@@ -33,3 +33,5 @@ pub use runtime::{RunParts, start};
 pub use signals::obey_signals;
 
 pub(crate) use machine::Machine;
+#[cfg(test)]
+pub(crate) use runtime::fit_for_record;

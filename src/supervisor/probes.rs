@@ -103,24 +103,64 @@ async fn ask_until_ready(reporter: Reporter, spec: Arc<ProcessSpec>, question: Q
     confirm(reporter, spec, answered, None).await;
 }
 
-/// It has answered: is it still alive a moment later, and is it itself that listens?
+/// It has answered: is it still alive a moment later, and is it itself that listens, on every port that is its own?
 async fn confirm(reporter: Reporter, spec: Arc<ProcessSpec>, answered: At, port: Option<u16>) {
     sleep(ALIVE_LATER).await;
-    let listens = spec.listens.first().map(|listen| listen.port).or(port);
-    let Some(listens) = listens else {
+    let mut ports: Vec<u16> = spec.listens.iter().map(|listen| listen.port).collect();
+    if ports.is_empty() {
+        ports.extend(port);
+    }
+    if ports.is_empty() {
         let evidence = if spec.ready.probe.is_some() { "its readiness probe" } else { "it runs" };
         return reporter.ready(ReadyReport::Yes { answered, evidence: evidence.into(), port: None });
-    };
-    let leader = reporter.pid.unwrap_or(0);
-    let owner = tokio::task::spawn_blocking(move || sockets::owner(listens, leader)).await;
-    let evidence = match owner {
-        Ok(sockets::Owner::Leader) => format!("listening on {listens} (own process)"),
-        Ok(sockets::Owner::Member { pid }) => format!("listening on {listens} (its child {pid})"),
-        Ok(sockets::Owner::Foreign { pid }) => return reporter.ready(ReadyReport::Foreign { pid, port: listens }),
-        // Nobody seen: the listener of another user, or a name that resolves elsewhere.
-        Ok(sockets::Owner::Unknown) | Err(_) => format!("answers on {listens}"),
-    };
-    reporter.ready(ReadyReport::Yes { answered, evidence, port });
+    }
+    // What says that it is ready before it listens is waited for until its time is over.
+    let mut waited = false;
+    loop {
+        match who_listens(ports.clone(), reporter.pid.unwrap_or(0)).await {
+            Listening::Own { evidence } => {
+                let answered = if waited { reporter.clock.now() } else { answered };
+                return reporter.ready(ReadyReport::Yes { answered, evidence, port });
+            }
+            Listening::Foreign { pid, port } => return reporter.ready(ReadyReport::Foreign { pid, port }),
+            Listening::Nobody { port } => reporter.ready(ReadyReport::NotYet { why: format!("nobody listens on port {port}") }),
+        }
+        waited = true;
+        sleep(spec.ready.interval).await;
+    }
+}
+
+/// Whose the sockets on a process's ports are.
+enum Listening {
+    /// All its own.
+    Own { evidence: String },
+    /// One is somebody else's.
+    Foreign { pid: u32, port: u16 },
+    /// One is nobody's.
+    Nobody { port: u16 },
+}
+
+async fn who_listens(ports: Vec<u16>, leader: u32) -> Listening {
+    let owners = ports.clone().into_iter().map(move |port| (port, sockets::owner(port, leader)));
+    let owners: Vec<_> = tokio::task::spawn_blocking(move || owners.collect()).await.unwrap_or_default();
+    let mut evidence = String::new();
+    for (port, owner) in owners {
+        let whose = match owner {
+            sockets::Owner::Leader => format!("listening on {port} (own process)"),
+            sockets::Owner::Member { pid } => format!("listening on {port} (its child {pid})"),
+            sockets::Owner::Hidden { other_user: false } => format!("answers on {port}"),
+            sockets::Owner::Hidden { other_user: true } => return Listening::Foreign { pid: 0, port },
+            sockets::Owner::Foreign { pid } => return Listening::Foreign { pid, port },
+            sockets::Owner::Nobody => return Listening::Nobody { port },
+        };
+        if evidence.is_empty() {
+            evidence = whose;
+        } else {
+            evidence.push_str(", ");
+            evidence.push_str(&whose);
+        }
+    }
+    Listening::Own { evidence }
 }
 
 async fn watch(reporter: Reporter, health: HealthSpec, question: Question) {

@@ -1,11 +1,13 @@
 //! The loop around the machine: facts in, effects out.
 //!
 //! One task owns everything and awaits only its channels and the next timer, so nothing here can stall anything else.
-//! Whatever takes time (probes, clean-up commands) runs in tasks that report back as [`News`].
+//! Whatever takes time or touches a disk (probes, clean-up commands, preparing a start, the last census) runs in tasks and
+//! threads that report back as [`News`].
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, HashMap},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -18,14 +20,17 @@ use tokio::{
 
 use super::{
     Journal,
-    errand::Errands,
+    errand::{Errands, Purpose},
     handle::{Asked, RunHandle, Wish},
+    launch::{Ends, Launcher, Prepared},
     machine::{Input, Machine, MachineOptions, TimerToken},
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
-    model::{At, Event, EventKind, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, narrate},
-    process::{Order, Spawner, TreeEvent, TreeId},
+    model::{
+        At, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate,
+    },
+    process::{Commands, Order, Spawner, TreeEvent, TreeId},
     redact::Redactor,
 };
 
@@ -57,6 +62,8 @@ pub struct RunParts {
     pub open: bool,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
+    /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
+    pub runs: PathBuf,
     /// What is to be said about the run right after it began.
     pub notices: Vec<EventKind>,
 }
@@ -66,10 +73,12 @@ pub struct RunParts {
 pub(super) enum News {
     /// For the machine.
     Input(Input),
-    /// A command has had its time.
-    ErrandOverdue(TreeId),
-    /// The clean-up commands are done.
-    CleanedUp,
+    /// A start can be carried out, or cannot.
+    Prepared { process: ProcessId, generation: Generation, prepared: Result<Box<Prepared>, Failure> },
+    /// Something to be told.
+    Notice(String),
+    /// A stop or clean-up command is over.
+    ErrandEnded { purpose: Purpose, report: Option<String> },
 }
 
 /// A run under way.
@@ -82,6 +91,10 @@ pub(super) struct Runtime {
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
     next_tree: u64,
+    /// Our ends of the pipes of those whose start is not on record yet.
+    pub(super) unheard: HashMap<TreeId, Ends>,
+    pub(super) launcher: Launcher,
+    pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
     pub(super) inputs: HashMap<ProcessId, std::fs::File>,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
@@ -93,47 +106,17 @@ pub(super) struct Runtime {
     finished: bool,
 }
 
-/// Fields that hold names and words of the format: a secret that equals one of them is no secret there.
-const WORDS: &[&str] = &[
-    "event",
-    "process",
-    "name",
-    "role",
-    "kind",
-    "state",
-    "failure",
-    "cause",
-    "then",
-    "outcome",
-    "health",
-    "level",
-    "containment",
-    "stream",
-    "verdict",
-    "signal",
-    "scenario",
-    "run",
-    "started",
-    "by",
-];
-
-/// Masks all texts of an event, but the words that make it an event.
-fn mask_texts(value: &mut serde_json::Value, redactor: &Redactor) {
-    match value {
-        serde_json::Value::String(text) => {
-            let masked = redactor.mask(text).into_owned();
-            *text = masked;
+/// Secrets in the texts of an event are masked; its names are left alone. Each text becomes one line that may be shown
+/// anywhere, but for those of the run's beginning: scripts in command lines keep their lines.
+pub(crate) fn fit_for_record(mut kind: EventKind, redactor: &Redactor) -> EventKind {
+    let keeps_lines = matches!(kind, EventKind::RunStarted(_));
+    kind.each_text(&mut |text| {
+        redactor.mask_in(text);
+        if !keeps_lines {
+            make_one_line(text);
         }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_texts(item, redactor)),
-        serde_json::Value::Object(fields) => {
-            for (name, field) in fields {
-                if !(field.is_string() && WORDS.contains(&name.as_str())) {
-                    mask_texts(field, redactor);
-                }
-            }
-        }
-        _ => {}
-    }
+    });
+    kind
 }
 
 /// Starts the run on the current tokio runtime.
@@ -156,6 +139,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
     if parts.open {
         machine.keep_open();
     }
+    let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
     let runtime = Runtime {
         machine,
         parts,
@@ -165,6 +149,9 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         trees: HashMap::new(),
         tree_of: HashMap::new(),
         next_tree: 1,
+        unheard: HashMap::new(),
+        launcher: Launcher::start(news.clone()),
+        commands,
         probes: HashMap::new(),
         inputs: HashMap::new(),
         tickets: HashMap::new(),
@@ -192,6 +179,7 @@ impl Runtime {
         }
         self.feed(Input::Begin);
         self.publish();
+        self.sweep_dead_runs();
         let mut sample_at = Instant::now() + Duration::from_millis(500);
         while !self.finished {
             let wake = self.timers.peek().map(|Reverse((at, _))| Instant::from_std(self.parts.clock.instant(*at)));
@@ -253,19 +241,16 @@ impl Runtime {
         }
     }
 
-    /// Steps the machine with `input`, carries out what follows, and feeds what that says at once.
+    /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            for effect in self.machine.step(self.parts.clock.now(), input) {
-                inputs.extend(self.carry_out(effect));
-            }
+        for effect in self.machine.step(self.parts.clock.now(), input) {
+            self.carry_out(effect);
         }
     }
 
     /// Puts an event on record: masked, numbered, folded, told.
     pub(super) fn emit(&mut self, kind: EventKind) {
-        let kind = self.masked(kind);
+        let kind = fit_for_record(kind, &self.parts.redactor);
         let at = self.parts.clock.now();
         let mut event = Event { seq: 0, at, kind };
         event.seq = match narrate(&event) {
@@ -274,20 +259,6 @@ impl Runtime {
         };
         self.snapshot.fold(&event);
         self.parts.journal.push(event);
-    }
-
-    /// Secrets in texts of an event are masked through its JSON form: one place for all kinds of events.
-    fn masked(&self, kind: EventKind) -> EventKind {
-        if self.parts.redactor.is_empty() {
-            return kind;
-        }
-        let Ok(json) = serde_json::to_string(&kind) else { return kind };
-        if matches!(self.parts.redactor.mask(&json), std::borrow::Cow::Borrowed(_)) {
-            return kind;
-        }
-        let Ok(mut value) = serde_json::to_value(&kind) else { return kind };
-        mask_texts(&mut value, &self.parts.redactor);
-        serde_json::from_value(value).unwrap_or(EventKind::Unknown)
     }
 
     fn on_request(&mut self, Asked { wish, answer }: Asked) {
@@ -309,6 +280,7 @@ impl Runtime {
         if !self.parts.logs.add(&spec.id) {
             return self.resolve(ticket, Err("a run has at most 32,000 processes".into()));
         }
+        self.parts.logs.set_manner(&spec.id, spec.log.format, &spec.log.alert);
         self.parts.logs.cap(&spec.id, spec.log.max_disk);
         Arc::make_mut(&mut self.parts.spec).processes.insert(spec.id.clone(), spec.clone());
         self.feed(Input::Add { spec, ticket });
@@ -323,8 +295,9 @@ impl Runtime {
     fn on_news(&mut self, news: News) {
         match news {
             News::Input(input) => self.feed(input),
-            News::ErrandOverdue(tree) => self.errand_overdue(tree),
-            News::CleanedUp => self.take_final_census(),
+            News::Prepared { process, generation, prepared } => self.prepared(process, generation, prepared),
+            News::Notice(text) => self.warn(text),
+            News::ErrandEnded { purpose, report } => self.errand_ended(&purpose, report),
         }
     }
 
@@ -347,30 +320,29 @@ impl Runtime {
     }
 
     fn on_tree(&mut self, event: TreeEvent) {
+        let Some(event) = self.commands.claim(event) else { return };
         match event {
-            TreeEvent::Lost { why, .. } => self.feed(Input::SpawnerLost { why }),
-            TreeEvent::Sampled { trees } => self.sampled(trees),
-            TreeEvent::Notice { text, .. } => self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text }),
-            event => {
-                if let Some(input) = self.translate(event) {
-                    self.feed(input);
-                }
+            TreeEvent::Lost { why, .. } => {
+                self.unheard.clear();
+                self.feed(Input::SpawnerLost { why });
             }
+            TreeEvent::Sampled { trees } => self.sampled(trees),
+            TreeEvent::Notice { text, .. } => self.warn(text),
+            event => self.tree_says(event),
         }
     }
 
     /// Who a tree is.
     pub(super) fn new_tree(&mut self, process: ProcessId, generation: Generation) -> TreeId {
-        let tree = self.reserve_tree();
-        self.trees.insert(tree, (process.clone(), generation));
-        self.tree_of.insert((process, generation), tree);
-        tree
-    }
-
-    /// A tree that is no process of the scenario: a stop or clean-up command.
-    pub(super) fn reserve_tree(&mut self) -> TreeId {
         let tree = TreeId(self.next_tree);
         self.next_tree += 1;
+        // Of the generation before the last nothing more will be heard.
+        if let Some(old) = generation.checked_sub(2).and_then(|old| self.tree_of.remove(&(process.clone(), old))) {
+            self.trees.remove(&old);
+            self.cpu_before.remove(&old);
+        }
+        self.trees.insert(tree, (process.clone(), generation));
+        self.tree_of.insert((process, generation), tree);
         tree
     }
 

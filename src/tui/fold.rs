@@ -189,8 +189,10 @@ mod tests {
             generation: 1,
             at: At(0),
             bytes: text.as_bytes().to_vec(),
+            size: text.len() as u64,
             cut: false,
             partial: false,
+            format: crate::model::LogFormat::Auto,
             lost: false,
         };
         texts.iter().enumerate().map(line).collect()

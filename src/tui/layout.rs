@@ -115,7 +115,7 @@ impl Layout {
         Self::parse(&format!("{name}.toml"), text).ok()
     }
 
-    /// Reads a layout file.
+    /// Reads a layout file. One that does not say its name is called like the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, AssetErrors> {
         Reader::read(file, text, |reader, table| {
             let mut layout = Self { name: String::new(), tiled: false, variants: Vec::new() };
@@ -129,6 +129,9 @@ impl Layout {
                     "variant" => layout.variants = reader.list(value).into_iter().filter_map(|v| variant(reader, v)).collect(),
                     other => reader.unknown(key.span(), "key", other, &["name", "tiled", "variant"]),
                 }
+            }
+            if layout.name.is_empty() {
+                layout.name = super::options::stem(std::path::Path::new(file));
             }
             if layout.variants.is_empty() {
                 reader.error(0..0, "a layout needs at least one [[variant]]");

@@ -49,7 +49,7 @@ pub use glyph::GlyphSet;
 pub use keymap::Keymap;
 pub use layout::Layout;
 pub use look::Look;
-pub use options::{OptionError, Options};
+pub use options::{OptionError, OptionErrors, Options, Wishes, config_dir};
 pub use picker::{Choice, Picked, Place, pick};
 pub use term::{install_panic_hook, restore};
 pub use theme::{Colours, Theme};

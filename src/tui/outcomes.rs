@@ -1,11 +1,20 @@
 //! What the loop does for the app: everything that reaches beyond the dashboard's own state.
 
-use std::{fs, io, os::unix::fs::OpenOptionsExt, path::PathBuf, process::Command as Program, sync::PoisonError};
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::Command as Program,
+    sync::PoisonError,
+};
 
 use nix::sys::signal::{Signal, raise};
 
+use crate::record::{default_dir, write_private};
+
 use super::{
-    app::Outcome,
+    app::{NOTHING_TO_COPY, Outcome},
     event_loop::EventLoop,
     front::Ended,
     layout::Pane,
@@ -86,17 +95,28 @@ impl EventLoop {
             Ok(lines) => lines,
             Err(error) => return self.stage.app.complain(now, format!("the log cannot be read: {error}")),
         };
+        if lines.is_empty() {
+            return self.stage.app.complain(now, NOTHING_TO_COPY);
+        }
         let text: String = lines.iter().map(|line| query::text_of(line) + "\n").collect();
-        let what = format!("{}, {} bytes", counted(lines.len() as u64, "line"), text.len());
-        if text.len() <= CLIPBOARD && !self.front.options.plain {
+        self.hand_over(&text, &counted(lines.len() as u64, "line"));
+    }
+
+    /// Gives a text to the clipboard and, since no terminal says whether it took it, to a file; says what went where.
+    fn hand_over(&mut self, text: &str, what: &str) {
+        let now = self.stage.now();
+        let what = format!("{what}, {} bytes", text.len());
+        let clipboard = text.len() <= CLIPBOARD && !self.front.options.plain;
+        if clipboard {
             let encoded = base64(text.as_bytes());
             self.tell_terminal(&format!("\x1b]52;c;{encoded}\x1b\\"));
-            self.stage.app.say(now, format!("copied {what} to the clipboard (if your terminal takes OSC 52)"));
-            return;
         }
-        match to_file(&text) {
-            Ok(path) => self.stage.app.say(now, format!("{what}: too much for a clipboard, written to {}", path.display())),
-            Err(error) => self.stage.app.complain(now, format!("{what} could not be written: {error}")),
+        let file = to_file(text).map(|path| abbreviated(&path));
+        match (clipboard, file) {
+            (true, Ok(path)) => self.stage.app.say(now, format!("copied {what}   to the clipboard (OSC 52) and to {path}")),
+            (true, Err(_)) => self.stage.app.say(now, format!("copied {what}   to the clipboard, if your terminal takes OSC 52")),
+            (false, Ok(path)) => self.stage.app.say(now, format!("copied {what}   to {path}")),
+            (false, Err(error)) => self.stage.app.complain(now, format!("{what} could not be copied: {error}")),
         }
     }
 
@@ -249,12 +269,23 @@ impl EventLoop {
     }
 }
 
-/// Writes a copy where nobody else can read it.
+/// Writes a copy where nobody else can read it: always the same file, so that it is found without looking.
 fn to_file(text: &str) -> io::Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("e2e-tui-copy-{}.txt", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-    io::Write::write_all(&mut file, text.as_bytes())?;
+    let recordings = default_dir();
+    let folder = recordings.parent().unwrap_or(&recordings);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let path = folder.join("copy.txt");
+    write_private(&path, text.as_bytes())?;
     Ok(path)
+}
+
+/// A path as people write it: what is below the home folder begins with `~`.
+fn abbreviated(path: &Path) -> String {
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute() && home.parent().is_some());
+    match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_path_buf)) {
+        Some(below) => format!("~/{}", below.display()),
+        None => path.display().to_string(),
+    }
 }
 
 /// For OSC 52, whose payload is base64 and so holds nothing that could end it.

@@ -161,9 +161,10 @@ impl Picker {
         pen.to(area.width.saturating_sub(7)).text("?", look.style(Role::Key)).gap(1).text("keys", look.style(Role::Dim));
         let shown = self.shown(choices);
         let room = usize::from(area.height.saturating_sub(2));
+        let names = name_cells(choices, area.width);
         let first = self.chosen.saturating_sub(room / 2).min(shown.len().saturating_sub(room));
         for (y, (i, number)) in (1..area.height.saturating_sub(1)).zip(shown.iter().enumerate().skip(first)) {
-            row(&choices[*number], i == self.chosen, look, Rect { y, height: 1, ..area }, buf);
+            row(&choices[*number], names, i == self.chosen, look, Rect { y, height: 1, ..area }, buf);
         }
         if shown.is_empty() && area.height > 2 {
             let nothing = if choices.is_empty() { "nothing here yet: n begins a scenario" } else { "nothing matches" };
@@ -179,26 +180,36 @@ impl Picker {
     }
 }
 
-fn row(choice: &Choice, here: bool, look: &Look, area: Rect, buf: &mut Buffer) {
+/// Cells of the column of names: what they need, where there is room.
+fn name_cells(choices: &[Choice], width: u16) -> u16 {
+    let most = if width < 90 { NAMES } else { width / 3 };
+    let longest = choices.iter().map(|choice| text::width(&choice.name)).max().unwrap_or(0);
+    u16::try_from(longest).unwrap_or(u16::MAX).min(most).max(NAMES)
+}
+
+/// Cells of names where it is narrow.
+const NAMES: u16 = 27;
+
+fn row(choice: &Choice, names: u16, here: bool, look: &Look, area: Rect, buf: &mut Buffer) {
     let strong = if here { look.style(Role::Selected) } else { ratatui::style::Style::new() };
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     if here {
         pen.text(look.glyph(Glyph::Selected), look.style(Role::Selected));
     }
-    pen.to(1).text(&text::fit(&choice.name, 27, look.ellipsis()), strong).to(29);
+    pen.to(1).text(&text::fit(&choice.name, usize::from(names), look.ellipsis()), strong).to(names + 2);
     let place = match choice.place {
         Place::Here => "here",
         Place::Bundled => "bundled",
         Place::Recording => "recording",
     };
     let bad = look.style(if choice.failed { Role::Bad } else { Role::Plain });
-    pen.text(place, look.style(Role::Dim)).to(39);
+    pen.text(place, look.style(Role::Dim)).to(names + 12);
     let what = if choice.place == Place::Recording { bad } else { look.style(Role::Plain) };
     match &choice.last {
         None => pen.fitted(&choice.what, look.ellipsis(), what),
         Some(last) => {
-            let said = if usize::from(area.width) > 62 + 6 + text::width(last) { "last: " } else { "" };
-            pen.text(&text::fit(&choice.what, 22, look.ellipsis()), what).to(62).text(said, look.style(Role::Dim)).text(last, bad)
+            let said = if usize::from(area.width) > usize::from(names) + 35 + 6 + text::width(last) { "last: " } else { "" };
+            pen.text(&text::fit(&choice.what, 22, look.ellipsis()), what).to(names + 35).text(said, look.style(Role::Dim)).text(last, bad)
         }
     };
 }

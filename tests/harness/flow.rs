@@ -19,11 +19,13 @@ async fn test_basic_proxy_flow() -> Result<(), Box<dyn std::error::Error>> {
     let upstream = harness.start_mcp_validator().await?;
 
     // Start proxy
-    let proxy = harness.start_shadowcat_proxy(ProxyConfig {
-        mode: ProxyMode::Reverse,
-        upstream: upstream.url.clone(),
-        auth: Some("Bearer test-token".to_string()),
-    }).await?;
+    let proxy = harness
+        .start_shadowcat_proxy(ProxyConfig {
+            mode: ProxyMode::Reverse,
+            upstream: upstream.url.clone(),
+            auth: Some("Bearer test-token".to_string()),
+        })
+        .await?;
 
     // Run test scenario
     let client = TestClient::new(&proxy.url);

@@ -11,8 +11,12 @@ use e2e_tui::{
     health::{ExecQuestion, Question, ask},
     model::{Exit, ProbeOutcome},
     process::{Commands, Ended, Guardian, LocalSpawner, Orphans, ShortCommand, Spawner, sockets},
+    redact::Redactor,
 };
 use tokio::sync::mpsc::unbounded_channel;
+
+/// What the commands of these tests must not show.
+const SECRET: &str = "tok-0123456789-abcdef";
 
 use crate::support::{Under, binary, fresh_mark, living, under_both, until_none_lives, wait_for};
 
@@ -25,7 +29,7 @@ fn commands(under: Under) -> (Arc<Commands>, Arc<dyn Spawner>) {
         Under::Local => Arc::new(LocalSpawner::start(sender).expect("a thread and a fork")),
         _ => Arc::new(Guardian::launch_from(binary(), Orphans::Leave, sender).expect("the binary was built for this test")),
     };
-    let commands = Commands::new(spawner.clone());
+    let commands = Commands::new(spawner.clone(), Redactor::new([SECRET.to_owned()]));
     let claimer = commands.clone();
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
@@ -117,6 +121,18 @@ async fn a_chatty_command_is_read_to_its_end_and_its_last_words_are_kept() {
 }
 
 #[tokio::test]
+async fn c15_no_part_of_a_secret_is_left_where_the_output_of_a_command_is_cut() {
+    let (commands, _spawner) = commands(Under::Guardian);
+    // The last 4 KiB begin within the secret.
+    let end = commands.run(&shell(&format!("printf %s%4090s {SECRET} x"), &fresh_mark()), LONG).await;
+    assert!(end.output.len() == 4096 && end.output.starts_with("****** "), "{:?}", &end.output[..30]);
+    // Its end never comes: a child holds the pipe.
+    let (begin, _) = SECRET.split_at(8);
+    let end = commands.run(&shell(&format!("printf 'said {begin}'; sleep 3600 &"), &fresh_mark()), LONG).await;
+    assert_eq!((end.how, end.output.as_str()), (Ended::Exited(Exit::Code(0)), "said ********"));
+}
+
+#[tokio::test]
 async fn a_lost_spawner_ends_the_questions_under_way() {
     let (commands, spawner) = commands(Under::Guardian);
     let task = tokio::spawn({
@@ -155,7 +171,7 @@ fn h10_a_listener_is_told_to_be_of_the_tree_or_foreign() {
         for tree in [tree, own, stranger] {
             yard.kill(tree);
         }
-        assert_eq!(sockets::owner(port, own_leader), sockets::Owner::Unknown);
+        assert_eq!(sockets::owner(port, own_leader), sockets::Owner::Nobody);
         assert_eq!(sockets::listeners(port), []);
     });
 }

@@ -26,20 +26,24 @@ impl Bench {
         Self { dir, mark }
     }
 
-    /// Writes a file into the folder.
+    /// Writes a file into the folder, or into one below it.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
+        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("folders can be made");
         fs::write(&path, text).expect("the folder can be written");
         path
     }
 
     /// The binary with recordings and port leases in places of the tests.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_e2e-tui"));
+        // Another build can be put to the same tests.
+        let binary = std::env::var_os("E2E_TUI_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_e2e-tui").into());
+        let mut command = Command::new(binary);
         command
             .current_dir(self.dir.path())
             .env(MARK, &self.mark)
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
             .env("XDG_RUNTIME_DIR", runtime_dir())
             .env_remove("NO_COLOR")
             .stdin(Stdio::null())

@@ -9,6 +9,7 @@
 //!   orders ─────────────▶ Keeper: one epoll, one wake-up ───┼─ death    reaping; when a tree is empty
 //!            Post::send      at a time                      ├─ sweep    one /proc pass for all trees that want one:
 //!   events ◀─────────────                                   │           signals, kill rounds, census, samples
+//!                                                           ├─ glance   who has not run since the last pass
 //!                                                           └─ orphans  whose a process without a parent is
 //! ```
 //!
@@ -17,6 +18,7 @@
 
 mod birth;
 mod death;
+mod glance;
 mod orphans;
 mod post;
 mod run_loop;

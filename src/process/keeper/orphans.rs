@@ -83,7 +83,7 @@ impl<P: Post> Keeper<P> {
                 "pid {} ({}) looks like a daemon of this tree that has cleared its environment: it is left alone, \
                  for without the guardian that cannot be proven",
                 stat.id.pid,
-                procfs::command(stat.id.pid)
+                procfs::name(stat.id.pid)
             );
             self.post.send(TreeEvent::Notice { tree: Some(id), text });
         }

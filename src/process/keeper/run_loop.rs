@@ -17,6 +17,7 @@ use nix::{
 };
 
 use super::{
+    glance::Glances,
     post::{Household, Mail, Post},
     tree::{Stage, Tree},
 };
@@ -69,6 +70,7 @@ pub(crate) struct Keeper<P> {
     /// Samples asked for, one list an order.
     pub(super) samples: Vec<Vec<TreeId>>,
     pub(super) last_pass: Option<Instant>,
+    pub(super) glances: Glances,
     /// When this process's children were last read, and how long that took.
     pub(super) looked: Option<(Instant, Duration)>,
     /// When they are to be read again, if somebody waits for that.
@@ -139,6 +141,7 @@ impl<P: Post> Keeper<P> {
             unsure: HashMap::new(),
             samples: Vec::new(),
             last_pass: None,
+            glances: Glances::default(),
             looked: None,
             look_again: None,
         })

@@ -19,7 +19,8 @@ use crate::{
 
 /// The longest pause between two rounds of a KILL.
 const SLOWEST_ROUND: Duration = Duration::from_millis(20);
-/// Samples in between two passes only look at processes known from the last one.
+/// Samples in between two passes only look at processes known from the last one, and while none of these runs no pass is
+/// needed at all: who does not run does not fork.
 const PASS_FOR_SAMPLES: Duration = Duration::from_secs(5);
 
 /// The live members of every tree that has some, the leader first.
@@ -65,6 +66,7 @@ impl<P: Post> Keeper<P> {
             self.prune_strangers(|id| !all.contains(id));
         }
         self.last_pass = Some(Instant::now());
+        self.glances.passed(|id| self.known.contains_key(id));
         (members, below)
     }
 
@@ -99,7 +101,7 @@ impl<P: Post> Keeper<P> {
             for signal in [Some(wanted), also].into_iter().flatten() {
                 for (pid, errno) in deliver(leader, members, signal) {
                     if signal == wanted && errno == Errno::EPERM {
-                        let text = format!("{wanted} may not be sent to pid {pid} ({}): it runs as another user", procfs::command(pid));
+                        let text = format!("{wanted} may not be sent to pid {pid} ({}): it runs as another user", procfs::name(pid));
                         self.post.send(TreeEvent::Notice { tree: Some(id), text });
                     }
                 }
@@ -157,8 +159,9 @@ impl<P: Post> Keeper<P> {
     }
 
     fn sample(&mut self, trees: &[TreeId]) {
-        let fresh = self.last_pass.is_some_and(|at| at.elapsed() < PASS_FOR_SAMPLES);
-        let mut members = if fresh { self.glance(trees) } else { self.pass() };
+        let glanced = self.glance(trees);
+        let fresh = self.last_pass.is_some_and(|at| at.elapsed() < PASS_FOR_SAMPLES || !self.glances.is_stirred());
+        let mut members = if fresh { glanced } else { self.pass() };
         let ticks = tick_micros();
         let page = page_size();
         let sample = |tree: &TreeId| {
@@ -177,11 +180,11 @@ impl<P: Post> Keeper<P> {
     }
 
     /// The members found by the last pass, as they are now. Much cheaper than a pass where the machine has many processes.
-    fn glance(&self, trees: &[TreeId]) -> Members {
+    fn glance(&mut self, trees: &[TreeId]) -> Members {
         let wanted: HashSet<TreeId> = trees.iter().copied().collect();
         let mut members = Members::new();
         for (id, tree) in self.known.iter().filter(|(_, tree)| wanted.contains(tree)) {
-            if let Some(stat) = procfs::stat(id.pid).filter(|stat| stat.id == *id && stat.is_alive()) {
+            if let Some(stat) = self.glances.at(*id) {
                 members.entry(*tree).or_default().push(stat);
             }
         }

@@ -149,7 +149,6 @@ impl Walk<'_> {
         let default = LogSpec::default();
         let Some(table) = self.table("log", node, "a table like { alert = ['ERROR'] }") else { return default };
         self.check_keys(table, keys::LOG, "`log`");
-        self.not_yet(table, support::LOG);
         let alert = table.node("alert").and_then(|n| self.one_or_more(n, |w, n| w.line_pattern("alert", n, scope)));
         let format = table.node("format").and_then(|n| self.choice("format", n, scope, keys::FORMATS));
         LogSpec {

@@ -129,7 +129,8 @@ impl Machine {
 
     /// Puts the verdict on record as soon as it is certain, and again if it gets worse before the run is over.
     fn judge(&mut self) {
-        if self.course.decided || self.course.census_asked {
+        // A guardian lost during the last clean-up still counts.
+        if self.course.decided || self.course.census_asked && !self.course.guardian_lost {
             return;
         }
         let failure = self.failure();

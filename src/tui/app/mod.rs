@@ -16,3 +16,4 @@ pub(crate) mod table;
 pub(crate) mod walk;
 
 pub(crate) use state::{Abilities, App, Leaving, Outcome, World};
+pub(crate) use walk::NOTHING_TO_COPY;

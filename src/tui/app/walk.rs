@@ -148,6 +148,11 @@ impl App {
     }
 
     pub(super) fn copy(&mut self, world: &World<'_>) -> Vec<Outcome> {
+        if world.window.rows.is_empty() {
+            self.log.select_from = None;
+            self.complain(world.now, NOTHING_TO_COPY);
+            return Vec::new();
+        }
         let cursor = self.log.cursor();
         let (from, to) = if let Some(from) = self.log.select_from.take() {
             (from.min(cursor), from.max(cursor))
@@ -167,6 +172,9 @@ impl App {
         Vec::new()
     }
 }
+
+/// Said where a copy would be empty.
+pub(crate) const NOTHING_TO_COPY: &str = "there is no line to copy";
 
 /// The row under the cursor; while following, the last one.
 fn row_here<'w>(world: &World<'w>) -> Option<&'w Row> {

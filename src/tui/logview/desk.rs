@@ -178,8 +178,8 @@ impl Desk {
     /// Looks at the rows that filters leave, with the lines around them that are wanted.
     fn with_shown<T>(&self, look: impl FnOnce(&RowSet) -> T) -> Option<T> {
         let (_, query) = self.asked.as_ref().filter(|(_, query)| query.hides())?;
-        let filter = self.scanner.as_ref()?.filter();
-        let rows = filter.as_ref()?.rows(Question::Shown.number());
+        let answers = self.scanner.as_ref()?.answers()?;
+        let rows = answers.rows(Question::Shown.number());
         if query.context == 0 {
             return Some(look(rows));
         }
@@ -295,7 +295,7 @@ impl Desk {
         }
         window.complete = true;
         if let (Some(scanner), Some((_, query))) = (&self.scanner, &self.asked)
-            && let Some(filter) = &*scanner.filter()
+            && let Some(filter) = scanner.answers()
         {
             window.complete = filter.is_complete();
             let question = if query.find.is_some() { Some(Question::Found) } else { query.token.as_ref().map(|_| Question::Token) };
@@ -341,8 +341,7 @@ impl Desk {
         let cursor = log.cursor();
         let (row, sought) = {
             let Some(scanner) = &self.scanner else { return Ok(Sought::Nothing) };
-            let filter = scanner.filter();
-            let Some(filter) = &*filter else { return Ok(Sought::Nothing) };
+            let Some(filter) = scanner.answers() else { return Ok(Sought::Nothing) };
             let (question, way) = match *seek {
                 Seek::Alert(way) => (Question::Alert, way),
                 Seek::Token(way) => (Question::Token, way),

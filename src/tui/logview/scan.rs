@@ -1,28 +1,26 @@
 //! Drives a log's filter on a thread of its own, so that a question about a million lines never holds up a key.
 
 use std::{
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::logs::{Filter, LogStore, LogView, Selection};
+use crate::logs::{Answers, Filter, LogStore, LogView, Selection};
 
 use super::query::Query;
 
-/// One step of work: so long the front may have to wait for an answer.
+/// One step of work: so soon a new question is taken up.
 const STEP: Duration = Duration::from_millis(3);
 /// How often a scan that goes on tells of what it has found.
 const TELL: Duration = Duration::from_millis(50);
 
 struct Shared {
     store: Arc<LogStore>,
-    filter: Mutex<Option<Filter>>,
-    /// How many wait for the filter: they go first.
-    waiting: AtomicUsize,
+    /// A question that has yet to be taken up.
+    next: Mutex<Option<Filter>>,
+    /// What was found so far. Nobody waits for a step of work to read it.
+    answers: Mutex<Option<Arc<Answers>>>,
     desk: Mutex<Desk>,
     wake: Condvar,
     tell: Box<dyn Fn() + Send + Sync>,
@@ -45,8 +43,8 @@ impl Scanner {
     pub(crate) fn start(store: Arc<LogStore>, tell: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             store,
-            filter: Mutex::new(None),
-            waiting: AtomicUsize::new(0),
+            next: Mutex::default(),
+            answers: Mutex::default(),
             desk: Mutex::default(),
             wake: Condvar::new(),
             tell: Box::new(tell),
@@ -58,7 +56,11 @@ impl Scanner {
 
     /// Drops what was found and asks anew.
     pub(crate) fn ask(&self, selection: Selection, query: &Query) {
-        *self.filter() = Some(Filter::new(LogView::new(selection), query.questions()));
+        let filter = Filter::new(LogView::new(selection), query.questions());
+        let mut next = lock(&self.shared.next);
+        *lock(&self.shared.answers) = Some(Arc::new(filter.answers()));
+        *next = Some(filter);
+        drop(next);
         self.nudge();
     }
 
@@ -68,12 +70,9 @@ impl Scanner {
         self.shared.wake.notify_one();
     }
 
-    /// What was found so far. Hold it shortly.
-    pub(crate) fn filter(&self) -> MutexGuard<'_, Option<Filter>> {
-        self.shared.waiting.fetch_add(1, Ordering::AcqRel);
-        let filter = lock(&self.shared.filter);
-        self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
-        filter
+    /// What was found so far.
+    pub(crate) fn answers(&self) -> Option<Arc<Answers>> {
+        lock(&self.shared.answers).clone()
     }
 }
 
@@ -93,6 +92,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn run(shared: &Shared) {
+    let mut filter = None;
     loop {
         {
             let desk = lock(&shared.desk);
@@ -105,21 +105,33 @@ fn run(shared: &Shared) {
         }
         let mut told = Instant::now();
         while !lock(&shared.desk).stop {
+            if let Some(next) = lock(&shared.next).take() {
+                filter = Some(next);
+            }
             // A step that fails is not repeated: the next line that arrives asks again.
-            let done = lock(&shared.filter).as_mut().is_none_or(|filter| filter.advance(&shared.store, STEP).unwrap_or(true));
+            let done = filter.as_mut().is_none_or(|filter| filter.advance(&shared.store, STEP).unwrap_or(true));
             if done {
                 break;
             }
             if told.elapsed() >= TELL {
-                (shared.tell)();
+                publish(shared, filter.as_ref());
                 told = Instant::now();
             }
-            while shared.waiting.load(Ordering::Acquire) > 0 {
-                thread::yield_now();
-            }
         }
-        (shared.tell)();
+        publish(shared, filter.as_ref());
     }
+}
+
+/// Shows what was found, unless something else is asked by now.
+fn publish(shared: &Shared, filter: Option<&Filter>) {
+    let found = filter.map(|filter| Arc::new(filter.answers()));
+    {
+        let next = lock(&shared.next);
+        if next.is_none() {
+            *lock(&shared.answers) = found;
+        }
+    }
+    (shared.tell)();
 }
 
 #[cfg(test)]
@@ -152,8 +164,8 @@ mod tests {
         let tell = Mutex::new(tell);
         let scanner = Scanner::start(store.clone(), move || lock(&tell).send(()).unwrap_or_default()).expect("threads can be started");
         let count = |question: Question| {
-            let filter = scanner.filter();
-            filter.as_ref().filter(|f| f.is_complete()).map(|f| f.rows(question.number()).len())
+            let answers = scanner.answers();
+            answers.as_ref().filter(|f| f.is_complete()).map(|f| f.rows(question.number()).len())
         };
         let until = |question, n| {
             while count(question) != Some(n) {

@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::{
-    logs::{self, Level, LogLine, Presented, TextStyle, present, verbatim},
+    logs::{self, Level, LogLine, Presented, TextStyle, present_as, verbatim},
     model::At,
     tui::{
         app::log::{LogState, TimeForm},
@@ -12,7 +12,7 @@ use crate::{
         look::Look,
         text::{self, Pen},
         theme::{Colours, Role},
-        units::counted,
+        units::{counted, memory},
     },
 };
 
@@ -66,7 +66,7 @@ pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     }
     let mut body = if log.as_written { as_written(line) } else { tidied(row, log, width, look) };
     if line.cut {
-        body.pieces.push((" (cut here: the line is longer)".into(), look.style(Role::Dim)));
+        body.pieces.push((format!(" (cut here: the line has {})", memory(line.size)), look.style(Role::Dim)));
     }
     highlight(&mut body, line, log, look);
     if row.hidden_probes() {
@@ -84,7 +84,7 @@ pub(crate) fn body(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
 }
 
 fn as_written(line: &LogLine) -> Body {
-    let Presented { level, own_time, .. } = present(&line.bytes);
+    let Presented { level, own_time, .. } = line.present();
     Body { level, own_time, pieces: vec![(verbatim(&line.bytes), Style::new())], suffix: String::new() }
 }
 
@@ -93,7 +93,7 @@ fn tidied(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     let most = 4096.max((usize::from(log.sideways) + usize::from(width)) * 12);
     let bytes = &row.line.bytes;
     let short = if bytes.len() > most && !log.wrap { &bytes[..most] } else { bytes };
-    let Presented { level, own_time, spans } = present(short);
+    let Presented { level, own_time, spans } = present_as(short, row.line.format);
     let narrow = width < 100;
     let mut pieces: Vec<(String, Style)> = Vec::with_capacity(spans.len());
     for span in spans {
@@ -113,7 +113,7 @@ fn highlight(body: &mut Body, line: &LogLine, log: &LogState, look: &Look) {
         let wanted = find.places(&whole).count();
         let shown: String = body.pieces.iter().map(|(text, _)| text.as_str()).collect();
         if wanted > find.places(&shown).count() && !log.as_written {
-            let spans = present(&line.bytes).spans;
+            let spans = line.present().spans;
             let whole: Vec<_> = spans.into_iter().map(|span| (span.text, child_style(span.style, look.colours))).collect();
             if find.places(&whole.iter().map(|(text, _)| text.as_str()).collect::<String>()).next().is_some() {
                 body.pieces = whole;

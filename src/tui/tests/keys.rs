@@ -62,6 +62,19 @@ fn commands_that_would_do_nothing_say_so_instead() {
 }
 
 #[test]
+fn where_no_line_is_shown_there_is_nothing_to_copy() {
+    let mut empty = Theatre::new(&NAMES).sized(80, 24);
+    empty.keys("Tab v c");
+    assert_eq!(toast(&empty), "there is no line to copy");
+    assert!(empty.outcomes.is_empty() && empty.stage.app.log.select_from.is_none());
+    let mut filtered = all_well(80, 24);
+    filtered.keys("Tab &").type_text("matches nothing at all").keys("Enter");
+    filtered.until("0 of");
+    filtered.keys("c");
+    assert_eq!(toast(&filtered), "there is no line to copy");
+}
+
+#[test]
 fn a_recording_starts_and_stops_nothing() {
     let mut theatre = all_well(80, 24);
     theatre.stage.abilities.live = false;

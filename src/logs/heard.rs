@@ -1,0 +1,97 @@
+//! What capture is asked to read, and what it tells of it.
+
+use std::os::fd::OwnedFd;
+
+use regex::Regex;
+
+use super::store::Stream;
+use crate::model::{Generation, ProcessId};
+
+/// A stream to read.
+#[derive(Debug)]
+pub struct CaptureStream {
+    /// Whose.
+    pub process: ProcessId,
+    /// Which start of it.
+    pub generation: Generation,
+    /// Which of its streams.
+    pub stream: Stream,
+    /// The reading end; it is made non-blocking.
+    pub fd: OwnedFd,
+    /// What to look for in it.
+    pub watch: Watch,
+}
+
+/// What to look for in a stream.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    /// The line that makes the process ready. May capture `(?<port>…)`.
+    pub ready: Option<Regex>,
+    /// Lines that matter, besides the built-in ones.
+    pub alerts: Vec<Regex>,
+}
+
+/// What was noticed in a stream. All texts are masked and without colour codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaptureEvent {
+    /// A line matched the readiness pattern; told once per stream of a generation.
+    Matched {
+        /// Whose.
+        process: ProcessId,
+        /// Which start of it.
+        generation: Generation,
+        /// The port that the pattern captured.
+        port: Option<u16>,
+        /// The line.
+        line: String,
+    },
+    /// It printed `##e2e progress TEXT`. In a flood only the newest is told.
+    Progress {
+        /// Whose.
+        process: ProcessId,
+        /// Which start of it.
+        generation: Generation,
+        /// The text.
+        text: String,
+    },
+    /// It printed `##e2e mark TEXT`.
+    Mark {
+        /// Whose.
+        process: ProcessId,
+        /// Which start of it.
+        generation: Generation,
+        /// The text.
+        text: String,
+    },
+    /// Lines that matter, counted since the last such event.
+    Alerts {
+        /// Whose.
+        process: ProcessId,
+        /// Which start of it.
+        generation: Generation,
+        /// How many.
+        count: u64,
+        /// The number of the first of them in its stream, from 1.
+        line: u64,
+        /// The stream.
+        stream: Stream,
+        /// The first of them, capped.
+        text: String,
+    },
+    /// A [`drain`](Capture::drain) is done: all that the process said is in the store.
+    Drained {
+        /// Whose.
+        process: ProcessId,
+        /// Which start of it.
+        generation: Generation,
+        /// Somebody still holds a stream open; it goes on being read.
+        still_open: bool,
+        /// Its last lines, newest last, at most 10; of stderr, if it said anything there.
+        tail: Vec<String>,
+    },
+    /// The disk refuses output; it is kept in memory. Told once.
+    DiskTrouble {
+        /// Why.
+        error: String,
+    },
+}

@@ -1,0 +1,263 @@
+//! Whatever a child, a user or a stranger's archive writes into whichever field of whichever event: no front prints a
+//! byte of it that acts on a terminal.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::{Manifest, Recording, archive};
+use crate::{
+    explain::{Closing, at_verdict, closing_block, explain, explanation_text, first_failure},
+    headless::{Colour, Printer, Report},
+    logs::LogStore,
+    model::*,
+    redact::Redactor,
+    supervisor::{Journal, fit_for_record},
+};
+
+const NASTY: &str = "x\x1b]0;title\x07\x1b[2J\x1b[31mred\r\n\tnext\u{9b}31m\u{202e}\x7f\0\u{85}y";
+
+/// One event of each kind, with all its optional parts.
+fn all_kinds() -> Vec<EventKind> {
+    let process = ProcessId::new("up").expect("a name");
+    let (generation, text) = (1, "t".to_owned());
+    let info = ProcessInfo {
+        name: process.clone(),
+        role: Role::Test,
+        kind: Some(text.clone()),
+        stand_in: true,
+        listens: vec![ListenPort { name: text.clone(), port: 1 }],
+        has_health: true,
+        waits_for: vec![text.clone()],
+        max_restarts: Some(1),
+        argv: vec![text.clone()],
+        cwd: text.clone(),
+    };
+    let run = RunInfo {
+        run: text.clone(),
+        scenario: text.clone(),
+        description: text.clone(),
+        origin: text.clone(),
+        started: text.clone(),
+        containment: Containment::Subreaper,
+        timeout_ms: Some(1),
+        processes: vec![info],
+    };
+    let failures = [
+        Failure::NotStarted { error: text.clone(), short: text.clone() },
+        Failure::NeverReady { last: text.clone(), after_ms: 1 },
+        Failure::ForeignListener { pid: 1, port: 1 },
+        Failure::Unhealthy { last: text.clone() },
+        Failure::LimitHit { what: text.clone() },
+        Failure::CannotBeKilled { pids: vec![1] },
+        Failure::Dependency { process: process.clone(), state: text.clone() },
+    ];
+    let probe = |outcome| ProbeRecord { at: At(1), took: Duration::ZERO, outcome };
+    let outcome = Outcome::new(Verdict::Failed, 1, text.clone());
+    let leak = Leak { pid: None, command: text.clone(), port: None };
+    let mut all = vec![
+        EventKind::RunStarted(run),
+        EventKind::Spawned { process: process.clone(), generation, pid: 1, cause: StartCause::Rerun, awaits_ready: false },
+        EventKind::Ready {
+            process: process.clone(),
+            generation,
+            pid: 1,
+            after: Duration::ZERO,
+            evidence: text.clone(),
+            waited_for: vec![text.clone()],
+            port: None,
+        },
+        EventKind::Progress { process: process.clone(), text: text.clone() },
+        EventKind::Probed {
+            process: process.clone(),
+            generation,
+            probes: vec![
+                probe(ProbeOutcome::Degraded { why: text.clone() }),
+                probe(ProbeOutcome::Failed { short: text.clone(), why: text.clone() }),
+            ],
+        },
+        EventKind::HealthChanged { process: process.clone(), generation, health: Health::Unhealthy, detail: text.clone() },
+        EventKind::Alerted { process: process.clone(), generation, count: 1, line: 1, stream: "err".into(), text: text.clone() },
+        EventKind::Leaked { process: process.clone(), generation, leaks: vec![leak] },
+        EventKind::Marked { process: None, text: text.clone(), by: Actor::You },
+        EventKind::Notice { level: NoticeLevel::Warning, text: text.clone() },
+        EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Pending { waits_for: vec![text.clone()] } },
+        EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Skipped { because: text.clone() } },
+    ];
+    for reason in failures {
+        all.push(EventKind::Failed { process: process.clone(), generation, reason: reason.clone(), fatal: true });
+        all.push(EventKind::GaveUp { process: process.clone(), generation, reason: reason.clone(), times: 1, same_cause: true });
+        all.push(EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Failed { reason } });
+    }
+    all.push(EventKind::Exited {
+        process,
+        generation,
+        exit: Exit::Code(1),
+        asked: false,
+        up: Duration::ZERO,
+        then: Then::Failed { fails_run: true },
+        same_cause: true,
+        tail: vec![text.clone()],
+        progress: Some(text),
+    });
+    all.push(EventKind::VerdictReached { outcome: outcome.clone() });
+    all.push(EventKind::RunEnded { outcome, stopped: 1, killed: 1, took: Duration::ZERO });
+    all
+}
+
+/// Replaces every string by something nasty, one at a time, where the event stays an event.
+fn poisoned(kind: &EventKind) -> EventKind {
+    fn walk(value: &mut Value, at: &mut usize, wanted: usize) {
+        match value {
+            Value::String(text) => {
+                if *at == wanted {
+                    NASTY.clone_into(text);
+                }
+                *at += 1;
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, at, wanted)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| walk(field, at, wanted)),
+            _ => {}
+        }
+    }
+    let mut whole = serde_json::to_value(kind).expect("plain data");
+    for wanted in 0.. {
+        let (mut changed, mut count) = (whole.clone(), 0);
+        walk(&mut changed, &mut count, wanted);
+        if wanted >= count {
+            break;
+        }
+        if serde_json::from_value::<EventKind>(changed.clone()).is_ok_and(|kind| kind != EventKind::Unknown) {
+            whole = changed;
+        }
+    }
+    serde_json::from_value(whole).expect("each step was one")
+}
+
+fn poisoned_events() -> Vec<Event> {
+    (1..).zip(all_kinds()).map(|(seq, kind)| Event { seq, at: At(seq * 1000), kind: poisoned(&kind) }).collect()
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn printed(logs: Arc<LogStore>, journal: Arc<Journal>) -> String {
+    let out = Shared::default();
+    Printer::start(logs, journal, out.clone(), Colour::No, || {}).expect("a thread").finish().expect("memory takes all");
+    let bytes = out.0.lock().expect("no panic").clone();
+    String::from_utf8(bytes).expect("text")
+}
+
+fn assert_harmless(what: &str, text: &str) {
+    let bad = text.chars().find(|c| c.is_control() && !"\n\t".contains(*c) || matches!(c, '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}'));
+    assert!(bad.is_none(), "{what} prints {bad:?}:\n{}", text.escape_debug());
+    assert!(!text.is_empty(), "{what} prints nothing");
+}
+
+#[test]
+fn each_text_is_visited_wherever_it_stands() {
+    for kind in all_kinds() {
+        let mut visited = kind.clone();
+        visited.each_text(&mut |text| NASTY.clone_into(text));
+        visited.each_name(&mut |text| NASTY.clone_into(text));
+        assert_eq!(visited, poisoned(&kind), "a string of {kind:?} is neither a text nor a name");
+    }
+}
+
+#[test]
+fn names_survive_masking_and_texts_do_not() {
+    let redactor = Redactor::new(["up-and-running".to_owned()]);
+    let name = ProcessId::new("up-and-running").expect("a name");
+    for kind in all_kinds() {
+        let mut said = kind;
+        said.each_text(&mut |text| "it said up-and-running".clone_into(text));
+        let told = fit_for_record(said, &redactor);
+        let json = serde_json::to_string(&told).expect("plain data");
+        assert!(!json.contains("up-and-running"), "{json}");
+    }
+    let progress = EventKind::Progress { process: name.clone(), text: "up-and-running".into() };
+    let masked = EventKind::Progress { process: name, text: "**************".into() };
+    assert_eq!(fit_for_record(progress, &redactor), masked);
+}
+
+#[test]
+fn o4_no_front_prints_what_acts_on_a_terminal() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let process = ProcessId::new("up").expect("a name");
+    let events = poisoned_events();
+    // As a stranger's recording.
+    let info = match &events[0].kind {
+        EventKind::RunStarted(info) => RunInfo { run: NASTY.into(), ..info.clone() },
+        other => unreachable!("{other:?}"),
+    };
+    let outcome = Some(Outcome::new(Verdict::Failed, 1, NASTY));
+    let manifest = Manifest { processes: vec![process.clone()], version: NASTY.into(), outcome, ..Manifest::begin(&info) };
+    std::fs::write(dir.path().join("manifest.json"), manifest.to_json()).expect("a disk");
+    let lines: String = events.iter().map(|event| serde_json::to_string(event).expect("plain data") + "\n").collect();
+    std::fs::write(dir.path().join("events.jsonl"), lines).expect("a disk");
+    let logs = LogStore::create(dir.path().join("logs"), &[process.clone()], RunClock::start()).expect("a disk");
+    assert!(logs.append(&process, crate::logs::Stream::Err, 1, At(9), format!("{NASTY}\nERROR {NASTY}\n").as_bytes()).is_none());
+    logs.settle();
+    let recording = Recording::open(dir.path()).expect("it is one");
+    let target = dir.path().join("x.tar.zst");
+    archive::export(dir.path(), &target, false).expect("it can be packed");
+    let mut unpacked = tar::Archive::new(zstd::Decoder::new(std::fs::File::open(&target).expect("it is there")).expect("zstd"));
+    for entry in unpacked.entries().expect("tar") {
+        let mut entry = entry.expect("whole");
+        let name = entry.path().expect("a name").display().to_string();
+        if ["summary.md", "merged.log"].contains(&name.as_str()) {
+            let mut text = String::new();
+            io::Read::read_to_string(&mut entry, &mut text).expect("text");
+            assert_harmless(&name, &text);
+        }
+    }
+    assert_fronts_harmless("recorded", &recording.journal.from(0), recording.logs.clone());
+}
+
+/// What prints a run, live or recorded.
+fn assert_fronts_harmless(which: &str, events: &[Arc<Event>], logs: Arc<LogStore>) {
+    let end = Snapshot::of(events.iter().map(AsRef::as_ref));
+    let explanation = explain(events, &logs).expect("something has failed");
+    assert_harmless(&format!("{which}: explain"), &explanation_text(&explanation, ""));
+    assert_harmless(&format!("{which}: explain json"), &serde_json::to_string_pretty(&explanation).expect("plain data"));
+    let first = first_failure(events, &logs).expect("something has failed");
+    assert_harmless(&format!("{which}: first failure"), &serde_json::to_string(&first).expect("plain data"));
+    let verdict = at_verdict(events);
+    let closing = Closing { end: &end, verdict: &verdict, explanation: Some(&explanation), recorded: Some(NASTY.into()), last_lines: true };
+    assert_harmless(&format!("{which}: block"), &closing_block(&closing));
+    assert_harmless(&format!("{which}: report"), &Report::of(events, &logs, None, None).to_json());
+    for told in events.iter().filter_map(|event| narrate(event)) {
+        assert_harmless(&format!("{which}: events"), &told.event_text());
+    }
+    let journal = Arc::new(Journal::of(events.iter().map(|event| Event::clone(event)).collect()));
+    assert_harmless(&format!("{which}: run"), &printed(logs, journal));
+}
+
+#[test]
+fn o4_no_front_prints_it_while_the_run_is_live_either() {
+    let process = ProcessId::new("up").expect("a name");
+    let logs = LogStore::in_memory(&[process], RunClock::start());
+    let mut events = Vec::new();
+    for mut kind in all_kinds() {
+        kind.each_text(&mut |text| NASTY.clone_into(text));
+        let mut event = Event { seq: 0, at: At(1), kind: fit_for_record(kind, &Redactor::default()) };
+        event.seq = narrate(&event).map_or_else(|| logs.stamp(), |told| logs.note(event.at, told));
+        events.push(Arc::new(event));
+    }
+    assert_fronts_harmless("live", &events, logs);
+}

@@ -1,0 +1,56 @@
+//! Masking what comes in chunks.
+
+use std::ops::Range;
+
+use super::{Redactor, redactor::star};
+
+/// Masks one stream, chunk by chunk.
+#[derive(Debug, Clone)]
+pub struct StreamMask {
+    redactor: Redactor,
+    /// The end of what came so far, unmasked, if a secret may go on from it.
+    held: Vec<u8>,
+    /// What in it belongs to secrets that began before it.
+    covered: Vec<Range<usize>>,
+}
+
+impl StreamMask {
+    pub(super) fn new(redactor: Redactor) -> Self {
+        Self { redactor, held: Vec::new(), covered: Vec::new() }
+    }
+
+    /// What is held back, unmasked. The next chunk goes behind it.
+    pub fn held(&self) -> &[u8] {
+        &self.held
+    }
+
+    /// Masks `bytes`, which begin with what is [`held`](Self::held), in place. The first so many may go on; the rest is
+    /// held back.
+    pub fn mask_in_place(&mut self, bytes: &mut [u8]) -> usize {
+        let Some(patterns) = self.redactor.patterns() else { return bytes.len() };
+        debug_assert!(bytes.starts_with(&self.held), "a chunk goes behind what was held back");
+        let mut secrets = patterns.cover(bytes);
+        secrets.append(&mut self.covered);
+        let free = patterns.open_start(bytes);
+        self.held.clear();
+        self.held.extend_from_slice(&bytes[free..]);
+        self.covered = secrets.iter().filter(|secret| secret.end > free).map(|s| s.start.saturating_sub(free)..s.end - free).collect();
+        star(bytes, secrets.into_iter().map(|secret| secret.start.min(free)..secret.end.min(free)));
+        free
+    }
+
+    /// Masks the next chunk: what may go on is left in `bytes`, with what was held back before it.
+    pub fn apply(&mut self, bytes: &mut Vec<u8>) {
+        bytes.splice(..0, self.held.iter().copied());
+        let free = self.mask_in_place(bytes);
+        bytes.truncate(free);
+    }
+
+    /// What is still held back, masked: nothing more comes.
+    pub fn flush(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.held);
+        self.redactor.mask_bytes(&mut bytes);
+        star(&mut bytes, std::mem::take(&mut self.covered));
+        bytes
+    }
+}
