@@ -22,7 +22,7 @@ pub(super) struct Binary {
 }
 
 impl Binary {
-    /// The one that `asked` names, else E2E_TUI_BIN, else the one that cargo has built beside this test.
+    /// The one that `asked` names, else `E2E_TUI_BIN`, else the one that cargo has built beside this test.
     pub(super) fn find(asked: Option<PathBuf>) -> Option<Self> {
         let variable = || std::env::var_os(BINARY_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         let named = asked.map(|path| (path, "`.binary()`")).or_else(|| variable().map(|path| (path, BINARY_VARIABLE)));

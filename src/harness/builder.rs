@@ -65,7 +65,7 @@ impl HarnessBuilder {
         self
     }
 
-    /// A folder for an archive of the run, should the test fail; it is made if it is not there. Unless set, E2E_TUI_ARCHIVES
+    /// A folder for an archive of the run, should the test fail; it is made if it is not there. Unless set, `E2E_TUI_ARCHIVES`
     /// names it, and without either none is written: the recording is kept anyway.
     pub fn archive_on_failure(mut self, dir: impl Into<PathBuf>) -> Self {
         self.archive_on_failure = Some(dir.into());
@@ -91,7 +91,7 @@ impl HarnessBuilder {
         self
     }
 
-    /// The `e2e-tui` binary, of exactly this library's version. Unless set, E2E_TUI_BIN names it; else one that cargo has built
+    /// The `e2e-tui` binary, of exactly this library's version. Unless set, `E2E_TUI_BIN` names it; else one that cargo has built
     /// beside this test is taken.
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());

@@ -214,7 +214,7 @@ pub enum HarnessError {
     System(#[source] std::io::Error),
     /// Something that the test had started outlived its stop, or held a port.
     #[error("{} leaked:{}", if .0.len() == 1 { "a process or port".to_owned() } else { format!("{} processes or ports", .0.len()) },
-        .0.iter().map(|leak| format!("\n  {leak}")).collect::<String>())]
+        super::logs::listed(.0))]
     Leaked(Vec<String>),
 }
 

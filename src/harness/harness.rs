@@ -129,7 +129,7 @@ impl E2ETestHarness {
         self.start_server(port, config.restart_policy(RestartPolicy::Never)).await
     }
 
-    /// Starts an MCP server that wants no token: the reference server of mcp-validator where MCP_VALIDATOR_DIR names a checkout
+    /// Starts an MCP server that wants no token: the reference server of mcp-validator where `MCP_VALIDATOR_DIR` names a checkout
     /// (which wants its own token), else a built-in one. Waits until it is ready.
     pub async fn start_mcp_validator(&self) -> Result<ServerHandle, HarnessError> {
         let port = self.ports.allocate().await?;
@@ -268,9 +268,8 @@ impl Drop for E2ETestHarness {
             }
             tell(&(text + &no_archive.unwrap_or_default()));
         }
-        if self.options.deny_leaks && !panicking && !report.leaks.is_empty() {
-            panic!("{}", HarnessError::Leaked(report.leaks));
-        }
+        let pass = panicking || !self.options.deny_leaks || report.leaks.is_empty();
+        assert!(pass, "{}", HarnessError::Leaked(report.leaks));
     }
 }
 

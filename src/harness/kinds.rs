@@ -67,7 +67,7 @@ impl std::fmt::Debug for ProxyConfig {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProcessType {
-    /// Shadowcat, which SHADOWCAT_BIN names, or else the built-in stand-in with its command line.
+    /// Shadowcat, which `SHADOWCAT_BIN` names, or else the built-in stand-in with its command line.
     ShadowcatProxy {
         /// What it does.
         mode: ProxyMode,
@@ -78,7 +78,7 @@ pub enum ProcessType {
         /// What the upstream wants to see: `Bearer …`.
         auth: Option<String>,
     },
-    /// The reference server of a checkout of mcp-validator, which MCP_VALIDATOR_DIR names, or else a built-in stand-in. With a
+    /// The reference server of a checkout of mcp-validator, which `MCP_VALIDATOR_DIR` names, or else a built-in stand-in. With a
     /// token the stand-in has that server's routes; without one it is a plain server that wants none.
     McpValidator {
         /// Where it listens.

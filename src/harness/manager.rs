@@ -222,12 +222,13 @@ impl ProcessManager {
             done = &mut stopped => Some(done),
             () = Timer::start(&engine.runtime, timeout) => None,
         };
-        let done = match in_time {
-            Some(done) => Some(done),
-            None => tokio::select! {
+        let done = if in_time.is_some() {
+            in_time
+        } else {
+            tokio::select! {
                 done = stop(true) => Some(done),
                 () = Timer::start(&engine.runtime, KILL_SLACK) => None,
-            },
+            }
         };
         let snapshot = engine.run.snapshot();
         let row = snapshot.row(id.as_str());
@@ -313,7 +314,10 @@ impl ProcessManager {
                 into.extend_from_slice(&line.bytes);
                 let mut at = line.bytes.len();
                 // A line longer than a view shows is read on.
-                while line.cut {
+                loop {
+                    if !line.cut {
+                        break;
+                    }
                     let more = view.line_part(&store, line.row, at as u64, 1 << 20)?;
                     if more.is_empty() {
                         break;

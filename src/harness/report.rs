@@ -1,6 +1,9 @@
 //! How a test's run ended: what is archived, and what is printed where a person looks first.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 use super::{HarnessError, engine::Engine};
 use crate::{
@@ -67,10 +70,10 @@ impl TestReport {
         let mut text =
             closing_block(&Closing { end: &end, verdict: &verdict, explanation: explanation.as_ref(), recorded, last_lines: true });
         if let Some(archive) = &self.archive {
-            text.push_str(&format!("Archive: {}\n", archive.display()));
+            let _ = writeln!(text, "Archive: {}", archive.display());
         }
         if let Some(path) = self.archive.as_ref().or(self.recording.as_ref()) {
-            text.push_str(&format!("Replay: e2e-tui replay {}\n", path.display()));
+            let _ = writeln!(text, "Replay: e2e-tui replay {}", path.display());
         }
         text
     }

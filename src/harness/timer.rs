@@ -16,7 +16,8 @@ pub(super) struct Timer(JoinHandle<()>);
 impl Timer {
     /// A timer that `runtime` counts.
     pub(super) fn start(runtime: &Handle, after: Duration) -> Self {
-        Self(runtime.spawn(tokio::time::sleep(after)))
+        // Made there, too: a sleep belongs to the clock of the runtime that it is made in.
+        Self(runtime.spawn(async move { tokio::time::sleep(after).await }))
     }
 }
 

@@ -70,7 +70,9 @@ impl EventKind {
 impl RunInfo {
     fn each_name(&mut self, visit: Visit<'_>) {
         [&mut self.run, &mut self.scenario, &mut self.started].into_iter().for_each(&mut *visit);
-        self.processes.iter_mut().for_each(|process| process.each_name(visit));
+        for process in &mut self.processes {
+            process.each_name(visit);
+        }
     }
 
     /// Hands every free text of it to `visit`.
@@ -78,7 +80,9 @@ impl RunInfo {
         let Self { description, origin, processes, run: _, scenario: _, started: _, containment: _, timeout_ms: _ } = self;
         visit(description);
         visit(origin);
-        processes.iter_mut().for_each(|process| process.each_text(visit));
+        for process in processes {
+            process.each_text(visit);
+        }
     }
 }
 

@@ -177,7 +177,8 @@ impl LiveRun {
         }
         if let Some(dir) = &self.dir {
             let duration_ms = Some(self.handle.snapshot().at.millis());
-            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, ..self.manifest };
+            let processes = self.handle.snapshot().rows.iter().map(|row| row.id().clone()).collect();
+            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, processes, ..self.manifest };
             if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
             }

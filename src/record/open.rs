@@ -99,13 +99,15 @@ impl Recording {
             let path = dir.join(name);
             move |source| OpenError::Unreadable { path, source }
         };
-        let manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
+        let mut manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
         if manifest.format > FORMAT {
             return Err(OpenError::Newer { path: dir.to_owned(), format: manifest.format });
         }
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
-        let logs = LogStore::open(dir.join("logs"), &everybody(&manifest, &events)).map_err(unreadable("logs"))?;
+        // The manifest of a run that was killed knows only of those it began with.
+        manifest.processes = everybody(&manifest, &events);
+        let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
         for (process, manner) in &manifest.logs {
             // What a later version's patterns may hold is no reason not to read the rest.
             let alerts: Vec<_> = manner.alert.iter().filter_map(|own| Regex::new(own).ok()).collect();

@@ -288,6 +288,8 @@ impl Runtime {
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
+            // Who asked looks next: what was done is seen by then.
+            self.publish();
             let _ = answer.send(result);
         }
     }

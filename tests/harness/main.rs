@@ -3,4 +3,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod archives;
+mod cancelled;
+mod client;
+mod errors;
 mod flow;
+mod guards;
+mod logs;
+mod managed;
+mod many;
+mod pool;
+mod scenarios;
+mod yard;

@@ -7,7 +7,10 @@ use std::{
 
 use crate::logs::{Filter, Level, Lifecycle, LogView, Query};
 
-use super::{LogCapture, LogEntry, LogPattern, capture::SHOWN};
+use super::{
+    LogCapture, LogEntry, LogPattern,
+    capture::{SHOWN, listed},
+};
 
 /// How long a line that is on its way may take to be read. Only an assertion that would fail waits for so long.
 const UNDER_WAY: Duration = Duration::from_millis(500);
@@ -24,7 +27,7 @@ impl LogCapture {
         let pattern = pattern.into();
         let mut scan = self.scan();
         let found = self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern));
-        found.unwrap_or_else(|| self.fail(&format!("{} should have said `{pattern}`", self.who()), &self.context()))
+        found.unwrap_or_else(|| fail(&format!("{} should have said `{pattern}`", self.who()), &self.context()))
     }
 
     /// Panics if a line matches. Waits until nothing has been said for 10 ms, at most half a second.
@@ -35,7 +38,7 @@ impl LogCapture {
         let found = self.find_all(&pattern);
         if !found.is_empty() {
             let lines = self.around(&found);
-            self.fail(&format!("{} should not have said `{pattern}`", self.who()), &lines);
+            fail(&format!("{} should not have said `{pattern}`", self.who()), &lines);
         }
     }
 
@@ -47,17 +50,15 @@ impl LogCapture {
         let mut found: Vec<LogEntry> = Vec::new();
         for pattern in patterns {
             let pattern = pattern.clone().into();
-            match self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern)) {
-                Some(entry) => found.push(entry),
-                None => {
-                    let seen = found.iter().map(ToString::to_string);
-                    let after = if found.is_empty() { "" } else { " after these lines" };
-                    let before = self.find(&pattern).map(|entry| format!("it was said earlier: {entry}"));
-                    let lines: Vec<_> =
-                        seen.chain(before).chain(std::iter::once("the last lines:".to_owned())).chain(self.context()).collect();
-                    self.fail(&format!("{} should have said `{pattern}`{after}", self.who()), &lines);
-                }
+            if let Some(entry) = self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern)) {
+                found.push(entry);
+                continue;
             }
+            let seen = found.iter().map(ToString::to_string);
+            let after = if found.is_empty() { "" } else { " after these lines" };
+            let before = self.find(&pattern).map(|entry| format!("it was said earlier: {entry}"));
+            let lines: Vec<_> = seen.chain(before).chain(std::iter::once("the last lines:".to_owned())).chain(self.context()).collect();
+            fail(&format!("{} should have said `{pattern}`{after}", self.who()), &lines);
         }
         found
     }
@@ -76,7 +77,7 @@ impl LogCapture {
         let errors = self.errors();
         let errors: Vec<_> = errors.into_iter().filter(|entry| !expected.iter().any(|pattern| pattern.matches(&entry.message))).collect();
         if !errors.is_empty() {
-            self.fail(&format!("{} lines of {} tell of errors", errors.len(), self.who()), &self.around(&errors));
+            fail(&format!("{} lines of {} tell of errors", errors.len(), self.who()), &self.around(&errors));
         }
     }
 
@@ -148,10 +149,9 @@ impl LogCapture {
         }
         lines
     }
+}
 
-    #[track_caller]
-    fn fail(&self, what: &str, lines: &[String]) -> ! {
-        let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
-        panic!("{what}{lines}")
-    }
+#[track_caller]
+fn fail(what: &str, lines: &[String]) -> ! {
+    panic!("{what}{}", listed(lines))
 }

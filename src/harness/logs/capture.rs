@@ -18,7 +18,7 @@ pub(super) const SHOWN: usize = 12;
 
 /// What was waited for was not said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}{}", shown(.lines))]
+#[error("{what}{}", listed(.lines))]
 #[non_exhaustive]
 pub struct LogError {
     /// What was wanted, and what came instead.
@@ -27,8 +27,14 @@ pub struct LogError {
     pub lines: Vec<String>,
 }
 
-fn shown(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  {line}")).collect()
+/// Each on a line of its own, a step in.
+pub(in crate::harness) fn listed(lines: &[String]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str("\n  ");
+        text.push_str(line);
+    }
+    text
 }
 
 /// What a process has said: entries, waits, assertions, measures. Cheap to clone; it stays readable when the run is over.

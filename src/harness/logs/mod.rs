@@ -17,6 +17,7 @@ mod pattern;
 mod scan;
 
 pub(super) use bell::Bell;
+pub(super) use capture::listed;
 pub use capture::{LogAggregator, LogCapture, LogError};
 pub use entry::{LogAlert, LogEntry, LogSource};
 pub use metrics::LogMetrics;

@@ -38,8 +38,7 @@ impl Scan {
             let lines = if again { self.view.rows(store, &rows) } else { self.view.window(store, self.next, BATCH) }.unwrap_or_default();
             rows.clear();
             if !again {
-                let Some(last) = lines.last() else { return None };
-                self.next = last.row + 1;
+                self.next = lines.last()?.row + 1;
             }
             for (i, line) in lines.iter().enumerate() {
                 if line.partial {
@@ -47,10 +46,10 @@ impl Scan {
                 }
                 if let ControlFlow::Break(found) = visit(line, &plain(&line.bytes)) {
                     // What comes after it in this batch has not been seen yet.
-                    if !again {
-                        self.next = line.row + 1;
-                    } else {
+                    if again {
                         self.growing.extend(lines[i + 1..].iter().map(|line| line.row));
+                    } else {
+                        self.next = line.row + 1;
                     }
                     return Some(found);
                 }
