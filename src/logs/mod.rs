@@ -30,6 +30,7 @@ mod filter_tests;
 #[cfg(test)]
 mod floor_tests;
 mod format;
+mod growing;
 mod head;
 mod heard;
 mod level;

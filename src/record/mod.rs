@@ -13,6 +13,7 @@
 
 pub mod archive;
 mod beside;
+mod holder;
 mod live;
 mod manifest;
 mod open;
@@ -24,6 +25,7 @@ mod crash_tests;
 #[cfg(test)]
 mod hostile_tests;
 
+pub use holder::Holder;
 pub use live::{Keep, LiveRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest};
 pub use open::{OpenError, Recording, find};
