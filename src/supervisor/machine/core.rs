@@ -30,7 +30,8 @@ impl Machine {
     pub(crate) fn new(spec: &RunSpec, options: MachineOptions) -> Self {
         let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
         let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
-        let dice = options.seed | 1;
+        // A small seed would make the first numbers drawn small, too.
+        let dice = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
             procs,
             by_name,
