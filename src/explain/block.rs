@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::{LogStore, plain},
-    model::{Event, EventKind, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
+    model::{Event, EventKind, Failure, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
 };
 
 use super::{Explanation, explanation_text, text::essence};
@@ -204,6 +204,11 @@ fn failed_line(row: &ProcessSnapshot, verdict: &Snapshot, width: usize, block: &
 }
 
 fn last_lines(row: &ProcessSnapshot, logs: &LogStore, width: usize, most: usize, block: &mut String) {
+    if let ProcessState::Failed { reason: Failure::NotStarted { error, .. } } = &row.state {
+        // It never said a word, so this is all there is, and it names what to install.
+        let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(error, 160));
+        return;
+    }
     let tail = row.exits.last().map_or(&[][..], |exit| &exit.tail);
     let shown = &tail[tail.len().saturating_sub(most)..];
     let all = logs.lines(row.id());
