@@ -403,3 +403,22 @@ fn a_lazy_health_check_asks_only_while_somebody_waits() {
     assert!((1..=2).contains(&asked("awaited")), "{} times, though nobody waited any more", asked("awaited"));
     bench.assert_nothing_left(Duration::from_millis(500));
 }
+
+#[test]
+fn containment_by_groups_alone_ends_its_trees_too_also_when_it_is_killed() {
+    let bench = Bench::new("group");
+    let daemon = "[process.daemon]\nshell = \"setsid sleep 600 & touch up; sleep 600\"\n";
+    let test = "[process.test]\nrole = \"test\"\nshell = \"while ! test -e up; do sleep 0.01; done\"\n";
+    let run = bench.run(&format!("name = \"x\"\ncontainment = \"group\"\n{daemon}{test}"), &[]);
+    run.assert_code(0);
+    bench.assert_nothing_left(Duration::from_millis(500));
+    let events = fs::read_to_string(bench.recording().join("events.jsonl")).expect("the run was recorded");
+    assert!(events.contains("\"containment\":\"group\""), "{events}");
+
+    fs::remove_file(bench.dir.path().join("up")).expect("it is there");
+    let mut running = start(&bench, &format!("name = \"x\"\ncontainment = \"group\"\n{daemon}"));
+    wait_for_file(&bench, "up");
+    send(running.id(), Signal::SIGKILL);
+    running.wait().expect("it was killed");
+    bench.assert_nothing_left(SOON);
+}

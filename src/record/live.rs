@@ -1,6 +1,10 @@
 //! A run that is being recorded: what every front starts.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -11,8 +15,8 @@ use super::{
 };
 use crate::{
     logs::{Capture, LogStore},
-    model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, KILL_BOUND, PidFile, Spawner, runs_dir},
+    model::{Containment, EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
+    process::{Guardian, GuardianError, KILL_BOUND, LocalSpawner, Order, PidFile, Spawner, TakenTerminal, TreeEvent, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -55,6 +59,9 @@ pub enum StartError {
     /// There is no guardian.
     #[error(transparent)]
     Guardian(#[from] GuardianError),
+    /// Nobody can start processes.
+    #[error("the thread that starts processes could not be started: {0}")]
+    Spawner(#[source] std::io::Error),
     /// The thread that reads output could not be started.
     #[error("the capture thread could not be started: {0}")]
     Capture(#[source] std::io::Error),
@@ -67,6 +74,7 @@ pub struct LiveRun {
     manifest: Manifest,
     recorder: Option<Recorder>,
     task: JoinHandle<RunParts>,
+    spawner: Arc<dyn Spawner>,
     pid_file: Option<PidFile>,
 }
 
@@ -78,17 +86,10 @@ impl LiveRun {
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
-        let guardian = Guardian::launch(tree_sender)?;
         let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
         let runs = runs_dir();
-        let (pid_file, no_pid_file) = match PidFile::create(&runs, &id, &guardian) {
-            Ok(file) => (Some(file), None),
-            Err(e) => (
-                None,
-                Some(format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display())),
-            ),
-        };
-        let info = Machine::describe(&spec, &id, rfc3339(&clock), guardian.containment());
+        let (spawner, pid_file, no_pid_file) = spawner_of(&spec, &id, &runs, tree_sender)?;
+        let info = Machine::describe(&spec, &id, rfc3339(&clock), spawner.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
         let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
@@ -110,7 +111,7 @@ impl LiveRun {
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner: Arc::new(guardian),
+            spawner: spawner.clone(),
             tree_events,
             capture,
             capture_events,
@@ -127,12 +128,24 @@ impl LiveRun {
                 .map(|text| EventKind::Notice { level: NoticeLevel::Warning, text })
                 .collect(),
         });
-        Ok(Self { handle, dir, manifest, recorder, task, pid_file })
+        Ok(Self { handle, dir, manifest, recorder, task, spawner, pid_file })
     }
 
     /// The handle to ask and read through.
     pub fn handle(&self) -> &RunHandle {
         &self.handle
+    }
+
+    /// Who is to be told when the terminal is taken, and when it is given back: should this program be killed in between, its
+    /// guardian gives it back.
+    pub fn terminal_keeper(&self) -> impl Fn(Option<TakenTerminal>) + Send + Sync + 'static {
+        let spawner = Arc::downgrade(&self.spawner);
+        move |taken| {
+            if let Some(spawner) = spawner.upgrade() {
+                // Without a guardian the run is over, and this program gives its terminal back itself.
+                let _ = spawner.send(Order::Terminal { taken });
+            }
+        }
     }
 
     /// The folder of the recording, if it could be made.
@@ -145,7 +158,8 @@ impl LiveRun {
         let outcome = self.handle.ended().await;
         if let Ok(parts) = self.task.await {
             // The spawner goes first: what it kills may still say something, and that is read.
-            let RunParts { capture, spawner, .. } = parts;
+            let (capture, spawner) = (parts.capture, self.spawner);
+            drop(parts.spawner);
             let gone = tokio::task::spawn_blocking(move || {
                 spawner.kill_all(KILL_BOUND);
                 drop((spawner, capture));
@@ -169,6 +183,28 @@ impl LiveRun {
         }
         outcome
     }
+}
+
+/// Who starts the run's processes; the word it leaves of itself for later runs, or why it could not.
+fn spawner_of(
+    spec: &RunSpec,
+    id: &str,
+    runs: &Path,
+    events: mpsc::UnboundedSender<TreeEvent>,
+) -> Result<(Arc<dyn Spawner>, Option<PidFile>, Option<String>), StartError> {
+    if spec.containment == Containment::Group {
+        let spawner = LocalSpawner::start(events).map_err(StartError::Spawner)?;
+        return Ok((Arc::new(spawner), None, None));
+    }
+    let guardian = Guardian::launch(events)?;
+    let (pid_file, trouble) = match PidFile::create(runs, id, &guardian) {
+        Ok(file) => (Some(file), None),
+        Err(e) => {
+            let trouble = format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display());
+            (None, Some(trouble))
+        }
+    };
+    Ok((Arc::new(guardian), pid_file, trouble))
 }
 
 /// A folder for the run; none, with the reason, if the default place cannot be written.

@@ -8,4 +8,4 @@ pub(super) const HEALTH: &[&str] = &["log"];
 /// Of the top level.
 pub(super) const TOP: &[&str] = &["expect", "step"];
 /// Of the words of `containment`.
-pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup", "group"];
+pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup"];
