@@ -59,6 +59,7 @@ mod store;
 mod store_tests;
 mod structure;
 mod tail;
+mod tap;
 mod text;
 mod view;
 
@@ -75,5 +76,6 @@ pub use query::{Lifecycle, Pattern, Query, is_probe};
 pub use rows::RowSet;
 pub use segment::Dropped;
 pub use store::{LogStore, Stream};
+pub use tap::LineTap;
 pub use text::{plain, verbatim};
 pub use view::{LogView, Selection};

@@ -24,6 +24,7 @@ use super::{
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
     machine::{Input, Machine, MachineOptions, TimerToken},
+    stdin::Talk,
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
@@ -87,6 +88,8 @@ pub(super) struct Runtime {
     pub(super) machine: Machine,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
+    /// Whether somebody looks.
+    pub(super) looked_at: watch::Receiver<bool>,
     timers: BinaryHeap<Reverse<(At, TimerToken)>>,
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
@@ -96,7 +99,8 @@ pub(super) struct Runtime {
     pub(super) launcher: Launcher,
     pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
-    pub(super) inputs: HashMap<ProcessId, std::fs::File>,
+    /// Who can be written and talked to.
+    pub(super) inputs: HashMap<ProcessId, Talk>,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
@@ -147,6 +151,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         parts,
         snapshot: Snapshot::default(),
         published,
+        looked_at: looking.clone(),
         timers: BinaryHeap::new(),
         trees: HashMap::new(),
         tree_of: HashMap::new(),
@@ -374,6 +379,10 @@ impl Runtime {
 
     pub(super) fn finish(&mut self) {
         self.finished = true;
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.published.subscribe()
     }
 
     pub(super) fn snapshot(&self) -> &Snapshot {
