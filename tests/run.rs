@@ -133,6 +133,27 @@ fn p15_what_a_test_leaves_behind_is_a_leak_with_5_and_is_killed() {
 }
 
 #[test]
+fn p15_p11_a_deaf_child_that_outlives_its_leader_is_named_and_gone_when_the_run_ends_or_is_interrupted() {
+    let scenario = |test: &str| {
+        format!(
+            "name = \"x\"\n[process.server]\nshell = \"trap '' TERM; sleep 600 & echo up; exit 0\"\n[process.test]\nrole = \"test\"\nshell = \"{test}\"\n"
+        )
+    };
+    let bench = Bench::new("deafchild");
+    let run = bench.run(&scenario("sleep 0.5"), &[]);
+    run.assert_code(5);
+    assert!(run.stderr.contains("Leaked by server: pid") && run.stderr.contains("sleep 600"), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+    // Interrupted while its pipe is still held.
+    let bench = Bench::new("deafquit");
+    let running = Running::start(&bench, &scenario("sleep 600"));
+    wait_for_output(&bench, "server", "up");
+    running.signal(Signal::SIGINT);
+    running.finish().assert_code(130);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
 fn a_test_that_nobody_starts_holds_up_no_run_and_what_waits_for_it_is_skipped_saying_why() {
     let bench = Bench::new("byhand");
     let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n[process.manual]\nrole = \"test\"\nautostart = false\ncommand = [\"false\"]\n", &[]);

@@ -1,17 +1,24 @@
 //! The machine itself: all processes, the dispatch of inputs, timers, tickets and invariants.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::starters::Starters;
 use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessState, RunInfo, RunSpec};
+use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessSpec, ProcessState, Role, RunInfo, RunSpec};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     pub(super) procs: Vec<Proc>,
     pub(super) by_name: HashMap<ProcessId, usize>,
+    /// Which of them are tests, and which have a health check: with a thousand processes, looking at all of them after each
+    /// input costs more than what is done about it.
+    pub(super) tests: Vec<usize>,
+    pub(super) checked: Vec<usize>,
     pub(super) options: MachineOptions,
     pub(super) course: Course,
     pub(super) starters: Starters,
@@ -30,13 +37,13 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine for `spec`; nothing happens before [`Input::Begin`].
     pub(crate) fn new(spec: &RunSpec, options: MachineOptions) -> Self {
-        let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
-        let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
         // A small seed would make the first numbers drawn small, too.
         let dice = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-        Self {
-            procs,
-            by_name,
+        let mut machine = Self {
+            procs: Vec::new(),
+            by_name: HashMap::new(),
+            tests: Vec::new(),
+            checked: Vec::new(),
             options,
             course: Course::default(),
             starters: Starters::of(spec),
@@ -46,7 +53,18 @@ impl Machine {
             next_timer: 0,
             dice,
             out: Vec::new(),
-        }
+        };
+        spec.processes.values().for_each(|spec| machine.enlist(spec.clone()));
+        machine
+    }
+
+    /// One more process.
+    pub(super) fn enlist(&mut self, spec: Arc<ProcessSpec>) {
+        let i = self.procs.len();
+        self.by_name.insert(spec.id.clone(), i);
+        self.tests.extend((spec.role == Role::Test).then_some(i));
+        self.checked.extend(spec.health.is_some().then_some(i));
+        self.procs.push(Proc::new(spec));
     }
 
     /// What `spec` looks like as the first event of a run.
@@ -191,6 +209,8 @@ impl Machine {
     /// What must hold after every step, derived from scratch.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
+        let mut armed = vec![0; self.procs.len()];
+        self.armed.values().filter_map(|(i, _)| *i).for_each(|i| armed[i] += 1);
         for (i, proc) in self.procs.iter().enumerate() {
             let id = proc.id();
             let (alive, lives) = (proc.state.is_alive(), matches!(proc.life, Life::Up { .. } | Life::Stopping(_)));
@@ -212,8 +232,7 @@ impl Machine {
             assert!(proc.tree != Tree::Killing || proc.timers.contains_key(&TimerKind::KillDeadline), "{id}: KILL without a deadline");
             let starts = proc.wants_start.is_some() || matches!(proc.state, ProcessState::Backoff { .. });
             assert!(!self.course.is_stopping() || !starts, "{id}: would start while the run stops");
-            let armed = self.armed.values().filter(|(p, _)| *p == Some(i)).count();
-            assert_eq!(armed, proc.timers.len(), "{id}: timers out of step");
+            assert_eq!(armed[i], proc.timers.len(), "{id}: timers out of step");
         }
     }
 

@@ -11,7 +11,8 @@ use crate::model::{Actor, Condition, EventKind, Failure, Health, OnUnhealthy, Pr
 impl Machine {
     /// Begins and ends health probes as they are wanted.
     pub(super) fn watch_health(&mut self) {
-        for i in 0..self.procs.len() {
+        for n in 0..self.checked.len() {
+            let i = self.checked[n];
             let wanted = self.wants_health(i);
             if wanted == self.procs[i].watched {
                 continue;

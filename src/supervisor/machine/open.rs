@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::core::Machine;
-use super::types::{Goal, Proc};
+use super::types::Goal;
 use crate::model::{EventKind, ListenPort, Outcome, ProcessInfo, ProcessSpec, RestartMode, StartCause, Verdict, exit_code};
 
 /// How the test that drives a run ended.
@@ -32,10 +32,9 @@ impl Machine {
             return Err(format!("there is a process {} already", spec.id));
         }
         let i = self.procs.len();
-        self.by_name.insert(spec.id.clone(), i);
         self.emit(EventKind::ProcessAdded { info: describe(&spec) });
         let autostart = spec.autostart;
-        self.procs.push(Proc::new(spec));
+        self.enlist(spec);
         if autostart {
             self.procs[i].wants_start = Some(StartCause::Run);
             self.expect(i, ticket, Goal::Up);

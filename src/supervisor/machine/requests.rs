@@ -105,7 +105,7 @@ impl Machine {
 
     fn ask_rerun(&mut self, by: &Actor, ticket: u64) -> Result<(), String> {
         self.refuse_while_stopping()?;
-        let tests: Vec<_> = (0..self.procs.len()).filter(|&i| self.takes_part(i)).collect();
+        let tests: Vec<_> = self.tests.iter().copied().filter(|&i| self.takes_part(i)).collect();
         if tests.is_empty() {
             return Err("this scenario has no tests".into());
         }

@@ -1,10 +1,10 @@
 //! The take-down of the run: reverse dependency order, in layers, each layer at once; or everything at once.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use super::core::Machine;
 use super::types::{After, Effect, Life, StopOrder, TimerKind, Tree};
-use crate::model::{Actor, EventKind, Failure, ProcessId, ProcessState};
+use crate::model::{Actor, EventKind, Failure, ProcessState};
 
 /// How long the last census is waited for when the guardian, who carries out its clean-up commands, is gone.
 const CENSUS_BUDGET: Duration = Duration::from_secs(5);
@@ -32,9 +32,10 @@ impl Machine {
     /// While the run stops: each process whose dependants are down is next, and nothing keeps what it left.
     pub(super) fn stop_next_layer(&mut self) {
         let Some(by) = self.course.stopping_by() else { return };
+        let needed = self.needed();
         for i in 0..self.procs.len() {
             let lives = matches!(self.procs[i].life, Life::Up { .. } | Life::Spawning { stop: None });
-            if lives && !self.is_needed(self.procs[i].id()) {
+            if lives && !needed.contains(&i) {
                 self.begin_stop(i, StopOrder { by: by.clone(), now: self.course.is_killing(), after: After::Stay });
             }
             if matches!(self.procs[i].life, Life::None | Life::Ending { .. }) && !self.procs[i].tree.is_settled() {
@@ -43,8 +44,10 @@ impl Machine {
         }
     }
 
-    fn is_needed(&self, id: &ProcessId) -> bool {
-        self.procs.iter().any(|proc| proc.has_life() && proc.spec.depends_on.iter().any(|d| d.on == *id))
+    /// Whom something alive depends on.
+    fn needed(&self) -> HashSet<usize> {
+        let alive = self.procs.iter().filter(|proc| proc.has_life());
+        alive.flat_map(|proc| &proc.spec.depends_on).filter_map(|d| self.by_name.get(&d.on).copied()).collect()
     }
 
     /// Once nothing lives: clean-up commands, and a last look for what is left.

@@ -140,7 +140,7 @@ impl Machine {
     }
 
     fn tests(&self) -> impl Iterator<Item = &Proc> {
-        (0..self.procs.len()).filter(|&i| self.takes_part(i)).map(|i| &self.procs[i])
+        self.tests.iter().filter(|&&i| self.takes_part(i)).map(|&i| &self.procs[i])
     }
 
     /// Whether the run has nothing to wait for: every test's newest attempt has ended, or, without tests, nothing can

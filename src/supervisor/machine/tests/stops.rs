@@ -178,3 +178,17 @@ fn a_hurried_stop_of_what_is_being_stopped_kills_at_once_and_says_so() {
     assert_eq!(sent(&b), (vec![Signal::TERM, Signal::KILL], vec![Signal::TERM, Signal::KILL]));
     assert_eq!(b.state("up"), &ProcessState::Stopping { kill_at: b.now, by: Actor::You });
 }
+
+#[test]
+fn a_thousand_processes_are_started_and_stopped_with_a_few_effects_each() {
+    let names: Vec<_> = (0..1000).map(|n| format!("p{n}")).collect();
+    let mut b = Bench::new(names.iter().map(|name| spec(name, Role::Service)).collect());
+    for name in &names {
+        b.up(name);
+        b.ready(name);
+    }
+    b.ask(Command::Shutdown { now: false });
+    b.obey();
+    assert_eq!(b.finished().map(|o| o.exit_code), Some(0));
+    assert!(b.effects.len() < 25 * names.len(), "{} effects", b.effects.len());
+}
