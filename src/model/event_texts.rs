@@ -83,9 +83,20 @@ impl RunInfo {
         visit(description);
         visit(origin);
         for process in processes {
-            let ProcessInfo { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _ } =
-                process;
-            argv.iter_mut().chain([cwd]).for_each(&mut *visit);
+            let ProcessInfo {
+                argv,
+                cwd,
+                name: _,
+                role: _,
+                kind: _,
+                stand_in: _,
+                listens: _,
+                has_health: _,
+                waits_for: _,
+                max_restarts: _,
+                settings,
+            } = process;
+            argv.iter_mut().chain([cwd]).chain(settings.iter_mut().map(|(_, text)| text)).for_each(&mut *visit);
         }
     }
 }

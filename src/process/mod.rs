@@ -26,6 +26,7 @@
 mod commands;
 mod error;
 mod exec;
+mod family;
 mod freeze;
 mod guardian;
 mod guardian_main;
@@ -52,6 +53,7 @@ use std::time::Duration;
 pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
 pub use error::SpawnError;
 pub use exec::survive_file_size_limit;
+pub use family::{Relative, family};
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
 pub use limits::{clamped, raise_open_files};

@@ -6,6 +6,7 @@ use super::starters::Starters;
 use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
 use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec};
+use crate::scenario::settings;
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -58,6 +59,7 @@ impl Machine {
             max_restarts: (p.restart.mode == RestartMode::OnFailure).then_some(p.restart.max_attempts),
             argv: p.argv.iter().map(ToString::to_string).collect(),
             cwd: p.cwd.display().to_string(),
+            settings: settings(p),
         });
         RunInfo {
             run: run.to_owned(),
