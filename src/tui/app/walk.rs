@@ -4,7 +4,6 @@ use crate::{
     logs::Source,
     tui::{
         fold::Row,
-        ids,
         layout::Pane,
         logview::{
             desk::{Seek, Way},
@@ -182,18 +181,9 @@ fn row_here<'w>(world: &World<'w>) -> Option<&'w Row> {
     world.window.rows.get(at)
 }
 
-/// What other lines could share with this one: long ids first, then values of fields, then numbers of some length.
+/// What other lines could share with this one, most telling first.
 pub(crate) fn tokens(text: &str) -> Vec<String> {
-    let mut tokens: Vec<String> = ids::ids(text).into_iter().map(|range| text[range].to_owned()).collect();
-    let words = text.split(|c: char| c.is_whitespace() || "\"'(),;[]{}".contains(c));
-    for word in words {
-        let value = word.split_once('=').map_or(word, |(_, value)| value).trim_end_matches(['.', ':']);
-        let telling = (word.contains('=') && value.len() >= 2) || (value.len() >= 3 && value.bytes().any(|b| b.is_ascii_digit()));
-        if telling && value.len() <= 80 && !tokens.iter().any(|token| token == value) {
-            tokens.push(value.to_owned());
-        }
-    }
-    tokens
+    crate::logs::tokens(text).into_iter().map(|token| token.text).collect()
 }
 
 /// The first `path:line` in a text.
