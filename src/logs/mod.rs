@@ -27,8 +27,6 @@ mod fields;
 mod filter;
 #[cfg(test)]
 mod filter_tests;
-#[cfg(test)]
-mod floor_tests;
 mod fold;
 mod format;
 mod head;
