@@ -97,6 +97,8 @@ pub(super) struct Runtime {
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) errands: Errands,
+    /// When all trees were sampled last.
+    pub(super) sampled_all: Option<At>,
     /// CPU time at the last sample, by tree.
     pub(super) cpu_before: HashMap<TreeId, (At, Duration)>,
     finished: bool,
@@ -150,6 +152,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         next_ticket: 1,
         news,
         errands: Errands::default(),
+        sampled_all: None,
         cpu_before: HashMap::new(),
         finished: false,
     };
@@ -169,6 +172,7 @@ impl Runtime {
         for notice in std::mem::take(&mut self.parts.notices) {
             self.emit(notice);
         }
+        self.tell_what_is_not_granted();
         self.feed(Input::Begin);
         self.publish();
         self.sweep_dead_runs();
@@ -184,9 +188,8 @@ impl Runtime {
                 Some(request) = asked.recv() => self.on_request(request),
                 Ok(()) = looking.changed() => sample_at = Instant::now(),
                 () = sleep_until(sample_at) => {
-                    self.sample();
-                    let pause = if *looking.borrow_and_update() { 1 } else { 5 };
-                    sample_at = Instant::now() + Duration::from_secs(pause);
+                    let looked_at = *looking.borrow_and_update();
+                    sample_at = Instant::now() + self.sample(looked_at);
                 }
             }
             self.drain_channels(&mut asked, &mut heard);

@@ -22,6 +22,6 @@ mod stats;
 mod tally;
 mod wire;
 
-pub use config::{ClientConfig, ClientTarget, Scenario, UnknownScenario};
+pub use config::{ClientConfig, ClientTarget, Scenario, ToolCall, UnknownScenario};
 pub use error::{CallError, Failure};
 pub use run::run;
