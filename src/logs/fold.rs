@@ -1,4 +1,5 @@
-//! Blocks that say one thing on many lines fold to their first: panics, tracebacks, stack traces, pretty JSON.
+//! Blocks that say one thing on many lines fold to their first: panics, tracebacks, stack traces, pretty JSON, and lines
+//! that are gone.
 //!
 //! Lines are looked at one after the other, in the order of a view; those of a block may stand between lines of other
 //! processes. What joins them is their process, stream and generation. Only what is to be shown is ever looked at, with
@@ -41,6 +42,8 @@ struct Open {
 /// What goes on in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
+    /// Lines that are gone.
+    Gone,
     /// A line like any other. Stack frames may follow all the same.
     Line,
     /// The place of a Rust panic, whose message is still to come.
@@ -80,15 +83,17 @@ impl Folds {
         let text = plain(&line.bytes[..line.bytes.len().min(HEAD)]);
         let stream = (line.process.clone(), line.source == Source::Err);
         if let Some(before) = self.open.get_mut(&stream)
-            && before.lines < MAX_BLOCK
+            && (before.lines < MAX_BLOCK || line.lost)
             && before.generation == line.generation
+            && line.lost == (before.block == Block::Gone)
             && let Some(next) = goes_on(before.block, &text)
         {
             before.block = next;
             before.lines += 1;
             return Some(before.first);
         }
-        self.open.insert(stream, Open { first: line.row, lines: 0, generation: line.generation, block: begins(&text) });
+        let block = if line.lost { Block::Gone } else { begins(&text) };
+        self.open.insert(stream, Open { first: line.row, lines: 0, generation: line.generation, block });
         None
     }
 }
@@ -142,6 +147,7 @@ fn goes_on(block: Block, text: &str) -> Option<Block> {
     let (empty, indented) = (trimmed.is_empty(), text.starts_with([' ', '\t']) && !trimmed.is_empty());
     let only_if = |part: bool, next: Block| part.then_some(next);
     match block {
+        Block::Gone => Some(Block::Gone),
         Block::PanicPlace if !empty => Some(Block::Panic),
         Block::PanicPlace | Block::Panic => {
             let numbered = trimmed.split_once(": ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
@@ -287,6 +293,11 @@ mod tests {
             format: crate::model::LogFormat::Auto,
             lost: false,
         };
+        let mut folds = Folds::default();
+        let gone = |row| LogLine { lost: true, ..line(row, 1, "") };
+        assert_eq!(folds.take(&gone(1)), None);
+        assert!((2..2000).all(|row| folds.take(&gone(row)) == Some(1)), "however many are gone");
+        assert_eq!(folds.take(&line(2000, 1, "")), None);
         let mut folds = Folds::default();
         assert_eq!(folds.take(&line(0, 1, "Error: x")), None);
         assert_eq!(folds.take(&line(1, 1, "    at a")), Some(0));
