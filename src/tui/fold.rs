@@ -78,15 +78,13 @@ fn fold_blocks(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(lines.len());
     let (mut folds, mut places) = (Folds::default(), HashMap::new());
     for line in lines {
-        match folds.take(&line).filter(|first| !unfolded.contains(first)).and_then(|first| places.get(&first)) {
-            Some(&place) => {
-                let row: &mut Row = &mut rows[place];
-                row.folded.push(line);
-            }
-            None => {
-                places.insert(line.row, rows.len());
-                rows.push(Row { line, folded: Vec::new() });
-            }
+        let first = folds.take(&line).filter(|first| !unfolded.contains(first));
+        if let Some(&place) = first.and_then(|first| places.get(&first)) {
+            let row: &mut Row = &mut rows[place];
+            row.folded.push(line);
+        } else {
+            places.insert(line.row, rows.len());
+            rows.push(Row { line, folded: Vec::new() });
         }
     }
     rows
