@@ -125,11 +125,23 @@ fn a_run_that_takes_too_long_ends_with_4() {
 fn p15_what_a_test_leaves_behind_is_a_leak_with_5_and_is_killed() {
     let bench = Bench::new("leak");
     let began = Instant::now();
-    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"sleep 600 & echo done\"\n[process.other]\nrole = \"test\"\nshell = \"sleep 1\"\n", &[]);
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"sleep 600 & echo done\"\n", &[]);
     run.assert_code(5);
     assert!(run.stderr.contains("Leaked by test: pid") && run.stderr.contains("sleep 600"), "{}", run.stderr);
     assert!(began.elapsed() < Duration::from_secs(10), "nothing waits for it");
     bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn a_test_that_nobody_starts_holds_up_no_run_and_what_waits_for_it_is_skipped_saying_why() {
+    let bench = Bench::new("byhand");
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n[process.manual]\nrole = \"test\"\nautostart = false\ncommand = [\"false\"]\n", &[]);
+    run.assert_code(0);
+    assert!(run.stderr.contains("checks 1/1"), "{}", run.stderr);
+    let bench = Bench::new("bynobody");
+    let run = bench.run("name = \"x\"\n[process.server]\nautostart = false\ncommand = [\"sleep\", \"600\"]\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n", &[]);
+    run.assert_code(3);
+    assert!(run.stdout.contains("server is not started by itself"), "{}", run.stdout);
 }
 
 #[test]
@@ -297,4 +309,267 @@ fn t7_the_dashboard_without_a_terminal_exits_2_and_names_run() {
     let run = Finished::of(&output);
     run.assert_code(2);
     assert!(run.stderr.contains("e2e-tui run forward"), "{}", run.stderr);
+}
+
+/// A file that refuses every byte, as a full disk does, on every machine.
+fn refusing() -> Stdio {
+    std::fs::File::open("/dev/null").expect("every Linux has it").into()
+}
+
+#[test]
+fn a_stdout_that_cannot_be_written_is_told_and_never_a_success() {
+    let bench = Bench::new("full");
+    for (exit, code) in [(0, 1), (7, 1)] {
+        let file = bench.write(
+            "scenario.toml",
+            &format!("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo said; sleep 0.3; echo more; exit {exit}\"\n"),
+        );
+        let output = bench.command().arg("run").arg(file).stdout(refusing()).output().expect("the binary runs");
+        let run = Finished::of(&output);
+        run.assert_code(code);
+        assert!(run.stderr.contains("error: stdout cannot be written (Bad file descriptor"), "{}", run.stderr);
+        let said = std::fs::read_to_string(bench.recording().join("logs/test.out")).expect("it was recorded");
+        assert_eq!(said, "said\nmore\n", "the run went on");
+        let verdict = if exit == 0 { "x: PASSED (exit 0)" } else { "x: FAILED (exit 1)" };
+        assert!(run.stderr.contains(verdict), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_closed_terminal_is_one_request_however_many_hang_ups_come() {
+    let bench = Bench::new("hup");
+    let running = Running::start(
+        &bench,
+        "name = \"x\"\n[process.server]\nshell = \"trap 'sleep 0.7; echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done\"\n[process.test]\nrole = \"test\"\ncommand = [\"sleep\", \"600\"]\n",
+    );
+    wait_for_output(&bench, "server", "up");
+    for _ in 0..3 {
+        running.signal(Signal::SIGHUP);
+        // Signals of a kind that wait at the same time are one: each must be seen by itself.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = running.finish();
+    run.assert_code(129);
+    assert!(run.stdout.contains("server | bye"), "it had its grace: {}", run.stdout);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn s3_a_second_signal_gives_up_what_a_stalled_reader_would_make_us_wait_for() {
+    let bench = Bench::new("stall");
+    let file = bench.write(
+        "scenario.toml",
+        "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"head -c 3000000 /dev/zero | tr '\\\\0' x | fold -w 100\"\n",
+    );
+    let mut child = bench.command().arg("run").arg(file).spawn().expect("the binary runs");
+    // Held open and never read.
+    let stdout = child.stdout.take().expect("it is piped");
+    wait_for("the run to end", SOON, || {
+        let base = bench.dir.path().join("state/e2e-tui/recordings");
+        std::fs::read_dir(base).is_ok_and(|mut runs| {
+            runs.next().is_some_and(|run| {
+                let events = std::fs::read_to_string(run.expect("it can be read").path().join("events.jsonl")).unwrap_or_default();
+                events.contains("run-ended")
+            })
+        })
+    });
+    assert!(child.try_wait().expect("it is a child").is_none(), "it waits for the reader");
+    let running = Running { child };
+    running.signal(Signal::SIGINT);
+    std::thread::sleep(Duration::from_millis(100));
+    let second = Instant::now();
+    running.signal(Signal::SIGINT);
+    let run = running.finish();
+    assert!(second.elapsed() < Duration::from_secs(5), "{:?}", second.elapsed());
+    run.assert_code(0);
+    assert!(run.stderr.contains("x: PASSED (exit 0)"), "the verdict had been reached: {}", run.stderr);
+    drop(stdout);
+}
+
+/// A run with a report; the report as JSON.
+fn run_with_report(bench: &Bench, scenario: &str) -> (Finished, Value) {
+    let path = bench.dir.path().join("report.json");
+    let run = bench.run(scenario, &["--report", &format!("json={}", path.display())]);
+    let text = std::fs::read_to_string(path).expect("the report was written");
+    (run, serde_json::from_str(&text).expect("it is JSON"))
+}
+
+#[test]
+fn the_report_keeps_leaks_of_generations_that_were_restarted() {
+    let bench = Bench::new("reportleak");
+    let (run, report) = run_with_report(
+        &bench,
+        "name = \"x\"\n[process.server]\nshell = \"if [ -e again ]; then echo second; sleep 600; fi; touch again; setsid sleep 601 & sleep 0.5; exit 1\"\nrestart = { policy = \"on-failure\", backoff = \"500ms\" }\nready = { log = \"second\" }\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n",
+    );
+    run.assert_code(5);
+    let leaks = report["leaks"].as_array().expect("a list");
+    assert_eq!(leaks.len(), 1, "{report:#}");
+    assert_eq!((leaks[0]["process"].as_str(), leaks[0]["command"].as_str()), (Some("server"), Some("sleep 601")));
+    assert!(leaks[0]["pid"].is_u64());
+    assert!(run.stderr.contains("(sleep 601)"), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn the_report_counts_from_the_run_s_start_and_stands_before_the_take_down() {
+    let bench = Bench::new("reportms");
+    let (run, report) = run_with_report(
+        &bench,
+        "name = \"x\"\n[process.early]\nshell = \"echo on; exec sleep 600\"\nready = { log = \"on\" }\n[process.late]\nshell = \"sleep 0.4; echo on; exec sleep 600\"\nready = { log = \"on\" }\ndepends_on = [\"early\"]\n[process.deaf]\nshell = \"trap '' TERM; echo on; while :; do sleep 0.1; done\"\nready = { log = \"on\" }\nstop = { grace = \"200ms\" }\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"late\", \"deaf\"]\n",
+    );
+    run.assert_code(0);
+    let row = |i: usize| &report["processes"][i];
+    assert_eq!(row(1)["name"], "late");
+    let (early, late) = (row(0)["ready_ms"].as_u64().expect("ready"), row(1)["ready_ms"].as_u64().expect("ready"));
+    assert!(late >= early + 400, "late is started after early and takes 400 ms more: {early}, {late}");
+    assert_eq!((row(0)["state"].as_str(), row(0)["signal"].as_str()), (Some("ready"), None));
+    assert_eq!(row(0)["exits"].as_array().map(Vec::len), Some(0), "ends in the take-down are told by stop");
+    assert_eq!(row(0)["stop"]["signal"], "SIGTERM");
+    assert_eq!(row(2)["stop"]["escalated_to_kill"], true);
+    assert!(row(3)["stop"].is_null(), "it had ended by itself");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_found_before_anything_starts() {
+    let bench = Bench::new("noreport");
+    let scenario = "name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"touch\", \"started\"]\n";
+    bench.write("there", "old");
+    for args in [
+        ["--report", "json=none/report.json"],
+        ["--report", "json=there"],
+        ["--report", "json=."],
+        ["--archive", "/proc/x.tar.zst"],
+        ["--archive", "there"],
+        ["--archive-on-failure", "there"],
+        ["--archive-on-failure", "/proc/x"],
+    ] {
+        let run = bench.run(scenario, &args);
+        run.assert_code(2);
+        let name = args[1].trim_start_matches("json=");
+        assert!(run.stderr.starts_with("error: ") && run.stderr.contains(name), "{args:?}: {}", run.stderr);
+        assert!(!bench.dir.path().join("started").exists(), "{args:?}");
+    }
+    assert_eq!(std::fs::read_to_string(bench.dir.path().join("there")).expect("it is there"), "old");
+    let run = bench.run(scenario, &["--report", "json=there", "--force"]);
+    run.assert_code(0);
+    assert!(std::fs::read_to_string(bench.dir.path().join("there")).expect("it is there").contains("\"passed\""));
+}
+
+#[test]
+fn a_run_that_cannot_start_has_a_report_too() {
+    let bench = Bench::new("errorreport");
+    let scenario = "name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n";
+    let run = bench.run(scenario, &["--report", "json=r.json", "--recordings-dir", "/proc/nowhere"]);
+    run.assert_code(2);
+    let report: Value =
+        serde_json::from_str(&std::fs::read_to_string(bench.dir.path().join("r.json")).expect("it was written")).expect("it is JSON");
+    assert_eq!((report["verdict"].as_str(), report["exit_code"].as_u64()), (Some("error"), Some(2)));
+    assert!(report["reason"].as_str().is_some_and(|reason| reason.contains("/proc/nowhere")), "{report:#}");
+}
+
+#[test]
+fn a_report_s_reason_is_plain_text() {
+    let bench = Bench::new("ansi");
+    let (run, report) = run_with_report(
+        &bench,
+        "name = \"x\"\n[process.server]\nshell = \"sleep 600\"\nready = { http = \"http://127.0.0.1:9/\\u001b[31mred\", timeout = \"200ms\" }\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n",
+    );
+    run.assert_code(3);
+    assert!(!report["reason"].as_str().expect("text").contains('\u{1b}'), "{report:#}");
+    assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+}
+
+#[test]
+fn the_closing_block_ends_with_the_archive_and_how_to_replay() {
+    let bench = Bench::new("block");
+    let kept = bench.dir.path().join("my runs");
+    let scenario =
+        "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"for i in 1 2 3 4 5 6 7 8 9; do echo line $i >&2; done; exit 7\"\n";
+    let run = bench.run(scenario, &["--archive", "run.tar.zst", "--recordings-dir", kept.to_str().expect("a name")]);
+    run.assert_code(1);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    let at = |start: &str| {
+        lines.iter().position(|line| line.trim_start().starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{}", run.stderr))
+    };
+    assert_eq!(at("x: FAILED (exit 1)"), 0);
+    assert!(at("Nothing was left") < at("Archive: run.tar.zst"));
+    assert!(run.stderr.contains("… 4 more lines in its log") && run.stderr.contains("| line 9"), "{}", run.stderr);
+    assert!(!run.stderr.contains("| line 4"), "{}", run.stderr);
+    let recorded = lines[at("Recorded: ")];
+    assert_eq!(at("Recorded: "), lines.len() - 1);
+    let command = recorded.strip_prefix("Recorded: e2e-tui replay ").expect("how to replay");
+    // The command works as printed, but for the dashboard.
+    let words = format!("{} explain {command}", env!("CARGO_BIN_EXE_e2e-tui"));
+    let told = Finished::of(&bench.command_of("sh").args(["-c", &words]).output().expect("a shell"));
+    told.assert_code(0);
+    assert!(told.stdout.contains("line 9"), "{}", told.stdout);
+}
+
+#[test]
+fn diagnostics_bring_their_own_headings() {
+    let bench = Bench::new("heading");
+    let run = bench.run("name = \"x\"\n[ports]\nunused = \"auto\"\n[process.test]\ncommand = [\"true\"]\nbad = 1\n", &[]);
+    run.assert_code(2);
+    assert!(run.stderr.starts_with("warning: "), "{}", run.stderr);
+    assert!(!run.stderr.contains("error: warning"), "{}", run.stderr);
+}
+
+#[test]
+fn no_scenario_is_refused_with_its_place_and_no_nul_reaches_a_start() {
+    let bench = Bench::new("nul");
+    let check = |text: &str| {
+        let file = bench.write("scenario.toml", text);
+        Finished::of(&bench.command().arg("check").arg(file).output().expect("the binary runs"))
+    };
+    let none = check("name = \"x\"\n");
+    none.assert_code(2);
+    assert!(none.stderr.contains("has no process") && none.stderr.contains("scenario.toml:1:1"), "{}", none.stderr);
+    for bad in ["shell = \"echo a\\u0000b\"", "command = [\"echo\", \"a\\u0000b\"]", "command = [\"true\"]\nenv = { A = \"a\\u0000b\" }"] {
+        let run = check(&format!("name = \"x\"\n[process.test]\n{bad}\n"));
+        run.assert_code(2);
+        assert!(run.stderr.contains("NUL") && run.stderr.contains("scenario.toml:"), "{bad}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn k3_a_run_of_no_time_at_all_is_refused_and_one_of_centuries_is_not() {
+    let bench = Bench::new("zero");
+    let scenario = "name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n";
+    let run = bench.run(scenario, &["--timeout", "0s"]);
+    run.assert_code(2);
+    assert!(run.stderr.contains("cannot end before it begins"), "{}", run.stderr);
+    bench.run(scenario, &["--timeout", "1000000000h"]).assert_code(0);
+}
+
+#[test]
+fn a_line_that_is_cut_says_how_long_it_is() {
+    let bench = Bench::new("long");
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"head -c 3000000 /dev/zero | tr '\\\\0' x; echo\"\n", &[]);
+    run.assert_code(0);
+    let line = run.stdout.lines().find(|line| line.starts_with("test | x")).expect("it is printed");
+    assert!(line.ends_with(" … (cut here: 64 KiB of 2.9 MiB)"), "{}", &line[line.len() - 60..]);
+}
+
+#[test]
+fn an_idle_run_looks_at_nothing() {
+    let bench = Bench::new("idle");
+    let running = Running::start(&bench, TALKER);
+    wait_for_output(&bench, "test", "testing");
+    let tasks = format!("/proc/{}/task", running.child.id());
+    let printer = std::fs::read_dir(tasks).expect("it runs").flatten().map(|task| task.path());
+    let printer = printer.into_iter().find(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "printer\n"));
+    let printer = printer.expect("it prints");
+    let wakes = || {
+        let status = std::fs::read_to_string(printer.join("status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).expect("the kernel counts");
+        line.trim().parse::<u64>().expect("a number")
+    };
+    let mut before = wakes();
+    wait_for("the printer to sleep", SOON, || {
+        std::thread::sleep(Duration::from_millis(400));
+        let now = wakes();
+        std::mem::replace(&mut before, now) == now
+    });
+    running.signal(Signal::SIGTERM);
+    running.finish().assert_code(143);
 }

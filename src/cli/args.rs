@@ -111,7 +111,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal"
+    after_help = "Exit codes: 0 passed, 1 a test failed, 2 nothing was started, 3 a service failed, 4 timed out, 5 leaked, 130/143/129/131 ended by a signal.
+A reader that closes stdout ends the run in order; a stdout that cannot be written does not, but 0 becomes 1."
 )]
 pub(crate) struct RunArgs {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
@@ -131,7 +132,7 @@ pub(crate) struct RunArgs {
     /// Pack it into this folder if it did not pass
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) archive_on_failure: Option<PathBuf>,
-    /// Write over an archive that is there
+    /// Write over reports and archives that are there
     #[arg(long)]
     pub(crate) force: bool,
     /// Print only the closing block, not the output of the processes
@@ -215,8 +216,12 @@ pub(crate) struct LogsArgs {
     pub(crate) recordings_dir: Option<PathBuf>,
 }
 
-/// `250ms`, `5s`, `1m30s`, as in scenario files.
+/// `250ms`, `5s`, `1m30s`, as in scenario files; longer than nothing.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let parsed: SignedDuration = text.parse().map_err(|_| format!("{text:?} is not a duration: write 250ms, 5s, 1m30s or 1h"))?;
-    parsed.try_into().map_err(|_| format!("{text:?} is negative"))
+    let parsed: std::time::Duration = parsed.try_into().map_err(|_| format!("{text:?} is negative"))?;
+    if parsed.is_zero() {
+        return Err("a run cannot end before it begins: leave --timeout out for no limit but the scenario's own".into());
+    }
+    Ok(parsed)
 }

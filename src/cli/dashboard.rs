@@ -4,9 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use e2e_tui::{
-    explain::{Closing, at_verdict, closing_block, explain},
+    explain::{Closing, closing_block, explain, replay_command},
     model::{Actor, Command, Outcome, Signal},
-    record::{LiveRun, RunDir, RunRequest, archive::export},
+    record::{Keep, LiveRun, RunDir, RunRequest, archive::export},
     scenario::{Located, Resolved, locate},
     supervisor::{RunHandle, obey_signals},
     tui::{self, Ended, Front, Options, Refused},
@@ -17,7 +17,7 @@ use super::{
     picker, scenario,
 };
 
-/// A vanished terminal leaves nobody to wait for: after this long the rest is killed.
+/// A terminal that vanished without a hang-up leaves nobody to wait for: after this long the rest is killed.
 const ALONE: Duration = Duration::from_millis(500);
 
 /// Runs the scenario under the dashboard and leaves the closing block on the normal screen.
@@ -42,14 +42,10 @@ pub(super) fn open(located: &Located, common: &Common, options: Options) -> anyh
     Ok(outcome.exit_code)
 }
 
-async fn show(
-    resolved: Resolved,
-    keep: e2e_tui::record::Keep,
-    options: Options,
-    runtime: tokio::runtime::Handle,
-) -> anyhow::Result<Outcome> {
+async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::runtime::Handle) -> anyhow::Result<Outcome> {
     let Resolved { spec, secrets, leases, run_dir } = resolved;
     let timeout = spec.timeout;
+    let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
     let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout })?;
     let handle = live.handle().clone();
     let dir = live.dir().cloned();
@@ -57,7 +53,7 @@ async fn show(
         super::panic::remember_recording(dir.path.clone());
     }
     handle.observe(true);
-    let signals = tokio::spawn(obey_signals(handle.clone()));
+    let signals = obey_signals(handle.clone());
     let front = tui::spawn(front(&handle, dir.as_ref(), options, runtime))?;
     let ended = tokio::task::spawn_blocking(move || front.join()).await?;
     let ended = ended.map_err(|_| anyhow!("the dashboard's thread panicked"))?.context("the terminal cannot be used");
@@ -65,24 +61,24 @@ async fn show(
         Ok(Ended::Over) => {}
         Ok(Ended::Forced) => drop(handle.send(Command::Shutdown { now: true }, Actor::You)),
         Ok(Ended::TerminalGone) => {
-            drop(handle.send(Command::Shutdown { now: false }, Actor::Signal(Signal::HUP)));
-            let impatient = handle.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(ALONE).await;
-                drop(impatient.send(Command::Shutdown { now: true }, Actor::Signal(Signal::HUP)));
-            });
+            signals.terminal_gone();
+            let goes_on = tokio::time::timeout(ALONE, handle.ended()).await.is_err();
+            // With a hang-up it is an end in order, each process with its grace.
+            if goes_on && !signals.hung_up() {
+                drop(handle.send(Command::Shutdown { now: true }, Actor::Signal(Signal::HUP)));
+            }
         }
         // No dashboard, no run: nobody could see or stop it.
         Err(_) => drop(handle.send(Command::Shutdown { now: true }, Actor::Supervisor)),
     }
     let outcome = live.finish().await;
-    signals.abort();
     // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
     drop((leases, run_dir));
     let gone = matches!(ended, Ok(Ended::TerminalGone));
     ended?;
     if !gone {
-        print!("{}", epilogue(&handle, dir.as_ref()));
+        let replay = dir.as_ref().map(|dir| replay_command(&dir.id, recordings.as_deref()));
+        print!("{}", epilogue(&handle, replay));
     }
     Ok(outcome)
 }
@@ -127,11 +123,9 @@ fn write_archive(recording: &Path, id: &str) -> String {
 }
 
 /// What stays in the terminal.
-fn epilogue(handle: &RunHandle, dir: Option<&RunDir>) -> String {
+fn epilogue(handle: &RunHandle, replay: Option<String>) -> String {
     let events = handle.journal().from(0);
     let explanation = explain(&events, &handle.logs());
-    let end = handle.snapshot();
-    let verdict = at_verdict(&events);
-    let recorded = dir.map(|dir| format!("e2e-tui replay {}", dir.id));
-    closing_block(&Closing { end: &end, verdict: &verdict, explanation: explanation.as_ref(), recorded, last_lines: false })
+    let logs = handle.logs();
+    closing_block(&Closing { events: &events, logs: &logs, explanation: explanation.as_ref(), replay, archives: &[], full: false })
 }

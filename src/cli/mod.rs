@@ -52,6 +52,10 @@ pub(crate) fn main() -> ExitCode {
 
 /// Prints an error with its causes, each once.
 fn report(error: &anyhow::Error) {
+    if let Some(rendered) = error.downcast_ref::<scenario::Rendered>() {
+        eprintln!("{rendered}");
+        return;
+    }
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {
@@ -59,12 +63,7 @@ fn report(error: &anyhow::Error) {
             text.push_str(&cause);
         }
     }
-    // Diagnostics bring their own heading.
-    if text.starts_with("error") {
-        eprintln!("{text}");
-    } else {
-        eprintln!("error: {text}");
-    }
+    eprintln!("error: {text}");
 }
 
 /// The runtime of a run: policy, timers and HTTP keep one thread less than busy, and a second would only be woken in vain.

@@ -11,6 +11,11 @@ use e2e_tui::{
 
 use super::args::Common;
 
+/// Diagnostics as they are shown: they bring their own headings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Rendered(String);
+
 /// Finds and reads a scenario; all its mistakes are in the error.
 pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
     understand(&locate(name)?, common)
@@ -19,7 +24,7 @@ pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
 /// Reads a scenario that was found; all its mistakes are in the error.
 pub(super) fn understand(located: &Located, common: &Common) -> anyhow::Result<Scenario> {
     let colour = colour_on_stderr(common);
-    let scenario = load(located, &overrides(common)?).map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour)))?;
+    let scenario = load(located, &overrides(common)?).map_err(|diagnostics| Rendered(diagnostics.render(colour)))?;
     if !scenario.warnings().is_empty() {
         eprintln!("{}", scenario.warnings().render(colour));
     }
@@ -35,7 +40,7 @@ pub(super) fn resolve(scenario: &Scenario, common: &Common) -> anyhow::Result<Re
         Err(_) if end_leftovers() => scenario.resolve(&mut Leases::new()?, &parts),
         resolved => resolved,
     };
-    resolved.map_err(|diagnostics| anyhow!("{}", diagnostics.render(colour_on_stderr(common))))
+    resolved.map_err(|diagnostics| Rendered(diagnostics.render(colour_on_stderr(common))).into())
 }
 
 /// Ends what dead runs have left alive, and says so; false if there was nothing.

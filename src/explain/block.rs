@@ -3,28 +3,67 @@
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
-    logs::plain,
-    model::{Event, EventKind, Outcome, ProcessState, Role, Snapshot, human_duration, one_line},
+    logs::{LogStore, plain},
+    model::{Event, EventKind, Failure, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
 };
 
 use super::{Explanation, explanation_text, text::essence};
 
-/// How many of a failed process's last lines the block of `run` repeats.
-const LAST_LINES: usize = 5;
+/// How much of each thing the block tells; what is folded is counted.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    facts: usize,
+    /// Failed processes that the facts do not name.
+    failed: usize,
+    /// Failed processes whose last lines are repeated, and how many of them.
+    tails: usize,
+    tail: usize,
+    leaks: usize,
+}
+
+/// About six lines: the rest was on the screen a moment ago.
+const SHORT: Most = Most { facts: 3, failed: 1, tails: 0, tail: 0, leaks: 2 };
+/// What `run` leaves in a CI log.
+const FULL: Most = Most { facts: 12, failed: 20, tails: 8, tail: 5, leaks: 20 };
 
 /// What the block is made from.
 #[derive(Debug)]
 pub struct Closing<'a> {
-    /// The end of the run.
-    pub end: &'a Snapshot,
-    /// The run at its verdict, before the take-down.
-    pub verdict: &'a Snapshot,
+    /// All that happened.
+    pub events: &'a [Arc<Event>],
+    /// All that was said.
+    pub logs: &'a LogStore,
     /// What happened from the first abnormal event to the failure.
     pub explanation: Option<&'a Explanation>,
-    /// How the recording is named to the user, if there is one.
-    pub recorded: Option<String>,
-    /// Whether failed processes' last lines are repeated (`run`), or were on screen (dashboard).
-    pub last_lines: bool,
+    /// The command that replays the recording, if there is one.
+    pub replay: Option<String>,
+    /// What became of the archives that were wanted, a line each.
+    pub archives: &'a [String],
+    /// With the last lines of failed processes (`run`), or without, since they were on screen (dashboard).
+    pub full: bool,
+}
+
+/// The command that shows the recording `id` again, kept in `dir` if that is not the default place.
+pub fn replay_command(id: &str, dir: Option<&std::path::Path>) -> String {
+    let Some(dir) = dir else { return format!("e2e-tui replay {id}") };
+    let dir = dir.to_string_lossy();
+    let plain = !dir.is_empty() && dir.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c));
+    let quoted = if plain { dir.into_owned() } else { format!("'{}'", dir.replace('\'', r"'\''")) };
+    format!("e2e-tui replay {id} --recordings-dir {quoted}")
+}
+
+/// All that leaked in a run, each once. A snapshot knows only what the newest generations left.
+pub fn leaks(events: &[Arc<Event>]) -> Vec<(ProcessId, Leak)> {
+    let mut all: Vec<(ProcessId, Leak)> = Vec::new();
+    for event in events {
+        let EventKind::Leaked { process, leaks, .. } = &event.kind else { continue };
+        for leak in leaks {
+            if !all.iter().any(|(of, known)| of == process && known == leak) {
+                all.push((process.clone(), leak.clone()));
+            }
+        }
+    }
+    all
 }
 
 /// The run at the moment of its verdict, before the take-down.
@@ -83,36 +122,42 @@ impl std::fmt::Display for TestCounts {
 
 /// The block, each line ended.
 pub fn closing_block(closing: &Closing<'_>) -> String {
-    let end = closing.end;
+    let (end, verdict) = (Snapshot::of(closing.events.iter().map(AsRef::as_ref)), at_verdict(closing.events));
+    let most = if closing.full { FULL } else { SHORT };
     let mut block = String::new();
     let Some(outcome) = &end.outcome else { return block };
     let name = end.run.as_ref().map_or("run", |run| run.scenario.as_str());
-    let lasted = verdict_time(end);
-    let _ =
-        write!(block, "{name}: {} (exit {}) after {lasted}   {}", outcome.verdict.badge(), outcome.exit_code, in_short(closing, outcome));
-    let tests = TestCounts::of(end);
+    let lasted = verdict_time(&end);
+    let short = in_short(&verdict, outcome);
+    let _ = write!(block, "{name}: {} (exit {}) after {lasted}   {short}", outcome.verdict.badge(), outcome.exit_code);
+    let tests = TestCounts::of(&end);
     if tests.all > 0 {
         let _ = write!(block, "   {tests}   checks {}/{}", end.checks.0, end.checks.1);
     }
     block.push('\n');
-    failures(closing, &mut block);
-    block.push_str(&take_down(end));
-    if let Some(recorded) = &closing.recorded {
-        let _ = writeln!(block, "Recorded: {}", one_line(recorded));
+    failures(closing, &verdict, most, &mut block);
+    block.push_str(&take_down(&end, &leaks(closing.events), most.leaks));
+    for archive in closing.archives {
+        let _ = writeln!(block, "{}", one_line(archive));
+    }
+    if let Some(replay) = &closing.replay {
+        let _ = writeln!(block, "Recorded: {replay}");
     }
     // Command lines, paths and reasons are of other people's making.
     block.lines().flat_map(|line| [one_line(line), "\n".into()]).collect()
 }
 
 /// `client-a exit 1`: the process that decided it, as the table showed it; else the reason.
-fn in_short(closing: &Closing<'_>, outcome: &Outcome) -> String {
-    let decided = closing.verdict.rows.iter().find_map(|row| match &row.state {
-        ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } if outcome.reason.starts_with(row.id().as_str()) => {
+fn in_short(verdict: &Snapshot, outcome: &Outcome) -> String {
+    let decided = verdict.rows.iter().find_map(|row| match &row.state {
+        ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. }
+            if outcome.reason.split_once(' ').is_some_and(|(first, _)| first == row.id().as_str()) =>
+        {
             Some(format!("{} {}", row.id(), reason.short()))
         }
         _ => None,
     });
-    one_line(&decided.unwrap_or_else(|| outcome.reason.clone())).into_owned()
+    clip(&decided.unwrap_or_else(|| outcome.reason.clone()), 200)
 }
 
 fn verdict_time(end: &Snapshot) -> String {
@@ -121,33 +166,77 @@ fn verdict_time(end: &Snapshot) -> String {
 }
 
 /// What happened, then every failed process that it does not name, with its last lines where they are wanted.
-fn failures(closing: &Closing<'_>, block: &mut String) {
+fn failures(closing: &Closing<'_>, verdict: &Snapshot, most: Most, block: &mut String) {
     let facts = closing.explanation.map_or(&[][..], |explanation| &explanation.facts);
     if let Some(explanation) = closing.explanation {
-        block.push_str(&explanation_text(explanation, ""));
+        block.push_str(&folded(&explanation_text(explanation, ""), most.facts));
     }
-    let width = closing.end.rows.iter().map(|row| row.id().as_str().len()).max().unwrap_or(0);
-    for row in &closing.verdict.rows {
-        let (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. }) = &row.state else { continue };
-        let last = row.exits.last();
-        if !facts.iter().any(|fact| fact.process == *row.id() && fact.generation == row.generation) {
-            let at = last.map_or(closing.verdict.at, |exit| exit.at);
-            let words =
-                last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(&essence(words), 70)));
-            let _ = writeln!(block, "{:>9}  {:width$}  {}, {}{words}", at.seconds(), row.id(), row.state.word(), reason.short());
+    let width = verdict.rows.iter().map(|row| row.id().as_str().len()).max().unwrap_or(0);
+    let failed = |row: &&Arc<ProcessSnapshot>| matches!(row.state, ProcessState::Failed { .. } | ProcessState::GaveUp { .. });
+    let (mut lines, mut tails, mut more) = (0, 0, 0);
+    for row in verdict.rows.iter().filter(failed) {
+        let named = facts.iter().any(|fact| fact.process == *row.id() && fact.generation == row.generation);
+        if !named && lines == most.failed {
+            more += 1;
+            continue;
         }
-        if closing.last_lines {
-            let tail = last.map_or(&[][..], |exit| &exit.tail);
-            for line in &tail[tail.len().saturating_sub(LAST_LINES)..] {
-                let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(line, 160));
-            }
+        if !named {
+            lines += 1;
+            failed_line(row, verdict, width, block);
         }
+        if tails < most.tails {
+            tails += 1;
+            last_lines(row, closing.logs, width, most.tail, block);
+        }
+    }
+    if more > 0 {
+        let _ = writeln!(block, "{:>9}  … {more} more failed", "");
     }
 }
 
+fn failed_line(row: &ProcessSnapshot, verdict: &Snapshot, width: usize, block: &mut String) {
+    let (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. }) = &row.state else { return };
+    let last = row.exits.last();
+    let at = last.map_or(verdict.at, |exit| exit.at);
+    let words = last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(&essence(words), 70)));
+    let short = clip(&reason.short(), 200);
+    let _ = writeln!(block, "{:>9}  {:width$}  {}, {short}{words}", at.seconds(), row.id(), row.state.word());
+}
+
+fn last_lines(row: &ProcessSnapshot, logs: &LogStore, width: usize, most: usize, block: &mut String) {
+    if let ProcessState::Failed { reason: Failure::NotStarted { error, .. } } = &row.state {
+        // It never said a word, so this is all there is, and it names what to install.
+        let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(error, 160));
+        return;
+    }
+    let tail = row.exits.last().map_or(&[][..], |exit| &exit.tail);
+    let shown = &tail[tail.len().saturating_sub(most)..];
+    let all = logs.lines(row.id());
+    let before = all.saturating_sub(shown.len() as u64);
+    if before > 0 && !shown.is_empty() {
+        let lines = if before == 1 { "line" } else { "lines" };
+        let _ = writeln!(block, "{:>9}  {:width$} … {before} more {lines} in its log", "", row.id());
+    }
+    for line in shown {
+        let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(line, 160));
+    }
+}
+
+/// At most `most` of the lines of `text`: the first ones and the last, and how many are between.
+fn folded(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= most {
+        return text.to_owned();
+    }
+    let between = lines.len() - (most - 1);
+    let (head, last) = (&lines[..most - 2], &lines[lines.len() - 1..]);
+    let note = format!("{:>9}  … {between} more in between", "");
+    let all = head.iter().copied().chain([note.as_str()]).chain(last.iter().copied());
+    all.fold(String::new(), |text, line| text + line + "\n")
+}
+
 /// `Stopped 4 processes in 0.3 s, none needed SIGKILL, no process or port left.`
-fn take_down(end: &Snapshot) -> String {
-    let leaks: Vec<_> = end.rows.iter().flat_map(|row| row.leaks.iter().map(move |leak| (row.id(), leak))).collect();
+fn take_down(end: &Snapshot, leaks: &[(ProcessId, Leak)], most: usize) -> String {
     let mut line = match end.take_down {
         Some((0, _, _)) | None => "Nothing was left to stop".to_owned(),
         Some((stopped, killed, took)) => {
@@ -161,13 +250,18 @@ fn take_down(end: &Snapshot) -> String {
         return line;
     }
     line.push_str(".\n");
-    for (process, leak) in leaks {
+    for (process, leak) in leaks.iter().take(most) {
+        let command = clip(&leak.command, 120);
         let what = match (leak.pid, leak.port) {
-            (Some(pid), _) => format!("pid {pid} ({})", leak.command),
-            (None, Some(port)) => format!("port {port}, still bound by {}", leak.command),
-            (None, None) => leak.command.clone(),
+            (Some(pid), None) => format!("pid {pid} ({command})"),
+            (Some(pid), Some(port)) => format!("port {port}, still bound by pid {pid} ({command})"),
+            (None, Some(port)) => format!("port {port}, still bound by {command}"),
+            (None, None) => command,
         };
         let _ = writeln!(line, "Leaked by {process}: {}", one_line(&what));
+    }
+    if leaks.len() > most {
+        let _ = writeln!(line, "… and {} more leaks", leaks.len() - most);
     }
     line
 }
@@ -179,7 +273,6 @@ fn seconds(d: Duration) -> String {
 
 /// A line fit for a terminal: no control characters, at most `max` characters.
 fn clip(text: &str, max: usize) -> String {
-    let text = plain(text.as_bytes());
-    let text = text.trim();
-    if text.chars().count() <= max { text.to_owned() } else { text.chars().take(max - 1).chain(['…']).collect() }
+    let text = text.lines().map(|line| plain(line.as_bytes()).trim().to_owned()).collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= max { text } else { text.chars().take(max - 1).chain(['…']).collect() }
 }

@@ -81,8 +81,8 @@ pub fn explain(events: &[Arc<Event>], logs: &LogStore) -> Option<Explanation> {
 /// Whether the run cannot pass any more because of this event.
 fn is_failure(event: &Event) -> bool {
     match &event.kind {
-        EventKind::Exited { then: Then::Failed { .. }, .. } | EventKind::GaveUp { .. } => true,
-        EventKind::Failed { fatal, .. } => *fatal,
+        EventKind::Exited { then: Then::Failed { fails_run }, .. } => *fails_run,
+        EventKind::Failed { fatal, .. } | EventKind::GaveUp { fatal, .. } => *fatal,
         _ => false,
     }
 }

@@ -13,7 +13,7 @@ mod text;
 #[cfg(test)]
 mod story_tests;
 
-pub use block::{Closing, TestCounts, at_verdict, closing_block};
+pub use block::{Closing, TestCounts, at_verdict, closing_block, leaks, replay_command};
 pub use facts::{Explanation, Fact, explain};
 pub use first::{FailureLine, FirstFailure, first_failure};
 pub use text::{distance, explanation_text, fact_text};

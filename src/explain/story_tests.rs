@@ -3,12 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Closing, Explanation, closing_block, explain, explanation_text, first_failure};
+use super::{Closing, Explanation, closing_block, explain, explanation_text, first_failure, replay_command};
 use crate::{
     logs::{LogStore, Stream},
     model::{
-        At, Containment, Event, EventKind, Exit, Outcome, ProcessId, ProcessInfo, ProcessState, Role, RunClock, RunInfo, Snapshot,
-        StartCause, Then, Verdict, exit_code,
+        At, Containment, Event, EventKind, Exit, Outcome, ProcessId, ProcessInfo, ProcessState, Role, RunClock, RunInfo, StartCause, Then,
+        Verdict, exit_code,
     },
 };
 
@@ -97,6 +97,7 @@ impl Story {
                 same_cause: false,
                 tail: Vec::new(),
                 progress: None,
+                role: None,
             },
         );
         self.event(ms, EventKind::StateChanged { process, generation, state });
@@ -166,18 +167,17 @@ fn a_run_in_which_nothing_failed_needs_no_explanation() {
 #[test]
 fn the_closing_block_tells_it_all_in_a_few_lines() {
     let mut story = Story::crash_restart();
-    let verdict = Snapshot::of(story.events.iter().map(AsRef::as_ref));
     story.event(1500, EventKind::Checks { met: 0, of: 1 });
     let outcome = Outcome::new(Verdict::Failed, exit_code::TEST_FAILED, "client-a exited with 1");
     story.event(1800, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300) });
-    let end = Snapshot::of(story.events.iter().map(AsRef::as_ref));
     let explanation = story.explanation();
     let closing = Closing {
-        end: &end,
-        verdict: &verdict,
+        events: &story.events,
+        logs: &story.store,
         explanation: Some(&explanation),
-        recorded: Some("e2e-tui logs x".into()),
-        last_lines: false,
+        replay: Some(replay_command("x", None)),
+        archives: &[],
+        full: true,
     };
     insta::assert_snapshot!(closing_block(&closing), @r#"
     crash-restart: FAILED (exit 1) after 1.5 s   client-a exit 1   1 test: 1 failed   checks 0/1
@@ -186,6 +186,37 @@ fn the_closing_block_tells_it_all_in_a_few_lines() {
         1.390  upstream  restarted by policy (1 of 5), generation 2, pid 41240   506 ms later
         1.412  client-a  failed, exit 1  "tools/call #3: HTTP 404, wanted 200"   528 ms later
     Stopped 2 processes in 0.3 s, none needed SIGKILL, no process or port left.
-    Recorded: e2e-tui logs x
+    Recorded: e2e-tui replay x
     "#);
+}
+
+#[test]
+fn the_dashboard_leaves_six_lines_however_much_went_wrong() {
+    let mut story = Story::new();
+    for generation in 1..=30 {
+        story.start(u64::from(generation) * 100, "upstream");
+        story.exit(
+            u64::from(generation) * 100 + 50,
+            "upstream",
+            generation,
+            100 + i32::from(generation as u8),
+            Then::Restart { delay_ms: 50 },
+        );
+    }
+    story.start(4000, "client-a");
+    story.exit(4001, "client-a", 1, 1, Then::Failed { fails_run: true });
+    let outcome = Outcome::new(Verdict::Failed, exit_code::TEST_FAILED, "client-a exited with 1");
+    story.event(4002, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300) });
+    let explanation = story.explanation();
+    let replay = Some(replay_command("x", Some(std::path::Path::new("/my runs"))));
+    let closing =
+        Closing { events: &story.events, logs: &story.store, explanation: Some(&explanation), replay, archives: &[], full: false };
+    insta::assert_snapshot!(closing_block(&closing), @r"
+    crash-restart: FAILED (exit 1) after 3.7 s   client-a exit 1   1 test: 1 failed   checks 0/0
+        0.150  upstream  exited 101   first abnormal event
+               … 29 more in between
+        4.001  client-a  failed, exit 1   3.8 s later
+    Stopped 2 processes in 0.3 s, none needed SIGKILL, no process or port left.
+    Recorded: e2e-tui replay x --recordings-dir '/my runs'
+    ");
 }

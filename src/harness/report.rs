@@ -1,14 +1,11 @@
 //! How a test's run ended: what is archived, and what is printed where a person looks first.
 
-use std::{
-    fmt::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{HarnessError, engine::Engine};
 use crate::{
-    explain::{Closing, at_verdict, closing_block, explain},
-    model::{Outcome, Snapshot},
+    explain::{Closing, closing_block, explain, leaks},
+    model::{Leak, Outcome, ProcessId},
     record::archive::export,
 };
 
@@ -38,7 +35,7 @@ pub struct TestReport {
 
 impl TestReport {
     pub(super) fn of(engine: &Engine, outcome: Outcome) -> Self {
-        Self { outcome, leaks: leaks(&engine.run.snapshot()), recording: engine.dir.clone(), archive: None }
+        Self { outcome, leaks: told(leaks(&engine.run.journal().from(0))), recording: engine.dir.clone(), archive: None }
     }
 
     /// Itself, unless something leaked.
@@ -64,27 +61,21 @@ impl TestReport {
     /// What happened, with the places of recording and archive and how to replay them.
     pub(super) fn text(&self, engine: &Engine) -> String {
         let (events, logs) = (engine.run.journal().from(0), engine.run.logs());
-        let (end, verdict) = (engine.run.snapshot(), at_verdict(&events));
         let explanation = explain(&events, &logs);
-        let recorded = self.recording.as_ref().map(|path| path.display().to_string());
-        let mut text =
-            closing_block(&Closing { end: &end, verdict: &verdict, explanation: explanation.as_ref(), recorded, last_lines: true });
-        if let Some(archive) = &self.archive {
-            let _ = writeln!(text, "Archive: {}", archive.display());
-        }
-        if let Some(path) = self.archive.as_ref().or(self.recording.as_ref()) {
-            let _ = writeln!(text, "Replay: e2e-tui replay {}", path.display());
-        }
-        text
+        let archives: Vec<String> = self.archive.iter().map(|path| format!("Archive: {}", path.display())).collect();
+        let shown = self.archive.as_ref().or(self.recording.as_ref());
+        let replay = shown.map(|path| format!("e2e-tui replay {}", path.display()));
+        closing_block(&Closing { events: &events, logs: &logs, explanation: explanation.as_ref(), replay, archives: &archives, full: true })
     }
 }
 
-fn leaks(snapshot: &Snapshot) -> Vec<String> {
-    let told = snapshot.rows.iter().flat_map(|row| row.leaks.iter().map(move |leak| (row.id(), leak)));
-    told.map(|(process, leak)| match (leak.pid, leak.port) {
-        (Some(pid), _) => format!("pid {pid} ({}), left by {process}", leak.command),
-        (None, Some(port)) => format!("port {port} of {process}, still bound by {}", leak.command),
-        (None, None) => format!("{}, left by {process}", leak.command),
-    })
-    .collect()
+fn told(leaks: Vec<(ProcessId, Leak)>) -> Vec<String> {
+    leaks
+        .into_iter()
+        .map(|(process, leak)| match (leak.pid, leak.port) {
+            (Some(pid), _) => format!("pid {pid} ({}), left by {process}", leak.command),
+            (None, Some(port)) => format!("port {port} of {process}, still bound by {}", leak.command),
+            (None, None) => format!("{}, left by {process}", leak.command),
+        })
+        .collect()
 }

@@ -6,12 +6,17 @@
 //!             ──▶ report             ──▶ --report json=FILE
 //! ```
 //!
-//! The printer has a thread of its own: a reader of stdout that stalls stalls nothing but the printing.
+//! The printer has a thread of its own: a reader of stdout that stalls stalls nothing but the printing. Nothing here looks
+//! twice at a run in which nothing happens.
 
+mod ci;
 mod printer;
 mod report;
 mod runner;
+mod stdout;
+mod target;
 
 pub use printer::{Colour, Printer};
 pub use report::Report;
 pub use runner::{HeadlessOptions, run};
+pub use target::{Target, TargetError};

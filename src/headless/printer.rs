@@ -3,24 +3,21 @@
 use std::{
     collections::VecDeque,
     io::{self, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{Builder, JoinHandle},
     time::Duration,
 };
 
+use super::ci::disarm;
 use crate::{
-    logs::{Color, LogLine, LogStore, LogView, Selection, Source, TextStyle, plain, styled},
+    logs::{Color, LogLine, LogStore, LogView, MAX_LINE, Selection, Source, TextStyle, plain, styled},
     model::ProcessId,
-    supervisor::Journal,
 };
 
 /// Rows read at once.
 const BATCH: usize = 4096;
-/// How often output is looked for while none comes: short after some came, longer in silence.
-const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(50)];
+/// What comes within this time is printed together: a flood of small chunks costs no look each.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Whether stdout takes colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,36 +32,78 @@ pub enum Colour {
 #[derive(Debug)]
 pub struct Printer {
     thread: JoinHandle<io::Result<()>>,
-    done: Arc<AtomicBool>,
+    wake: Arc<Wake>,
+}
+
+/// Wakes the printer: it sleeps while nobody says anything.
+#[derive(Debug, Default)]
+struct Wake {
+    told: Mutex<Told>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    /// There is more to print.
+    more: bool,
+    /// Nothing comes any more.
+    done: bool,
+}
+
+impl Wake {
+    fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits until it is done, at most `patience`.
+    fn pause(&self, patience: Duration) -> bool {
+        let waiting = self.changed.wait_timeout_while(self.lock(), patience, |told| !told.done);
+        waiting.unwrap_or_else(PoisonError::into_inner).0.done
+    }
+
+    /// Waits for more, or the end.
+    fn wait(&self) -> bool {
+        let mut told = self.changed.wait_while(self.lock(), |told| !told.more && !told.done).unwrap_or_else(PoisonError::into_inner);
+        told.more = false;
+        told.done
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        // Two flags are whole at every instant.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Printer {
-    /// Starts printing to `out`. `on_closed` is called once if `out` does not take any more (a closed pipe).
+    /// Starts printing to `out`. `on_trouble` is called once if `out` does not take any more, with what it said; nothing is
+    /// printed after that.
     pub fn start(
         logs: Arc<LogStore>,
-        journal: Arc<Journal>,
         out: impl Write + Send + 'static,
         colour: Colour,
-        on_closed: impl FnOnce() + Send + 'static,
+        on_trouble: impl FnOnce(&io::Error) + Send + 'static,
     ) -> io::Result<Self> {
-        let done = Arc::new(AtomicBool::new(false));
-        let told = done.clone();
+        let wake = Arc::new(Wake::default());
+        let bell = wake.clone();
+        logs.ring_when_changed(move || bell.tell(|told| told.more = true));
+        let told = wake.clone();
         let thread = Builder::new().name("printer".into()).spawn(move || {
             let names = logs.processes().iter().map(|p| p.as_str().len()).max().unwrap_or(0);
             let mut printing =
                 Printing { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), names, colour, line: Vec::new(), out };
-            let result = printing.follow(&logs, &journal, &told);
-            if result.is_err() {
-                on_closed();
+            let result = printing.follow(&logs, &told);
+            if let Err(error) = &result {
+                on_trouble(error);
             }
             result
         })?;
-        Ok(Self { thread, done })
+        Ok(Self { thread, wake })
     }
 
     /// Prints what is left and ends. An error is what `out` said.
     pub fn finish(self) -> io::Result<()> {
-        self.done.store(true, Ordering::Release);
+        self.wake.tell(|told| told.done = true);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the printer's thread panicked")))
     }
 }
@@ -82,23 +121,15 @@ struct Printing<W> {
 }
 
 impl<W: Write> Printing<W> {
-    fn follow(&mut self, logs: &LogStore, journal: &Journal, done: &AtomicBool) -> io::Result<()> {
-        let mut seen = None;
-        let mut events = 0;
+    fn follow(&mut self, logs: &LogStore, wake: &Wake) -> io::Result<()> {
         loop {
-            let last = done.load(Ordering::Acquire);
-            let changed = logs.changed();
-            let quiet = seen == Some(changed);
-            if !quiet {
-                seen = Some(changed);
-                self.print_new(logs, false)?;
-            }
-            if last {
+            // Armed before the look: what comes during it rings.
+            logs.arm();
+            self.print_new(logs, false)?;
+            if wake.wait() || wake.pause(GATHER) {
                 self.print_new(logs, true)?;
                 return self.out.flush();
             }
-            // New events wake at once; output without events is looked for.
-            events += journal.wait_from(events, PAUSES[usize::from(quiet)]).0.len();
         }
     }
 
@@ -150,16 +181,19 @@ impl<W: Write> Printing<W> {
             Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
         }
         if line.cut {
-            write!(self.line, " … ({} bytes in all)", line.size)?;
+            write!(self.line, " … (cut here: {} of {})", size(MAX_LINE as u64), size(line.size))?;
         }
         self.line.push(b'\n');
         self.out.write_all(&self.line)
     }
 }
 
-/// CI systems act on commands in a log; behind a prefix most do not, but some look anywhere in a line.
-fn disarm(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains("##") { text.replace("##vso[", "## vso[").replace("##[", "## [").into() } else { text.into() }
+/// `64 KiB`, `1.5 MiB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        _ => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+    }
 }
 
 /// What the child coloured, again in colour: only what the allow-list let through.

@@ -1,13 +1,13 @@
 //! `--report json=FILE`: a run in one document, for machines. Fields are only ever added.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
-    explain::{FirstFailure, at_verdict, first_failure},
-    logs::LogStore,
-    model::{Event, Exit, Health, Outcome, ProcessSnapshot, Signal, Snapshot, Verdict},
+    explain::{FirstFailure, at_verdict, first_failure, leaks},
+    logs::{LogStore, plain},
+    model::{Event, EventKind, Exit, Health, Leak, Outcome, ProcessId, ProcessSnapshot, Signal, Snapshot, Verdict},
 };
 
 /// The report, in the order of its fields.
@@ -56,7 +56,8 @@ struct ExitReport {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct StopReport {
-    signal: Signal,
+    /// None: a command stopped it.
+    signal: Option<Signal>,
     escalated_to_kill: bool,
     ms: u64,
 }
@@ -76,37 +77,21 @@ impl Report {
         let verdict = at_verdict(events);
         let outcome =
             end.outcome.clone().unwrap_or_else(|| Outcome::new(Verdict::Error, crate::model::exit_code::PANIC, "the run has not ended"));
-        let stops: BTreeMap<_, _> = end.rows.iter().filter_map(|row| row.stop.map(|stop| (row.id().clone(), stop))).collect();
-        let processes = verdict.rows.iter().map(|row| {
-            let mut report = process(row, logs);
-            report.stop = stops.get(row.id()).map(|stop| StopReport {
-                signal: stop.signal,
-                escalated_to_kill: stop.escalated_to_kill,
-                ms: millis(stop.took),
-            });
-            report
-        });
-        let leaks = end.rows.iter().flat_map(|row| {
-            row.leaks.iter().map(|leak| LeakReport {
-                pid: leak.pid,
-                process: row.id().to_string(),
-                command: leak.command.clone(),
-                port: leak.port,
-            })
-        });
+        let mut stops = take_down(events);
+        let processes = verdict.rows.iter().map(|row| ProcessReport { stop: stops.remove(row.id()), ..process(row, logs) });
         Self {
             format: 1,
             scenario: end.run.as_ref().map_or_else(String::new, |run| run.scenario.clone()),
             recording,
             verdict: outcome.verdict,
             exit_code: outcome.exit_code,
-            reason: outcome.reason,
+            reason: text(&outcome.reason),
             started: end.run.as_ref().map(|run| run.started.clone()),
             duration_ms: end.at.millis(),
             first_failure: first_failure(events, logs),
             processes: processes.collect(),
             expectations: Vec::new(),
-            leaks: leaks.collect(),
+            leaks: leaks(events).into_iter().map(leak_report).collect(),
             archive,
         }
     }
@@ -119,7 +104,7 @@ impl Report {
             recording: None,
             verdict: Verdict::Error,
             exit_code: crate::model::exit_code::USAGE,
-            reason: reason.to_owned(),
+            reason: text(reason),
             started: None,
             duration_ms: 0,
             first_failure: None,
@@ -157,13 +142,34 @@ fn process(row: &ProcessSnapshot, logs: &LogStore) -> ProcessReport {
         restarts: row.restarts,
         attempts: row.generation,
         exits: exits.collect(),
-        ready_ms: row.ready_after.map(millis),
+        ready_ms: row.started.zip(row.ready_after).map(|(started, after)| (started + after).millis()),
         stop: None,
         lines: logs.lines(row.id()),
         alerts: row.alerts,
     }
 }
 
-fn millis(d: std::time::Duration) -> u64 {
+/// How the take-down went, process by process.
+fn take_down(events: &[Arc<Event>]) -> HashMap<ProcessId, StopReport> {
+    let after = events.iter().skip_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
+    let stops = after.filter_map(|event| match &event.kind {
+        EventKind::TreeStopped { process, signal, escalated_to_kill, took, .. } => {
+            Some((process.clone(), StopReport { signal: *signal, escalated_to_kill: *escalated_to_kill, ms: millis(*took) }))
+        }
+        _ => None,
+    });
+    stops.collect()
+}
+
+fn leak_report((process, leak): (ProcessId, Leak)) -> LeakReport {
+    LeakReport { pid: leak.pid, process: process.to_string(), command: plain(leak.command.as_bytes()), port: leak.port }
+}
+
+/// What people read, without what only a terminal would make sense of.
+fn text(said: &str) -> String {
+    said.trim_end().lines().map(|line| plain(line.as_bytes())).collect::<Vec<_>>().join("\n")
+}
+
+fn millis(d: Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
 }

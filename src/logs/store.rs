@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -69,6 +69,8 @@ pub struct LogStore {
     usual: Manner,
     inner: RwLock<Inner>,
     changed: AtomicU64,
+    /// Streams that the disk refuses.
+    pub(super) refused: AtomicUsize,
     bell: Bell,
 }
 
@@ -94,6 +96,8 @@ pub(super) struct Inner {
     pub(super) order: Order,
     pub(super) notes: Vec<Note>,
     pub(super) ring: Ring,
+    /// Bytes lost to an overrun of the ring.
+    pub(super) lost: u64,
     pub(super) caps: Caps,
 }
 
@@ -139,6 +143,7 @@ impl LogStore {
             order: Order::default(),
             notes: Vec::new(),
             ring: Ring::default(),
+            lost: 0,
             caps: Caps::default(),
         };
         Self {
@@ -151,6 +156,7 @@ impl LogStore {
             usual: Manner::default(),
             inner: RwLock::new(inner),
             changed: AtomicU64::new(0),
+            refused: AtomicUsize::new(0),
             bell: Bell::default(),
         }
     }
@@ -243,6 +249,16 @@ impl LogStore {
         let (out, err) = self.both(process)?;
         let inner = self.read();
         inner.streams[out].last_at.max(inner.streams[err].last_at)
+    }
+
+    /// Whether the disk refuses output of some stream at present: it is kept in memory, as far as there is room.
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire) > 0
+    }
+
+    /// Bytes that were said while the disk refused them, and that had to go from memory before it recovered.
+    pub fn lost(&self) -> u64 {
+        self.read().lost
     }
 
     /// A counter that moves whenever anything was added.

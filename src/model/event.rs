@@ -118,6 +118,17 @@ pub enum EventKind {
         /// Whether it is part of a stop (else it acts as if from outside).
         stop: bool,
     },
+    /// A stop has begun by running its own command instead of sending a signal.
+    StopCommand {
+        /// Which process.
+        process: ProcessId,
+        /// Which start of it.
+        generation: Generation,
+        /// The command line, masked.
+        command: String,
+        /// Who asked for the stop.
+        by: Actor,
+    },
     /// It ended, and all it said is in the log.
     Exited {
         /// Which process.
@@ -142,6 +153,9 @@ pub enum EventKind {
         /// Its last progress text.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         progress: Option<String>,
+        /// What it is for. Recordings of older versions do not say; there, only a test's exit could fail the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<Role>,
     },
     /// It could not be started, or failed while alive (never ready, a limit, its timeout).
     Failed {
@@ -151,7 +165,7 @@ pub enum EventKind {
         generation: Generation,
         /// Why.
         reason: Failure,
-        /// Whether the run cannot pass any more because of it.
+        /// Whether the run cannot pass any more because of it: no policy restarts it, and the verdict was still open.
         fatal: bool,
     },
     /// Its restart policy is exhausted.
@@ -166,6 +180,9 @@ pub enum EventKind {
         times: u32,
         /// Whether each time was the same.
         same_cause: bool,
+        /// Whether the run cannot pass any more because of it: the verdict was still open, and nobody outside had a hand in it.
+        #[serde(default = "yes")]
+        fatal: bool,
     },
     /// A stop ended: the tree is empty, or what is left cannot be killed.
     TreeStopped {
@@ -173,9 +190,9 @@ pub enum EventKind {
         process: ProcessId,
         /// Which start of it.
         generation: Generation,
-        /// The first signal sent.
-        signal: Signal,
-        /// Whether KILL was needed.
+        /// The first signal sent; none if its own command was run instead.
+        signal: Option<Signal>,
+        /// Whether KILL was needed after that.
         escalated_to_kill: bool,
         /// From the request to the empty tree, in microseconds.
         #[serde(rename = "took_us", with = "micros")]
@@ -229,15 +246,30 @@ pub enum EventKind {
         /// All.
         of: u32,
     },
-    /// The tests are run again: a verdict reached before stands no longer.
+    /// Something is run again: a verdict reached before stands no longer.
     Rerun {
         /// Who asked.
         by: Actor,
+        /// What; none: all tests.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        process: Option<ProcessId>,
     },
     /// The verdict is certain.
     VerdictReached {
         /// What it is.
         outcome: Outcome,
+    },
+    /// The run has taken longer than it may, and ends for that.
+    RunTimedOut {
+        /// What it was allowed, in milliseconds.
+        limit_ms: u64,
+        /// The tests (without tests: the processes) it still waited for.
+        waited_for: Vec<ProcessId>,
+    },
+    /// The guardian is gone: everything it held was killed, and the run is over.
+    GuardianLost {
+        /// How that was noticed.
+        why: String,
     },
     /// The run is being taken down.
     StoppingRun {
@@ -274,6 +306,7 @@ impl EventKind {
             | Self::HealthChanged { process, .. }
             | Self::Alerted { process, .. }
             | Self::Signalled { process, .. }
+            | Self::StopCommand { process, .. }
             | Self::Exited { process, .. }
             | Self::Failed { process, .. }
             | Self::GaveUp { process, .. }
@@ -281,13 +314,14 @@ impl EventKind {
             | Self::Leaked { process, .. }
             | Self::StateChanged { process, .. } => Some(process),
             Self::ProcessAdded { info } => Some(&info.name),
-            Self::Marked { process, .. } => process.as_ref(),
+            Self::Marked { process, .. } | Self::Rerun { process, .. } => process.as_ref(),
             Self::RunStarted(_)
             | Self::Sampled { .. }
             | Self::Notice { .. }
             | Self::Checks { .. }
-            | Self::Rerun { .. }
             | Self::VerdictReached { .. }
+            | Self::RunTimedOut { .. }
+            | Self::GuardianLost { .. }
             | Self::StoppingRun { .. }
             | Self::RunEnded { .. }
             | Self::Unknown => None,
@@ -471,6 +505,11 @@ pub enum NoticeLevel {
     Error,
 }
 
+/// What a field says that recordings of older versions do not have.
+fn yes() -> bool {
+    true
+}
+
 /// Durations as whole microseconds.
 mod micros {
     use std::time::Duration;
@@ -510,6 +549,7 @@ mod tests {
             same_cause: false,
             tail: vec!["panicked".into()],
             progress: None,
+            role: None,
         });
         assert_eq!(
             line,

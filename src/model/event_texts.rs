@@ -19,6 +19,8 @@ impl EventKind {
             | Self::Alerted { text, process: _, generation: _, count: _, line: _, stream: _ }
             | Self::Marked { text, process: _, by: _ }
             | Self::Notice { text, level: _ }
+            | Self::StopCommand { command: text, process: _, generation: _, by: _ }
+            | Self::GuardianLost { why: text }
             | Self::HealthChanged { detail: text, process: _, generation: _, health: _ } => visit(text),
             Self::Probed { probes, process: _, generation: _ } => {
                 for probe in probes {
@@ -32,11 +34,11 @@ impl EventKind {
                     }
                 }
             }
-            Self::Exited { tail, progress, process: _, generation: _, exit: _, asked: _, up: _, then: _, same_cause: _ } => {
+            Self::Exited { tail, progress, process: _, generation: _, exit: _, asked: _, up: _, then: _, same_cause: _, role: _ } => {
                 tail.iter_mut().chain(progress).for_each(visit);
             }
             Self::Failed { reason, process: _, generation: _, fatal: _ }
-            | Self::GaveUp { reason, process: _, generation: _, times: _, same_cause: _ } => reason.each_text(visit),
+            | Self::GaveUp { reason, process: _, generation: _, times: _, same_cause: _, fatal: _ } => reason.each_text(visit),
             Self::Leaked { leaks, process: _, generation: _ } => leaks.iter_mut().for_each(|leak| visit(&mut leak.command)),
             Self::StateChanged { state, process: _, generation: _ } => state.each_text(visit),
             Self::VerdictReached { outcome } | Self::RunEnded { outcome, stopped: _, killed: _, took: _ } => outcome.each_text(visit),
@@ -45,7 +47,8 @@ impl EventKind {
             | Self::TreeStopped { process: _, generation: _, signal: _, escalated_to_kill: _, took: _ }
             | Self::Sampled { samples: _ }
             | Self::Checks { met: _, of: _ }
-            | Self::Rerun { by: _ }
+            | Self::Rerun { by: _, process: _ }
+            | Self::RunTimedOut { limit_ms: _, waited_for: _ }
             | Self::StoppingRun { by: _, now: _ }
             | Self::Unknown => {}
         }
@@ -134,6 +137,7 @@ impl Failure {
             Self::Dependency { state, process: _ } => visit(state),
             Self::Exited { exit: _, by: _ }
             | Self::ForeignListener { pid: _, port: _ }
+            | Self::GuardianLost
             | Self::TimedOut { after_ms: _ }
             | Self::CannotBeKilled { pids: _ }
             | Self::StoppedBy { by: _ } => {}

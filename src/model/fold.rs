@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Event, EventKind, ExitRecord, Health, Phase, ProcessId, ProcessSnapshot, ProcessState, RECENT_PROBES, RunInfo, Snapshot, StartCause,
-    StopRecord,
+    Event, EventKind, ExitRecord, Failure, Health, Phase, ProcessId, ProcessSnapshot, ProcessState, RECENT_PROBES, RunInfo, Snapshot,
+    StartCause, StopRecord,
 };
 
 impl Snapshot {
@@ -35,7 +35,7 @@ impl Snapshot {
                 self.outcome = Some(outcome.clone());
                 self.take_down = Some((*stopped, *killed, *took));
             }
-            EventKind::Marked { .. } | EventKind::Unknown => {}
+            EventKind::Marked { .. } | EventKind::RunTimedOut { .. } | EventKind::GuardianLost { .. } | EventKind::Unknown => {}
             about_a_process => {
                 if let Some(process) = about_a_process.process() {
                     self.with(process, |row| row.fold(event));
@@ -110,6 +110,11 @@ impl ProcessSnapshot {
             EventKind::StateChanged { state, .. } => {
                 if matches!(state, ProcessState::Stopped { .. } | ProcessState::Pending { .. }) && self.info.has_health {
                     self.health = Health::Unknown;
+                }
+                // A guardian that is lost takes its children along without an exit of theirs.
+                if matches!(state, ProcessState::Failed { reason: Failure::GuardianLost }) && self.pid.take().is_some() {
+                    self.ended = Some(event.at);
+                    self.sample = None;
                 }
                 self.state = state.clone();
             }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, StartCause, Then, human_duration, make_one_line};
+use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, Role, StartCause, Then, human_duration, make_one_line};
+
+/// What a failure means that no policy makes good.
+const CANNOT_PASS: &str = "the run cannot pass any more";
 
 /// What an event is to the eye: decides its glyph and colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,10 +131,12 @@ fn in_words(event: &Event) -> Option<Narration> {
             let what = if *stop { format!("{} by {by}", signal.short()) } else { format!("{signal} sent by {by}") };
             tell(if *stop { Tone::Rest } else { Tone::Warn }, &if *stop { format!("stopping   {what}") } else { what }).with(Vec::new())
         }
+        EventKind::StopCommand { command, by, .. } => tell(Tone::Rest, &format!("stopping   `{command}` by {by}")).with(Vec::new()),
         EventKind::Exited { .. } => exited(event)?,
         EventKind::Failed { reason, fatal, .. } => {
-            let verdict = if *fatal { vec!["the run cannot pass any more".to_owned()] } else { Vec::new() };
-            tell(Tone::Bad, &format!("failed   {reason}")).with(verdict)
+            let verdict = if *fatal { vec![CANNOT_PASS.to_owned()] } else { Vec::new() };
+            let what = if matches!(reason, Failure::Dependency { .. }) { "cannot start" } else { "failed" };
+            tell(Tone::Bad, &format!("{what}   {reason}")).with(verdict)
         }
         EventKind::GaveUp { reason, times, same_cause, .. } => {
             let cause = if *same_cause { vec!["same cause each time".to_owned()] } else { Vec::new() };
@@ -142,7 +147,8 @@ fn in_words(event: &Event) -> Option<Narration> {
         }
         EventKind::Leaked { leaks, .. } => {
             let list = leaks.iter().map(|leak| match (leak.pid, leak.port) {
-                (Some(pid), _) => format!("pid {pid} {}", leak.command),
+                (Some(pid), None) => format!("pid {pid} {}", leak.command),
+                (Some(pid), Some(port)) => format!("port {port} still bound by pid {pid} {}", leak.command),
                 (None, Some(port)) => format!("port {port} still bound {}", leak.command),
                 (None, None) => leak.command.clone(),
             });
@@ -155,7 +161,17 @@ fn in_words(event: &Event) -> Option<Narration> {
         EventKind::StoppingRun { by, now } => {
             tell(Tone::Rest, &format!("the run is being {} by {by}", if *now { "killed" } else { "stopped" })).events(Vec::new())
         }
-        EventKind::Rerun { by } => tell(Tone::Again, &format!("tests run again, by {by}")).with(Vec::new()),
+        EventKind::Rerun { by, process: None } => tell(Tone::Again, &format!("tests run again, by {by}")).with(Vec::new()),
+        EventKind::Rerun { by, .. } => tell(Tone::Again, &format!("run again, by {by}: the verdict is open")).with(Vec::new()),
+        EventKind::RunTimedOut { limit_ms, waited_for } => {
+            let limit = human_duration(Duration::from_millis(*limit_ms));
+            let waited_for: Vec<_> = waited_for.iter().map(ProcessId::as_str).collect();
+            let waited_for = if waited_for.is_empty() { Vec::new() } else { vec![format!("waited for {}", waited_for.join(", "))] };
+            tell(Tone::Bad, &format!("the run has taken longer than {limit}")).with(waited_for)
+        }
+        EventKind::GuardianLost { why } => {
+            tell(Tone::Bad, &format!("guardian lost ({why})")).with(vec!["everything it held was killed, the run is over".into()])
+        }
         EventKind::VerdictReached { outcome } => {
             tell(if outcome.exit_code == 0 { Tone::Done } else { Tone::Bad }, outcome.verdict.badge()).events(vec![outcome.reason.clone()])
         }
@@ -200,7 +216,7 @@ fn spawned(about: Option<&ProcessId>, generation: u32, pid: u32, cause: &StartCa
 }
 
 fn exited(event: &Event) -> Option<Narration> {
-    let EventKind::Exited { process, generation, exit, asked, up, then, same_cause, progress, .. } = &event.kind else { return None };
+    let EventKind::Exited { process, generation, exit, asked, up, then, same_cause, progress, role, .. } = &event.kind else { return None };
     let ended = match exit {
         Exit::Code(101) => "exited 101 (panic)".to_owned(),
         Exit::Code(code) => format!("exited {code}"),
@@ -222,10 +238,10 @@ fn exited(event: &Event) -> Option<Narration> {
         }
         Then::Failed { fails_run } => {
             let short = Failure::Exited { exit: *exit, by: None }.short();
-            let (told, seen) = if *fails_run {
-                ("TEST FAILED, the run cannot pass any more".to_owned(), "test: the verdict is failed".to_owned())
-            } else {
-                (format!("generation {generation}, up {lived}"), format!("up {lived}"))
+            let (told, seen) = match role {
+                _ if !fails_run => (format!("generation {generation}, up {lived}"), format!("up {lived}")),
+                Some(Role::Test) | None => (format!("TEST FAILED, {CANNOT_PASS}"), "test: the verdict is failed".to_owned()),
+                Some(role) => (CANNOT_PASS.to_owned(), format!("{}: the verdict is failed", role.word())),
             };
             Narration::new(Tone::Bad, about, "failed").log(vec![short.clone(), told]).events(vec![short, seen])
         }

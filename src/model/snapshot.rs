@@ -166,9 +166,9 @@ pub struct ExitRecord {
 /// How a stop went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StopRecord {
-    /// The first signal sent.
-    pub signal: Signal,
-    /// Whether KILL was needed.
+    /// The first signal sent; none if its own command was run instead.
+    pub signal: Option<Signal>,
+    /// Whether KILL was needed after that.
     pub escalated_to_kill: bool,
     /// From the request to the empty tree.
     pub took: Duration,

@@ -451,7 +451,7 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// Open descriptors of each process.
     pub open_files: Option<u64>,
-    /// Processes of the user that it may bring the count to.
+    /// Processes of the whole tree; where the system holds the user to it, of the user.
     pub processes: Option<u64>,
     /// CPU time of each process.
     pub cpu_time: Option<Duration>,

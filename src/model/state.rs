@@ -52,7 +52,7 @@ pub enum ProcessState {
     Stopped {
         /// Who asked.
         by: Actor,
-        /// What was sent; none if it never ran.
+        /// What was sent, KILL if that was needed; none if it was not alive or its own command was enough.
         signal: Option<Signal>,
     },
     /// Exited with code 0.
@@ -155,6 +155,8 @@ pub enum Failure {
         /// Which, and by how much.
         what: String,
     },
+    /// The guardian that held it is gone, and it with it.
+    GuardianLost,
     /// Something is left that KILL does not end.
     CannotBeKilled {
         /// Who.
@@ -196,6 +198,8 @@ impl Failure {
                 format!("timed out after {}", super::human_duration(std::time::Duration::from_millis(*after_ms)))
             }
             Self::LimitHit { what } => what.clone(),
+            Self::GuardianLost => "guardian lost".into(),
+            Self::CannotBeKilled { pids } if pids.is_empty() => "cannot be killed".into(),
             Self::CannotBeKilled { pids } => format!("cannot be killed ({} left)", pids.len()),
             Self::StoppedBy { by } => format!("stopped by {by}"),
             Self::Dependency { process, state } => format!("{process} {state}"),

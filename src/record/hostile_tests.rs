@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use super::{Manifest, Recording, archive};
 use crate::{
-    explain::{Closing, at_verdict, closing_block, explain, explanation_text, first_failure},
+    explain::{Closing, closing_block, explain, explanation_text, first_failure},
     headless::{Colour, Printer, Report},
     logs::LogStore,
     model::*,
     redact::Redactor,
-    supervisor::{Journal, fit_for_record},
+    supervisor::fit_for_record,
 };
 
 const NASTY: &str = "x\x1b]0;title\x07\x1b[2J\x1b[31mred\r\n\tnext\u{9b}31m\u{202e}\x7f\0\u{85}y";
@@ -90,11 +90,18 @@ fn all_kinds() -> Vec<EventKind> {
     ];
     for reason in failures {
         all.push(EventKind::Failed { process: process.clone(), generation, reason: reason.clone(), fatal: true });
-        all.push(EventKind::GaveUp { process: process.clone(), generation, reason: reason.clone(), times: 1, same_cause: true });
+        all.push(EventKind::GaveUp {
+            process: process.clone(),
+            generation,
+            reason: reason.clone(),
+            times: 1,
+            same_cause: true,
+            fatal: true,
+        });
         all.push(EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Failed { reason } });
     }
     all.push(EventKind::Exited {
-        process,
+        process: process.clone(),
         generation,
         exit: Exit::Code(1),
         asked: false,
@@ -102,8 +109,11 @@ fn all_kinds() -> Vec<EventKind> {
         then: Then::Failed { fails_run: true },
         same_cause: true,
         tail: vec![text.clone()],
-        progress: Some(text),
+        progress: Some(text.clone()),
+        role: Some(Role::Test),
     });
+    all.push(EventKind::StopCommand { process, generation, command: text.clone(), by: Actor::You });
+    all.push(EventKind::GuardianLost { why: text });
     all.push(EventKind::VerdictReached { outcome: outcome.clone() });
     all.push(EventKind::RunEnded { outcome, stopped: 1, killed: 1, took: Duration::ZERO });
     all
@@ -156,9 +166,9 @@ impl io::Write for Shared {
     }
 }
 
-fn printed(logs: Arc<LogStore>, journal: Arc<Journal>) -> String {
+fn printed(logs: Arc<LogStore>) -> String {
     let out = Shared::default();
-    Printer::start(logs, journal, out.clone(), Colour::No, || {}).expect("a thread").finish().expect("memory takes all");
+    Printer::start(logs, out.clone(), Colour::No, |_| {}).expect("a thread").finish().expect("memory takes all");
     let bytes = out.0.lock().expect("no panic").clone();
     String::from_utf8(bytes).expect("text")
 }
@@ -206,7 +216,7 @@ fn o4_no_front_prints_what_acts_on_a_terminal() {
         other => unreachable!("{other:?}"),
     };
     let outcome = Some(Outcome::new(Verdict::Failed, 1, NASTY));
-    let begun = Manifest::begin(&info, &RunSpec::new("hostile"), &Redactor::default());
+    let begun = Manifest::begin(&info);
     let manifest = Manifest { processes: vec![process.clone()], version: NASTY.into(), outcome, ..begun };
     std::fs::write(dir.path().join("manifest.json"), manifest.to_json()).expect("a disk");
     let lines: String = events.iter().map(|event| serde_json::to_string(event).expect("plain data") + "\n").collect();
@@ -232,21 +242,19 @@ fn o4_no_front_prints_what_acts_on_a_terminal() {
 
 /// What prints a run, live or recorded.
 fn assert_fronts_harmless(which: &str, events: &[Arc<Event>], logs: Arc<LogStore>) {
-    let end = Snapshot::of(events.iter().map(AsRef::as_ref));
     let explanation = explain(events, &logs).expect("something has failed");
     assert_harmless(&format!("{which}: explain"), &explanation_text(&explanation, ""));
     assert_harmless(&format!("{which}: explain json"), &serde_json::to_string_pretty(&explanation).expect("plain data"));
     let first = first_failure(events, &logs).expect("something has failed");
     assert_harmless(&format!("{which}: first failure"), &serde_json::to_string(&first).expect("plain data"));
-    let verdict = at_verdict(events);
-    let closing = Closing { end: &end, verdict: &verdict, explanation: Some(&explanation), recorded: Some(NASTY.into()), last_lines: true };
+    let closing =
+        Closing { events, logs: &logs, explanation: Some(&explanation), replay: Some(NASTY.into()), archives: &[NASTY.into()], full: true };
     assert_harmless(&format!("{which}: block"), &closing_block(&closing));
     assert_harmless(&format!("{which}: report"), &Report::of(events, &logs, None, None).to_json());
     for told in events.iter().filter_map(|event| narrate(event)) {
         assert_harmless(&format!("{which}: events"), &told.event_text());
     }
-    let journal = Arc::new(Journal::of(events.iter().map(|event| Event::clone(event)).collect()));
-    assert_harmless(&format!("{which}: run"), &printed(logs, journal));
+    assert_harmless(&format!("{which}: run"), &printed(logs));
 }
 
 #[test]

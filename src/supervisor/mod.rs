@@ -30,7 +30,7 @@ pub use handle::{RunHandle, Ticket};
 pub use journal::Journal;
 pub use machine::TestEnd;
 pub use runtime::{RunParts, start};
-pub use signals::obey_signals;
+pub use signals::{Signals, obey_signals};
 
 pub(crate) use machine::Machine;
 #[cfg(test)]

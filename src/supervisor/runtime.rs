@@ -23,7 +23,7 @@ use super::{
     errand::{Errands, Purpose},
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
-    machine::{Input, Machine, MachineOptions, TimerToken},
+    machine::{Effect, Input, Machine, MachineOptions, TimerToken},
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
@@ -101,6 +101,8 @@ pub(super) struct Runtime {
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) errands: Errands,
+    /// When all trees were sampled last.
+    pub(super) sampled_all: Option<At>,
     /// CPU time at the last sample, by tree.
     pub(super) cpu_before: HashMap<TreeId, (At, Duration)>,
     finished: bool,
@@ -158,6 +160,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         next_ticket: 1,
         news,
         errands: Errands::default(),
+        sampled_all: None,
         cpu_before: HashMap::new(),
         finished: false,
     };
@@ -177,6 +180,7 @@ impl Runtime {
         for notice in std::mem::take(&mut self.parts.notices) {
             self.emit(notice);
         }
+        self.tell_what_is_not_granted();
         self.feed(Input::Begin);
         self.publish();
         self.sweep_dead_runs();
@@ -192,9 +196,8 @@ impl Runtime {
                 Some(request) = asked.recv() => self.on_request(request),
                 Ok(()) = looking.changed() => sample_at = Instant::now(),
                 () = sleep_until(sample_at) => {
-                    self.sample();
-                    let pause = if *looking.borrow_and_update() { 1 } else { 5 };
-                    sample_at = Instant::now() + Duration::from_secs(pause);
+                    let looked_at = *looking.borrow_and_update();
+                    sample_at = Instant::now() + self.sample(looked_at);
                 }
             }
             self.drain_channels(&mut asked, &mut heard);
@@ -243,8 +246,16 @@ impl Runtime {
 
     /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
+        let mut answers = Vec::new();
         for effect in self.machine.step(self.parts.clock.now(), input) {
-            self.carry_out(effect);
+            match effect {
+                // Who asked looks next: all that was done is seen by then.
+                Effect::Resolve { ticket, result } => answers.push((ticket, result)),
+                effect => self.carry_out(effect),
+            }
+        }
+        for (ticket, result) in answers {
+            self.resolve(ticket, result);
         }
     }
 
@@ -288,7 +299,6 @@ impl Runtime {
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
-            // Who asked looks next: what was done is seen by then.
             self.publish();
             let _ = answer.send(result);
         }
@@ -316,6 +326,18 @@ impl Runtime {
             CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
             CaptureEvent::DiskTrouble { error } => {
                 let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
+            CaptureEvent::CapNotKept { error } => {
+                let text = format!("the recording grows beyond its max_disk: its oldest output cannot be given back ({error})");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
+            CaptureEvent::DiskRecovered { lost: 0 } => {
+                let text = "the recording's disk takes output again; nothing is lost".to_owned();
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Info, text });
+            }
+            CaptureEvent::DiskRecovered { lost } => {
+                let text = format!("the recording's disk takes output again; {lost} bytes that were said meanwhile are lost");
                 self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
             }
         }

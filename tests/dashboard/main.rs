@@ -1,5 +1,6 @@
 //! The dashboard in a real terminal. Faults carry their ids of the reliability board in their names.
 
+mod keys;
 mod opening;
 #[path = "../support/mod.rs"]
 mod support;
@@ -102,6 +103,21 @@ fn t4_a_terminal_that_vanishes_ends_the_run_at_once() {
     terminal.ended();
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     assert!(terminal.cpu().saturating_sub(cpu) < Duration::from_millis(500));
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t3_a_closed_terminal_leaves_each_process_its_grace() {
+    let bench = Bench::new("hangup");
+    let scenario =
+        "name = \"x\"\n[process.server]\nshell = \"trap 'sleep 0.8; echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done\"\n";
+    let mut terminal = open(&bench, scenario, 80, 24);
+    terminal.wait_for("● ready");
+    // The kernel sends a hang-up, and reads and writes fail besides.
+    terminal.vanish();
+    terminal.ended();
+    let said = std::fs::read_to_string(bench.recording().join("logs/server.out")).expect("it was recorded");
+    assert!(said.ends_with("bye\n"), "it had its grace: {said}");
     bench.assert_nothing_left(Duration::from_secs(2));
 }
 

@@ -37,8 +37,12 @@ impl Bench {
     /// The binary with recordings and port leases in places of the tests.
     pub(crate) fn command(&self) -> Command {
         // Another build can be put to the same tests.
-        let binary = std::env::var_os("E2E_TUI_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_e2e-tui").into());
-        let mut command = Command::new(binary);
+        self.command_of(std::env::var_os("E2E_TUI_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_e2e-tui").into()))
+    }
+
+    /// Another program in the same surroundings.
+    pub(crate) fn command_of(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.dir.path())
             .env(MARK, &self.mark)

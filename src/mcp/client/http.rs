@@ -77,11 +77,14 @@ impl Http {
         .await
     }
 
-    /// Posts a message that gets no answer but 202.
-    pub(super) async fn notify(&self, message: &Message, credentials: &Credentials) -> Result<(), CallError> {
+    /// Posts a message that gets no answer but 202. Gives the status where it is another success.
+    pub(super) async fn notify(&self, message: &Message, credentials: &Credentials) -> Result<Option<u16>, CallError> {
         self.in_time(async {
-            let got = self.send(Method::POST, credentials, Some(message)).await?.status().as_u16();
-            if got == 202 { Ok(()) } else { Err(CallError::Status { got, wanted: 202 }) }
+            match self.send(Method::POST, credentials, Some(message)).await?.status().as_u16() {
+                202 => Ok(None),
+                got @ 200..=299 => Ok(Some(got)),
+                got => Err(CallError::Status { got, wanted: 202 }),
+            }
         })
         .await
     }

@@ -24,7 +24,7 @@ mod stats;
 mod tally;
 mod wire;
 
-pub use config::{ClientConfig, ClientTarget, Scenario, UnknownScenario};
+pub use config::{ClientConfig, ClientTarget, Scenario, ToolCall, UnknownScenario};
 pub use error::{CallError, Failure};
 pub use peer::{Peer, PeerSession, Reply};
 pub use run::run;

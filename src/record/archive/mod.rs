@@ -15,5 +15,5 @@ mod pack;
 mod summary;
 mod unpack;
 
-pub use pack::{ExportError, Exported, export};
+pub use pack::{ExportError, Exported, export, sweep_unfinished};
 pub use unpack::{UnpackError, Unpacked, unpack};

@@ -82,6 +82,22 @@ fn temporary_beside(target: &Path) -> PathBuf {
     target.with_file_name(format!(".{name}.{}-{nonce:x}.part", std::process::id()))
 }
 
+/// Removes what an export of this program to `target` has written so far. Such an export then fails at its end, and what
+/// stood at the target still stands there.
+pub fn sweep_unfinished(target: &Path) -> io::Result<()> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let start = format!(".{name}.{}-", std::process::id());
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let found = entry.file_name();
+        if found.to_string_lossy().strip_prefix(&start).is_some_and(|rest| rest.strip_suffix(".part").is_some()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn write(recording: &Recording, temporary: &Path) -> io::Result<u64> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW).open(temporary)?;
     let encoder = zstd::Encoder::new(BufWriter::new(file), LEVEL)?;

@@ -91,6 +91,9 @@ fn secret(name: &str, entry: &Entry, env: &Environment, out: &mut Collector) -> 
     }
     let variable = fields.node("env").and_then(|node| variable_name(node, out));
     let default = fields.node("default").and_then(|node| plain_text("default", node, out));
+    if let Some(node) = fields.node("default").filter(|_| default.as_ref().is_some_and(|value| value.contains('\0'))) {
+        out.push(Diagnostic::error("a secret cannot hold a NUL byte").at(node.span, "no program could be given this"));
+    }
     if fields.get("env").is_none() {
         out.push(
             Diagnostic::error(format!("the secret `{name}` has no `env`"))

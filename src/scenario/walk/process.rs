@@ -143,6 +143,10 @@ impl Walk<'_> {
         // Both are read even where only one can be meant: each may have mistakes of its own.
         let shell = shell.and_then(|entry| {
             let filled = self.filled("shell", &entry.node, scope)?;
+            if filled.sample.contains('\0') {
+                self.out.push(Diagnostic::error("a shell command cannot hold a NUL byte").at(entry.node.span, "here"));
+                return None;
+            }
             if filled.secret {
                 self.secret_in_argv(entry.node.span);
             }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::types::{Effect, Goal, Input, Life, MachineOptions, Proc, TimerKind, TimerToken};
+use super::starters::Starters;
+use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, Failure, Generation, ProcessId, ProcessState, RunInfo, RunSpec};
+use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessState, RunInfo, RunSpec};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -13,6 +14,7 @@ pub(crate) struct Machine {
     pub(super) by_name: HashMap<ProcessId, usize>,
     pub(super) options: MachineOptions,
     pub(super) course: Course,
+    pub(super) starters: Starters,
     pub(super) now: At,
     /// Armed timers. One that is not here any more was cancelled.
     armed: BTreeMap<TimerToken, (Option<usize>, TimerKind)>,
@@ -34,6 +36,7 @@ impl Machine {
             by_name,
             options,
             course: Course::default(),
+            starters: Starters::of(spec),
             now: At::START,
             armed: BTreeMap::new(),
             next_timer: 0,
@@ -84,8 +87,9 @@ impl Machine {
                 let process = m.procs[i].id().clone();
                 m.emit(EventKind::Progress { process, text });
             }),
+            Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
-            Input::SpawnerLost { why } => self.spawner_lost(&why),
+            Input::SpawnerLost { why } => self.spawner_lost(why),
             Input::FinalCensus { leaks } => self.final_census(leaks),
             Input::Add { spec, ticket } => {
                 if let Err(why) = self.add(spec, ticket) {
@@ -106,7 +110,12 @@ impl Machine {
 
     fn timer(&mut self, token: TimerToken) {
         let Some((proc, kind)) = self.armed.remove(&token) else { return };
-        let Some(i) = proc else { return self.run_timed_out() };
+        let Some(i) = proc else {
+            return match kind {
+                TimerKind::CensusDeadline => self.final_census(Vec::new()),
+                _ => self.run_timed_out(),
+            };
+        };
         self.procs[i].timers.remove(&kind);
         match kind {
             TimerKind::ReadyDeadline => self.never_ready(i),
@@ -115,7 +124,7 @@ impl Machine {
             TimerKind::Backoff => self.backoff_over(i),
             TimerKind::LeakCheck => self.look_for_leaks(i),
             TimerKind::Lifetime => self.lived_too_long(i),
-            TimerKind::RunTimeout => self.run_timed_out(),
+            TimerKind::RunTimeout | TimerKind::CensusDeadline => {}
         }
     }
 
@@ -127,8 +136,8 @@ impl Machine {
     }
 
     /// Arms a timer of the run itself.
-    pub(super) fn arm_run(&mut self, at: At) {
-        self.token(None, TimerKind::RunTimeout, at);
+    pub(super) fn arm_run(&mut self, kind: TimerKind, at: At) {
+        self.token(None, kind, at);
     }
 
     fn token(&mut self, proc: Option<usize>, kind: TimerKind, at: At) -> TimerToken {
@@ -174,79 +183,30 @@ impl Machine {
         self.resolve_tickets(i);
     }
 
-    /// Remembers who waits for `goal` of process `i`; resolved at once if it is reached.
-    pub(super) fn expect(&mut self, i: usize, ticket: u64, goal: Goal) {
-        self.procs[i].tickets.push((ticket, goal));
-        self.resolve_tickets(i);
-    }
-
-    pub(super) fn resolve_tickets(&mut self, i: usize) {
-        let proc = &mut self.procs[i];
-        let down = !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none();
-        let up = matches!(proc.life, Life::Up { .. });
-        let (done, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut proc.tickets).into_iter().partition(|(_, goal)| down || up && *goal == Goal::Up);
-        proc.tickets = waiting;
-        let started = up || proc.state == ProcessState::Completed;
-        let trouble = format!("{} {}", proc.id(), proc.state.word());
-        for (ticket, goal) in done {
-            let result = if goal == Goal::Down || started { Ok(()) } else { Err(trouble.clone()) };
-            self.out.push(Effect::Resolve { ticket, result });
-        }
-    }
-
-    /// The run is over: who still waits for a process learns that.
-    pub(super) fn resolve_all(&mut self) {
-        for i in 0..self.procs.len() {
-            for (ticket, _) in std::mem::take(&mut self.procs[i].tickets) {
-                self.out.push(Effect::Resolve { ticket, result: Err("the run has ended".into()) });
-            }
-        }
-    }
-
-    /// The guardian died: so has everything it held.
-    fn spawner_lost(&mut self, why: &str) {
-        for i in 0..self.procs.len() {
-            self.cancel_all(i);
-            self.procs[i].tree_empty = true;
-            self.procs[i].wants_start = None;
-            if self.procs[i].has_life() {
-                self.procs[i].life = Life::None;
-                let reason = Failure::LimitHit { what: "guardian lost".into() };
-                self.set_state(i, ProcessState::Failed { reason });
-            }
-        }
-        self.emit(EventKind::Notice {
-            level: crate::model::NoticeLevel::Error,
-            text: format!("guardian lost ({why}): everything it held was killed, the run is over"),
-        });
-        self.guardian_lost();
-    }
-
     /// What must hold after every step, derived from scratch.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
         for (i, proc) in self.procs.iter().enumerate() {
             let id = proc.id();
-            let live_state = proc.state.is_alive();
-            let live = matches!(proc.life, Life::Up { .. } | Life::Stopping(_));
-            assert!(!live || live_state, "{id}: alive, but shown as {}", proc.state.word());
-            assert!(
-                live || !live_state || matches!(proc.life, Life::Ending { .. }),
-                "{id}: shown as {}, but nothing lives",
-                proc.state.word()
-            );
-            assert!(
-                !matches!(proc.life, Life::None)
-                    || proc.timers.keys().all(|k| matches!(k, TimerKind::Backoff | TimerKind::LeakCheck | TimerKind::KillDeadline)),
-                "{id}: a timer outlived it"
-            );
+            let (alive, lives) = (proc.state.is_alive(), matches!(proc.life, Life::Up { .. } | Life::Stopping(_)));
+            assert!(!lives || alive, "{id}: alive, but shown as {}", proc.state.word());
+            let ending = matches!(proc.life, Life::Ending { .. });
+            assert!(lives || !alive || ending, "{id}: shown as {}, but nothing lives", proc.state.word());
+            let outlive = [TimerKind::Backoff, TimerKind::LeakCheck, TimerKind::KillDeadline];
+            assert!(proc.has_life() || proc.timers.keys().all(|k| outlive.contains(k)), "{id}: a timer outlived it");
             assert_eq!(
-                matches!(proc.state, ProcessState::Backoff { .. }) && matches!(proc.life, Life::None),
+                matches!(proc.state, ProcessState::Backoff { .. }) && !proc.has_life(),
                 proc.timers.contains_key(&TimerKind::Backoff),
                 "{id}: back-off without its timer, or the other way round"
             );
-            assert!(!self.course.is_stopping() || proc.wants_start.is_none(), "{id}: would start while the run stops");
+            let led = matches!(proc.life, Life::Spawning { .. } | Life::Up { .. });
+            assert!(!led || proc.tree == Tree::Led, "{id}: led, but its tree is {:?}", proc.tree);
+            assert!(led || matches!(proc.life, Life::Stopping(_)) || proc.tree != Tree::Led, "{id}: nobody leads its tree");
+            let checked = matches!(proc.tree, Tree::Checking { .. });
+            assert_eq!(checked, proc.timers.contains_key(&TimerKind::LeakCheck), "{id}: its leftovers are never looked at");
+            assert!(proc.tree != Tree::Killing || proc.timers.contains_key(&TimerKind::KillDeadline), "{id}: KILL without a deadline");
+            let starts = proc.wants_start.is_some() || matches!(proc.state, ProcessState::Backoff { .. });
+            assert!(!self.course.is_stopping() || !starts, "{id}: would start while the run stops");
             let armed = self.armed.values().filter(|(p, _)| *p == Some(i)).count();
             assert_eq!(armed, proc.timers.len(), "{id}: timers out of step");
         }

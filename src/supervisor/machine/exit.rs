@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use super::backoff::Decision;
 use super::core::Machine;
-use super::types::{After, Effect, Life, TimerKind};
-use crate::model::{At, EventKind, Exit, Failure, Leak, ProcessState, Role, StartCause, Then};
-
-/// How long what a leader left may take to end before it is a leak, and how long its pipe is waited for.
-pub(super) const LEAK_TIMEOUT: Duration = Duration::from_millis(200);
+use super::leftovers::LEAK_TIMEOUT;
+use super::types::{After, Effect, Fallen, Life, StopOrder, TimerKind, is_excused};
+use crate::model::{Actor, EventKind, Exit, Failure, ProcessState, Role, StartCause, Then};
 
 impl Machine {
     pub(super) fn leader_exited(&mut self, i: usize, exit: Exit) {
@@ -17,16 +15,21 @@ impl Machine {
         let (process, generation) = (proc.id().clone(), proc.generation);
         match &mut proc.life {
             Life::Stopping(stopping) => {
-                stopping.exit = Some(exit);
-                self.drain_if_stopped(i);
+                stopping.exit.get_or_insert(exit);
+                self.advance_stop(i);
             }
             Life::Up { since, .. } => {
                 proc.life = Life::Ending { exit, since: *since, ended: now, stop: None };
+                proc.late = self.course.is_certain();
                 self.cancel_all(i);
                 self.out.push(Effect::EndProbes { process: process.clone() });
                 self.out.push(Effect::AwaitEmpty { process: process.clone(), generation });
                 self.out.push(Effect::Drain { process, generation, linger: LEAK_TIMEOUT });
-                self.arm(i, TimerKind::LeakCheck, now + LEAK_TIMEOUT);
+                self.watch_leftovers(i);
+            }
+            Life::None | Life::Clearing { .. } if std::mem::take(&mut proc.exit_owed) => {
+                let up = now.since(proc.started);
+                self.tell_exit(i, exit, true, up, Then::Stopped, Vec::new());
             }
             Life::Spawning { .. } | Life::Ending { .. } | Life::None | Life::Clearing { .. } => {}
         }
@@ -37,50 +40,68 @@ impl Machine {
         match &mut self.procs[i].life {
             Life::Stopping(stopping) => {
                 stopping.drained = Some(tail);
-                self.finish_stop_if_done(i);
+                self.advance_stop(i);
             }
             Life::Ending { exit, since, ended, stop } => {
                 let (exit, since, ended, stop) = (*exit, *since, *ended, stop.take());
                 self.procs[i].life = Life::None;
                 self.procs[i].resolve_excuse(exit);
-                if let Some(order) = stop {
-                    let then = if matches!(order.after, After::Start(_)) { Then::RestartAsked } else { Then::Stopped };
-                    self.tell_exit(i, exit, false, ended.since(since), then, tail);
-                    self.after_stop(i, order, None);
-                } else {
-                    self.ended_by_itself(i, exit, ended.since(since), tail);
-                }
+                self.ended_by_itself(i, exit, ended.since(since), tail, stop);
             }
             _ => {}
         }
     }
 
-    fn ended_by_itself(&mut self, i: usize, exit: Exit, up: Duration, tail: Vec<String>) {
-        let now = self.now;
-        let draw = self.draw();
-        let proc = &mut self.procs[i];
-        let decision = proc.ledger.decide(&proc.spec.restart.clone(), Some(exit), up, now, draw);
-        let reason = Failure::Exited { exit, by: proc.signalled_by.clone() };
-        let test_fails = proc.spec.role == Role::Test;
-        match decision {
-            Decision::Rest if exit.success() => {
+    /// Tells an end that nobody asked for. It counts as what it was, even if somebody has asked for a stop since: that
+    /// decides only whether the policy may restart it.
+    pub(super) fn ended_by_itself(&mut self, i: usize, exit: Exit, up: Duration, tail: Vec<String>, stop: Option<StopOrder>) {
+        let by = match stop {
+            Some(StopOrder { after: After::Start(cause), .. }) if !self.course.is_stopping() => {
+                self.tell_exit(i, exit, false, up, Then::RestartAsked, tail);
+                return self.start_again(i, cause);
+            }
+            Some(StopOrder { by, .. }) => Some(by),
+            None => self.course.stopping_by(),
+        };
+        let reason = Failure::Exited { exit, by: self.procs[i].signalled_by.clone() };
+        match (self.decide(i, Some(exit), up), by) {
+            (Decision::Rest, _) if exit.success() => {
                 self.tell_exit(i, exit, false, up, Then::Completed, tail);
                 self.set_state(i, ProcessState::Completed);
             }
-            Decision::Rest => {
-                self.tell_exit(i, exit, false, up, Then::Failed { fails_run: test_fails }, tail);
+            (Decision::Rest, _) => {
+                let fails_run = self.fails_run(i, &reason);
+                self.tell_exit(i, exit, false, up, Then::Failed { fails_run }, tail);
                 self.set_state(i, ProcessState::Failed { reason });
             }
-            Decision::Restart { attempt, of, delay } => {
+            (Decision::GiveUp { times }, _) => {
+                self.tell_exit(i, exit, false, up, Then::GaveUp, tail);
+                self.give_up(i, reason, times);
+            }
+            // As if it had been stopped in its back-off.
+            (Decision::Restart { .. }, Some(by)) => {
+                self.tell_exit(i, exit, false, up, Then::Stopped, tail);
+                self.set_state(i, ProcessState::Stopped { by, signal: None });
+            }
+            (Decision::Restart { attempt, of, delay }, None) => {
                 let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
                 self.tell_exit(i, exit, false, up, Then::Restart { delay_ms }, tail);
                 self.back_off(i, attempt, of, delay, reason);
             }
-            Decision::GiveUp { times } => {
-                self.tell_exit(i, exit, false, up, Then::GaveUp, tail);
-                self.give_up(i, reason, times);
-            }
         }
+    }
+
+    /// What the restart policy says to an end of process `i`.
+    fn decide(&mut self, i: usize, exit: Option<Exit>, up: Duration) -> Decision {
+        let (now, draw) = (self.now, self.draw());
+        let proc = &mut self.procs[i];
+        proc.ledger.decide(&proc.spec.restart, exit, up, now, draw)
+    }
+
+    /// Whether the run cannot pass any more because process `i` has failed for good, for this reason.
+    fn fails_run(&self, i: usize, reason: &Failure) -> bool {
+        let proc = &self.procs[i];
+        !proc.late && (proc.spec.role == Role::Test || !is_excused(reason))
     }
 
     /// Puts an end on record, comparing its last words with those of the end before.
@@ -104,30 +125,40 @@ impl Machine {
             same_cause,
             tail,
             progress: proc.progress.clone(),
+            role: Some(proc.spec.role),
         };
         self.emit(event);
     }
 
-    /// A failure of something that lived, or never came to live: the policy decides.
-    pub(super) fn failed_alive(&mut self, i: usize, reason: Failure, up: Duration) {
-        let now = self.now;
-        let draw = self.draw();
-        let proc = &mut self.procs[i];
-        match proc.ledger.decide(&proc.spec.restart.clone(), None, up, now, draw) {
-            Decision::Rest => self.set_state(i, ProcessState::Failed { reason }),
-            Decision::Restart { attempt, of, delay } => self.back_off(i, attempt, of, delay, reason),
-            Decision::GiveUp { times } => self.give_up(i, reason, times),
+    /// It lives, but has failed all the same: its tree is stopped, and then what the policy says now is done.
+    pub(super) fn fail_alive(&mut self, i: usize, reason: Failure) {
+        let Life::Up { since, .. } = self.procs[i].life else { return };
+        if self.course.is_stopping() {
+            // Its turn to be stopped comes, and nobody waits for it to become ready or well.
+            return;
         }
+        self.procs[i].late = self.course.is_certain();
+        let decision = self.decide(i, None, self.now.since(since));
+        let fatal = !matches!(decision, Decision::Restart { .. }) && self.fails_run(i, &reason);
+        let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
+        self.emit(EventKind::Failed { process, generation, reason: reason.clone(), fatal });
+        let order = StopOrder { by: Actor::Supervisor, now: false, after: After::Policy };
+        self.stop_living(i, order, Some(Fallen { reason, decision }));
     }
 
     /// It failed, and no policy applies.
     pub(super) fn fail(&mut self, i: usize, reason: Failure) {
-        let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-        self.emit(EventKind::Failed { process, generation, reason: reason.clone(), fatal: true });
+        self.tell_failure(i, reason.clone());
         self.set_state(i, ProcessState::Failed { reason });
     }
 
-    fn back_off(&mut self, i: usize, attempt: u32, of: Option<u32>, delay: Duration, reason: Failure) {
+    /// Puts a failure that no policy makes good on record.
+    pub(super) fn tell_failure(&mut self, i: usize, reason: Failure) {
+        let (process, generation, fatal) = (self.procs[i].id().clone(), self.procs[i].generation, self.fails_run(i, &reason));
+        self.emit(EventKind::Failed { process, generation, reason, fatal });
+    }
+
+    pub(super) fn back_off(&mut self, i: usize, attempt: u32, of: Option<u32>, delay: Duration, reason: Failure) {
         let until = self.now + delay;
         let after_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.procs[i].cause = StartCause::Policy { attempt, of, after_ms };
@@ -135,35 +166,28 @@ impl Machine {
         self.set_state(i, ProcessState::Backoff { until, reason });
     }
 
-    fn give_up(&mut self, i: usize, reason: Failure, times: u32) {
+    pub(super) fn give_up(&mut self, i: usize, reason: Failure, times: u32) {
+        let fatal = self.fails_run(i, &reason);
         let proc = &self.procs[i];
         let (process, generation, same_cause) = (proc.id().clone(), proc.generation, proc.same_cause_each_time);
-        self.emit(EventKind::GaveUp { process, generation, reason: reason.clone(), times, same_cause });
+        self.emit(EventKind::GaveUp { process, generation, reason: reason.clone(), times, same_cause, fatal });
         self.set_state(i, ProcessState::GaveUp { reason, times });
     }
 
+    /// Somebody wants it up again, and it is down: it starts as soon as what it waits for allows.
+    pub(super) fn start_again(&mut self, i: usize, cause: StartCause) {
+        self.set_state(i, ProcessState::Pending { waits_for: Vec::new() });
+        self.procs[i].wants_start = Some(cause);
+    }
+
     pub(super) fn backoff_over(&mut self, i: usize) {
+        if self.course.is_stopping() {
+            return;
+        }
         let cause = self.procs[i].cause.clone();
         self.procs[i].wants_start = Some(cause);
         // A restart does not wait for dependencies again: they were met once, and a flapping one must not hold it.
         self.launch(i);
-    }
-
-    pub(super) fn look_for_leaks(&mut self, i: usize) {
-        if !self.procs[i].tree_empty {
-            let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-            self.out.push(Effect::Census { process, generation });
-        }
-    }
-
-    pub(super) fn members(&mut self, i: usize, leaks: Vec<Leak>) {
-        let dead_leader = matches!(self.procs[i].life, Life::None | Life::Ending { .. });
-        if leaks.is_empty() || !dead_leader || self.procs[i].tree_empty {
-            return;
-        }
-        self.procs[i].leaked = true;
-        let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-        self.emit(EventKind::Leaked { process, generation, leaks });
     }
 
     pub(super) fn lived_too_long(&mut self, i: usize) {
@@ -172,9 +196,10 @@ impl Machine {
         self.fail_alive(i, Failure::TimedOut { after_ms });
     }
 
-    /// How long process `i` has lived, for the policy.
-    pub(super) fn up(&self, started: At) -> Duration {
-        self.now.since(started)
+    pub(super) fn limit_hit(&mut self, i: usize, what: String) {
+        if let Life::Up { .. } = self.procs[i].life {
+            self.fail_alive(i, Failure::LimitHit { what });
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Health thresholds: how many probes in a row make a process unhealthy, and how many make it well again.
 
 use super::core::Machine;
-use super::types::{After, Life, StopOrder};
-use crate::model::{Actor, EventKind, Failure, Health, OnUnhealthy, ProbeOutcome, ProbeRecord, ProcessState, RestartMode};
+use super::types::Life;
+use crate::model::{EventKind, Failure, Health, OnUnhealthy, ProbeOutcome, ProbeRecord, ProcessState, RestartMode};
 
 impl Machine {
     pub(super) fn probed(&mut self, i: usize, record: &ProbeRecord) {
@@ -41,17 +41,15 @@ impl Machine {
     }
 
     fn unhealthy(&mut self, i: usize, why: String, of: u32, on_unhealthy: OnUnhealthy) {
-        let failed = self.procs[i].failed_probes;
+        // More failures than it takes are no news.
+        let failed = self.procs[i].failed_probes.min(of);
         self.set_health(i, Health::Unhealthy, why.clone());
         // Before it is ready, readiness decides; health only tells.
         if self.procs[i].was_ready {
             self.set_state(i, ProcessState::Unhealthy { failed, of });
         }
         if on_unhealthy == OnUnhealthy::Restart && self.procs[i].spec.restart.mode != RestartMode::Never {
-            let reason = Failure::Unhealthy { last: why };
-            let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-            self.emit(EventKind::Failed { process, generation, reason: reason.clone(), fatal: false });
-            self.begin_stop(i, StopOrder { by: Actor::Supervisor, now: false, after: After::Fail(reason) });
+            self.fail_alive(i, Failure::Unhealthy { last: why });
         }
     }
 

@@ -8,17 +8,23 @@
 //! input names the generation it is about, and one about a generation that is not the newest is ignored, as is a
 //! timer that was cancelled. Debug builds check the invariants after each step.
 //!
-//! Files: [`types`] has inputs, effects and the inside of a process; [`start`] dependencies, starting, readiness; [`exit`]
-//! what an exit nobody asked for leads to; [`stop`] stops, restarts on request, the take-down of the run; [`health`]
-//! thresholds; [`open`] runs that a test drives; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
+//! Files: [`types`] has inputs, effects and the inside of a process; [`requests`] what somebody asks for; [`start`]
+//! dependencies, starting, readiness; [`starters`] who can start what does not start by itself; [`exit`] what an exit nobody
+//! asked for leads to; [`leftovers`] what a leader leaves; [`stop`] stops; [`takedown`] the take-down of the run; [`health`]
+//! thresholds; [`open`] runs that a test drives; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's
+//! arithmetic.
 
 mod backoff;
 mod core;
 mod exit;
 mod health;
+mod leftovers;
 mod open;
+mod requests;
 mod start;
+mod starters;
 mod stop;
+mod takedown;
 mod types;
 mod verdict;
 

@@ -1,28 +1,33 @@
 //! Dependencies, starting, readiness.
 
 use super::core::Machine;
-use super::types::{After, Effect, Life, ReadyReport, StopOrder, TimerKind};
-use crate::model::{Actor, Condition, Dependency, EventKind, Failure, Health, ProcessState, Role, StartCause};
+use super::types::{After, Effect, Life, ReadyReport, StopOrder, TimerKind, Tree};
+use crate::model::{Condition, Dependency, EventKind, Failure, Health, ProcessId, ProcessState, Role, StartCause};
 
 /// How a dependency stands.
 enum Standing {
     Holds,
     Waits,
-    /// It can't come about any more, for this reason.
-    Never(String),
+    /// It can't come about any more, since that one stands like this. `told`: that it does was told as a failure.
+    Never {
+        on: ProcessId,
+        how: String,
+        told: bool,
+    },
 }
 
 impl Machine {
     /// The run begins: everything that starts by itself wants to.
     pub(super) fn begin(&mut self) {
         if let Some(timeout) = self.options.timeout {
-            self.arm_run(self.now + timeout);
+            self.arm_run(TimerKind::RunTimeout, self.now + timeout);
         }
         for i in 0..self.procs.len() {
             if self.procs[i].spec.autostart {
                 self.procs[i].wants_start = Some(StartCause::Run);
             } else {
-                self.set_state(i, ProcessState::Pending { waits_for: vec!["being started".into()] });
+                let waits_for = vec![self.starters.waits_for(self.procs[i].id())];
+                self.set_state(i, ProcessState::Pending { waits_for });
             }
         }
         self.report_checks();
@@ -50,9 +55,12 @@ impl Machine {
             match self.standing(dependency) {
                 Standing::Holds => {}
                 Standing::Waits => waits_for.push(format!("{} {}", dependency.on, dependency.condition.word())),
-                Standing::Never(because) => {
+                Standing::Never { on, how, told } => {
                     let news = !matches!(self.procs[i].state, ProcessState::Skipped { .. });
-                    self.set_state(i, ProcessState::Skipped { because });
+                    self.set_state(i, ProcessState::Skipped { because: format!("{on} {how}") });
+                    if news && !told && self.procs[i].spec.role == Role::Test {
+                        self.tell_failure(i, Failure::Dependency { process: on, state: how });
+                    }
                     return news;
                 }
             }
@@ -67,7 +75,8 @@ impl Machine {
     }
 
     fn standing(&self, dependency: &Dependency) -> Standing {
-        let Some(&d) = self.by_name.get(&dependency.on) else { return Standing::Never(format!("{} does not exist", dependency.on)) };
+        let never = |how: &str, told| Standing::Never { on: dependency.on.clone(), how: how.to_owned(), told };
+        let Some(&d) = self.by_name.get(&dependency.on) else { return never("does not exist", false) };
         let on = &self.procs[d];
         let alive = matches!(on.life, Life::Up { .. });
         let completed = on.state == ProcessState::Completed;
@@ -84,37 +93,58 @@ impl Machine {
         if holds {
             return Standing::Holds;
         }
-        let over = match &on.state {
-            ProcessState::Failed { .. } | ProcessState::GaveUp { .. } | ProcessState::Skipped { .. } => {
-                on.wants_start.is_none() || matches!(on.state, ProcessState::Skipped { .. })
-            }
-            ProcessState::Completed => !matches!(dependency.condition, Condition::Started | Condition::Completed | Condition::Succeeded),
-            _ => false,
-        };
-        if over && !on.has_life() { Standing::Never(format!("{} {}", dependency.on, on.state.word())) } else { Standing::Waits }
+        if on.has_life() {
+            return Standing::Waits;
+        }
+        match &on.state {
+            ProcessState::Skipped { .. } => never("skipped", self.is_told(d)),
+            _ if on.wants_start.is_some() => Standing::Waits,
+            ProcessState::Failed { .. } | ProcessState::GaveUp { .. } => never(on.state.word(), self.is_told(d)),
+            ProcessState::Completed => match dependency.condition {
+                Condition::Ready if !on.was_ready => never("completed before it was ready", false),
+                Condition::Ready | Condition::Healthy => never("completed", false),
+                Condition::Started | Condition::Completed | Condition::Succeeded => Standing::Waits,
+            },
+            // Down for want of somebody to start it. Is there anybody?
+            ProcessState::Pending { .. } if !self.can_be_started(d) => never("is not started by itself", false),
+            ProcessState::Stopped { .. } if !self.can_be_started(d) => never("stopped", false),
+            _ => Standing::Waits,
+        }
+    }
+
+    /// Whether the failure that keeps process `i` from starting, or from having started, is on record.
+    fn is_told(&self, i: usize) -> bool {
+        let proc = &self.procs[i];
+        let failed = matches!(proc.state, ProcessState::Failed { .. } | ProcessState::GaveUp { .. }) && !proc.late;
+        failed || proc.spec.depends_on.iter().filter_map(|d| self.by_name.get(&d.on)).any(|&d| self.is_told(d))
+    }
+
+    /// Whether somebody may still start process `i`: a person at the dashboard, a test that drives the run, a step.
+    fn can_be_started(&self, i: usize) -> bool {
+        !self.options.end_when_done || self.starters.steps.contains_key(self.procs[i].id())
     }
 
     /// Starts a new generation; first, whatever the former one left is killed.
     pub(super) fn launch(&mut self, i: usize) {
         let Some(cause) = self.procs[i].wants_start.take() else { return };
-        self.cancel_all(i);
-        let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-        if self.procs[i].tree_empty {
+        self.cancel(i, TimerKind::Backoff);
+        if self.procs[i].tree == Tree::Empty {
             self.spawn(i, cause);
         } else {
             self.procs[i].life = Life::Clearing { next: cause };
             self.set_state(i, ProcessState::Pending { waits_for: vec!["its leftovers to end".into()] });
-            self.arm(i, TimerKind::KillDeadline, self.now + super::stop::KILL_BUDGET);
-            self.out.push(Effect::Kill { process: process.clone(), generation });
-            self.out.push(Effect::AwaitEmpty { process, generation });
+            self.clear(i, false);
         }
     }
 
     pub(super) fn spawn(&mut self, i: usize, cause: StartCause) {
+        debug_assert!(!self.course.is_stopping(), "{}: started while the run stops", self.procs[i].id());
         let proc = &mut self.procs[i];
         proc.generation += 1;
         proc.life = Life::Spawning { stop: None };
-        proc.tree_empty = false;
+        proc.tree = Tree::Led;
+        proc.late = false;
+        proc.stopped_by = None;
         proc.was_ready = false;
         proc.signalled_by = None;
         proc.progress = None;
@@ -146,6 +176,10 @@ impl Machine {
         let (process, generation, cause) = (proc.id().clone(), proc.generation, proc.cause.clone());
         let (ready_timeout, lifetime) = (proc.spec.ready.timeout, proc.spec.timeout);
         self.emit(EventKind::Spawned { process: process.clone(), generation, pid, cause, awaits_ready });
+        if let Some(order) = stop {
+            // Nobody waits for it to become ready any more.
+            return self.stop_living(i, order, None);
+        }
         if awaits_ready {
             let deadline = now + ready_timeout;
             self.set_state(i, ProcessState::Starting { since: now, deadline });
@@ -158,19 +192,19 @@ impl Machine {
         if let Some(lifetime) = lifetime {
             self.arm(i, TimerKind::Lifetime, now + lifetime);
         }
-        if let Some(order) = stop {
-            self.begin_stop(i, order);
-        }
     }
 
     pub(super) fn spawn_failed(&mut self, i: usize, reason: Failure) {
         let Life::Spawning { stop } = std::mem::replace(&mut self.procs[i].life, Life::None) else { return };
-        self.procs[i].tree_empty = true;
-        match stop {
-            Some(order) => self.after_stop(i, order, None),
-            // No program, no directory: trying again would meet the same.
-            None => self.fail(i, reason),
+        self.procs[i].tree = Tree::Empty;
+        self.procs[i].late = self.course.is_certain();
+        // No program, no directory: a policy that tried again would meet the same. Somebody who asks again may know better.
+        if let Some(StopOrder { after: After::Start(cause), .. }) = stop
+            && !self.course.is_stopping()
+        {
+            return self.start_again(i, cause);
         }
+        self.fail(i, reason);
     }
 
     pub(super) fn ready_report(&mut self, i: usize, report: ReadyReport) {
@@ -206,12 +240,5 @@ impl Machine {
         let after_ms = u64::try_from(proc.spec.ready.timeout.as_millis()).unwrap_or(u64::MAX);
         let last = proc.last_trouble.clone().unwrap_or_else(|| "no answer".into());
         self.fail_alive(i, Failure::NeverReady { last, after_ms });
-    }
-
-    /// It lives, but has failed all the same: stop it, then let the policy decide.
-    pub(super) fn fail_alive(&mut self, i: usize, reason: Failure) {
-        let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-        self.emit(EventKind::Failed { process, generation, reason: reason.clone(), fatal: false });
-        self.begin_stop(i, StopOrder { by: Actor::Supervisor, now: false, after: After::Fail(reason) });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::backoff::Ledger;
+use super::backoff::{Decision, Ledger};
 use super::open::TestEnd;
 use crate::model::{
     Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
@@ -51,6 +51,8 @@ pub(crate) enum Input {
     Probed { process: ProcessId, generation: Generation, record: ProbeRecord },
     /// It printed a progress line.
     Progress { process: ProcessId, generation: Generation, text: String },
+    /// It uses more than it may; `what` names the limit.
+    LimitHit { process: ProcessId, generation: Generation, what: String },
     /// An armed timer is due.
     Timer(TimerToken),
     /// The guardian is gone, and all trees with it.
@@ -122,6 +124,8 @@ pub(super) enum TimerKind {
     Lifetime,
     /// Of the run, not of a process.
     RunTimeout,
+    /// Of the run: a census that a lost guardian may keep from ever being answered.
+    CensusDeadline,
 }
 
 /// How far a process's newest generation is.
@@ -133,7 +137,7 @@ pub(super) enum Life {
     Spawning { stop: Option<StopOrder> },
     /// Alive.
     Up { pid: u32, since: At },
-    /// The leader is gone, unasked; its output is being read to the end.
+    /// The leader is gone, unasked; its output is being read to the end. What somebody asked for since comes after that.
     Ending { exit: Exit, since: At, ended: At, stop: Option<StopOrder> },
     /// Its tree is being stopped.
     Stopping(Stopping),
@@ -141,22 +145,55 @@ pub(super) enum Life {
     Clearing { next: StartCause },
 }
 
+/// What lives of a process's newest tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tree {
+    /// Nothing.
+    Empty,
+    /// Its leader, or one is about to; or a stop is at work on it.
+    Led,
+    /// The leader has ended unasked. What it left has a moment to end by itself; what then lives is a leak.
+    /// `asked`: the census is under way. `kill`: once it is answered, everything goes.
+    Checking { asked: bool, kill: bool },
+    /// What is left is on record. It stays until somebody wants it gone.
+    Known,
+    /// KILL is on its way to all of it.
+    Killing,
+    /// These outlive KILL.
+    Stuck { pids: Vec<u32> },
+}
+
+impl Tree {
+    /// Whether there is nothing to wait for any more.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self, Self::Empty | Self::Stuck { .. })
+    }
+}
+
 /// A stop in progress.
 #[derive(Debug, Clone)]
 pub(super) struct Stopping {
     pub(super) order: StopOrder,
+    /// Why it is stopped, if it has failed while alive.
+    pub(super) fallen: Option<Fallen>,
     /// When the stop began.
     pub(super) since: At,
     /// When the generation was started.
     pub(super) started: At,
-    /// What was sent first.
-    pub(super) signal: Signal,
+    /// What was sent first; none: its own command was run.
+    pub(super) signal: Option<Signal>,
     pub(super) exit: Option<Exit>,
-    pub(super) empty: bool,
-    pub(super) drained: Option<Vec<String>>,
     pub(super) killed: bool,
-    /// What KILL did not end.
-    pub(super) stuck: Vec<u32>,
+    /// Whether its output is being read to the end.
+    pub(super) draining: bool,
+    pub(super) drained: Option<Vec<String>>,
+}
+
+/// A failure of something alive, and what the policy said to it at that moment.
+#[derive(Debug, Clone)]
+pub(super) struct Fallen {
+    pub(super) reason: Failure,
+    pub(super) decision: Decision,
 }
 
 /// Who wants a stop, and what comes after.
@@ -175,7 +212,14 @@ pub(super) enum After {
     /// It is started again.
     Start(StartCause),
     /// It has failed while alive: the restart policy decides.
-    Fail(Failure),
+    Policy,
+}
+
+impl After {
+    /// Whether somebody wants it up again.
+    pub(super) fn is_start(&self) -> bool {
+        matches!(self, Self::Start(_))
+    }
 }
 
 /// When a ticket is resolved.
@@ -192,18 +236,21 @@ pub(super) struct Proc {
     pub(super) state: ProcessState,
     pub(super) generation: Generation,
     pub(super) life: Life,
-    /// Whether nothing of the newest generation's tree lives.
-    pub(super) tree_empty: bool,
+    pub(super) tree: Tree,
     /// Whether it waits for its dependencies to start.
     pub(super) wants_start: Option<StartCause>,
     /// Why its newest generation was or will be started.
     pub(super) cause: StartCause,
     /// Who stopped it, if it is a test: that counts as a failure.
     pub(super) stopped_by: Option<Actor>,
+    /// Its newest generation ended when the verdict was certain already, so that its end does not count.
+    pub(super) late: bool,
     /// Whether this generation was ready once.
     pub(super) was_ready: bool,
     /// When its newest generation was started.
     pub(super) started: At,
+    /// Its stop is over, but its leader could not be killed: its exit is still to be told, should it come.
+    pub(super) exit_owed: bool,
     /// Who signalled this generation from outside.
     pub(super) signalled_by: Option<Actor>,
     pub(super) ledger: Ledger,
@@ -230,12 +277,14 @@ impl Proc {
             state: ProcessState::Pending { waits_for: Vec::new() },
             generation: 0,
             life: Life::None,
-            tree_empty: true,
+            tree: Tree::Empty,
             wants_start: None,
             cause: StartCause::Run,
             stopped_by: None,
+            late: false,
             was_ready: false,
             started: At::START,
+            exit_owed: false,
             signalled_by: None,
             ledger: Ledger::default(),
             health,
@@ -261,11 +310,19 @@ impl Proc {
         !matches!(self.life, Life::None)
     }
 
-    /// Whether its end counts against the run: it failed, and nobody outside had a hand in it.
-    pub(super) fn failed_by_itself(&self) -> bool {
-        match &self.state {
-            ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } => !matches!(reason, Failure::Exited { by: Some(_), .. }),
-            _ => false,
-        }
+    /// Whether it is down and nothing is about to start it.
+    pub(super) fn is_down(&self) -> bool {
+        !self.has_life() && self.state.is_settled() && self.wants_start.is_none()
     }
+
+    /// Whether its end counts against the run: it failed, nobody outside had a hand in it, and the verdict was still open.
+    pub(super) fn failed_by_itself(&self) -> bool {
+        let (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. }) = &self.state else { return false };
+        !self.late && !is_excused(reason)
+    }
+}
+
+/// Whether a failure is nobody's fault: somebody outside brought it about.
+pub(super) fn is_excused(reason: &Failure) -> bool {
+    matches!(reason, Failure::Exited { by: Some(_), .. })
 }

@@ -1,22 +1,33 @@
 //! When the run is over and how it ended: the contract's verdict, from states alone.
+//!
+//! - **Certain** is a verdict once every test's newest attempt has ended (without tests: once nothing can run any more), or
+//!   once the run is being taken down and every end that came before is told. What fails later does not change it.
+//! - **Open again** it is when somebody starts something by hand: a new attempt of a test, all tests (`Rerun`), or a service
+//!   or task. The states then decide anew: a service that was put right has not failed any more; one that failed after the
+//!   verdict was certain still does not count until a test runs again, since then it may matter.
+//! - **Withdrawn** it is, on record, when the states say nothing certain any more although a verdict was shown.
+//! - A signal that ends the run gives it its exit code, whatever the verdict; a run that had passed is then stopped.
+//! - The last census comes after all that, and can still make a leak (5) of a run that would have ended with 0.
 
 use super::core::Machine;
 use super::open::TestEnd;
 use super::types::{Effect, Life, Proc};
-use crate::model::{Actor, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration};
+use crate::model::{Actor, At, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration};
 
 /// How far the run itself is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Course {
     stopping: Option<Actor>,
     killing: bool,
-    stopping_since: Option<crate::model::At>,
+    stopping_since: Option<At>,
     timed_out: bool,
     guardian_lost: bool,
     /// The verdict on record.
     outcome: Option<Outcome>,
-    /// Whether it was reached by all tests having ended; then later failures do not change it.
+    /// Whether it is certain: then later failures do not change it.
     decided: bool,
+    /// Who made it open again, and by starting what.
+    reopened: Option<(Actor, ProcessId)>,
     census_asked: bool,
     finished: bool,
     /// Nothing that ends, ends the run.
@@ -34,9 +45,19 @@ impl Course {
         self.stopping.is_some()
     }
 
+    /// Whether everything is to go without grace.
+    pub(super) fn is_killing(&self) -> bool {
+        self.killing
+    }
+
     /// Whether the run is on record as ended.
     pub(super) fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// Whether what ends from now on changes the verdict no more.
+    pub(super) fn is_certain(&self) -> bool {
+        self.decided || self.is_stopping()
     }
 
     pub(super) fn stopping_by(&self) -> Option<Actor> {
@@ -44,15 +65,20 @@ impl Course {
     }
 
     /// Whether this is news.
-    pub(super) fn begin_stopping(&mut self, by: &Actor, now: bool) -> bool {
+    pub(super) fn begin_stopping(&mut self, by: &Actor, now: bool, at: At) -> bool {
         let news = self.stopping.is_none() || now && !self.killing;
         self.killing |= now;
         self.stopping.get_or_insert_with(|| by.clone());
+        self.stopping_since.get_or_insert(at);
         news
     }
 
-    /// A signal ends the run: its exit code stands before a verdict that was already certain.
-    pub(super) fn reopen(&mut self) {
+    pub(super) fn is_guardian_lost(&self) -> bool {
+        self.guardian_lost
+    }
+
+    pub(super) fn lose_guardian(&mut self) {
+        self.guardian_lost = true;
         self.decided = false;
     }
 
@@ -64,6 +90,15 @@ impl Course {
     /// What the test that drives the run said of itself.
     pub(super) fn said(&self) -> Option<&TestEnd> {
         self.said.as_ref()
+    }
+
+    pub(super) fn is_census_asked(&self) -> bool {
+        self.census_asked
+    }
+
+    /// Whether it was not asked for before.
+    pub(super) fn ask_census(&mut self) -> bool {
+        !std::mem::replace(&mut self.census_asked, true)
     }
 
     pub(super) fn count_stop(&mut self, killed: bool) {
@@ -88,7 +123,6 @@ impl Machine {
         self.report_checks();
         self.judge();
         if self.course.is_stopping() {
-            self.course.stopping_since.get_or_insert(self.now);
             self.ask_census_when_down();
         } else if self.options.end_when_done && self.course.outcome.is_some() && self.is_over() {
             self.shut_down(&Actor::Supervisor, false, None);
@@ -96,19 +130,26 @@ impl Machine {
         }
     }
 
+    /// Whether process `i` is a test whose result the verdict waits for: one that starts by itself or was started, or that a
+    /// step starts.
+    pub(super) fn takes_part(&self, i: usize) -> bool {
+        let proc = &self.procs[i];
+        let begun = proc.generation > 0 || proc.has_life() || proc.wants_start.is_some();
+        proc.spec.role == Role::Test && (proc.spec.autostart || begun || self.starters.steps.contains_key(proc.id()))
+    }
+
     fn tests(&self) -> impl Iterator<Item = &Proc> {
-        self.procs.iter().filter(|proc| proc.spec.role == Role::Test)
+        (0..self.procs.len()).filter(|&i| self.takes_part(i)).map(|i| &self.procs[i])
     }
 
     /// Whether the run has nothing to wait for: every test's newest attempt has ended, or, without tests, nothing can
     /// run any more. A test that can never start ends it at once.
     fn is_over(&self) -> bool {
-        if self.tests().any(|test| matches!(test.state, ProcessState::Skipped { .. })) {
+        let skipped = |proc: &Proc| matches!(proc.state, ProcessState::Skipped { .. });
+        if self.tests().any(skipped) {
             return true;
         }
-        let over = |proc: &Proc| {
-            !proc.has_life() && proc.state.is_settled() && proc.wants_start.is_none() || matches!(proc.state, ProcessState::Skipped { .. })
-        };
+        let over = |proc: &Proc| proc.is_down() || skipped(proc);
         if self.tests().next().is_some() {
             self.tests().all(over)
         } else {
@@ -127,28 +168,53 @@ impl Machine {
         }
     }
 
-    /// Puts the verdict on record as soon as it is certain, and again if it gets worse before the run is over.
+    /// Puts the verdict on record as soon as there is one, again when it changes, and takes it back when it is open again.
     fn judge(&mut self) {
         // A guardian lost during the last clean-up still counts.
-        if self.course.decided || self.course.census_asked && !self.course.guardian_lost {
+        if self.course.census_asked && !self.course.guardian_lost {
             return;
         }
-        let failure = self.failure();
+        let outcome = if self.course.decided { self.course.outcome.clone() } else { self.verdict_by_states() };
+        let outcome = outcome.map(|outcome| self.as_ended(outcome));
+        let reopened = self.course.reopened.take();
+        if self.course.outcome == outcome {
+            return;
+        }
+        self.course.outcome.clone_from(&outcome);
+        match (outcome, reopened) {
+            (Some(outcome), _) => self.emit(EventKind::VerdictReached { outcome }),
+            (None, Some((by, process))) => self.emit(EventKind::Rerun { by, process: Some(process) }),
+            (None, None) => self.emit(EventKind::Rerun { by: Actor::Supervisor, process: None }),
+        }
+    }
+
+    /// What the states say, if they say something.
+    fn verdict_by_states(&mut self) -> Option<Outcome> {
         let over = !self.course.open && self.is_over();
+        let stopping = self.course.is_stopping();
+        // An end that came before the take-down counts, once it is told.
+        let untold = |proc: &Proc| !proc.late && matches!(proc.life, Life::Ending { .. } | Life::Stopping(_));
+        let certain = over || stopping && !self.procs.iter().any(untold);
+        self.course.decided = certain;
         let said = self.said_by_test().filter(|_| !self.course.timed_out && !self.course.guardian_lost);
-        let outcome = match (said.or(failure), over, self.course.is_stopping()) {
-            (Some(outcome), _, _) => outcome,
-            (None, _, true) if matches!(self.course.stopping_by(), Some(Actor::Signal(_))) => self.stopped_outcome(),
+        if let Some(outcome) = said.or_else(|| self.failure()) {
+            return Some(outcome);
+        }
+        match (over, stopping) {
+            _ if !certain => None,
             // Tests that were stopped with the run before they ended have not passed.
-            (None, true, true) if self.tests().any(|test| test.state != ProcessState::Completed) => self.stopped_outcome(),
-            (None, true, _) => Outcome::new(Verdict::Passed, exit_code::PASSED, self.passed_because()),
-            (None, false, true) => self.stopped_outcome(),
-            (None, false, false) => return,
-        };
-        self.course.decided = over || self.course.is_stopping();
-        if self.course.outcome.as_ref() != Some(&outcome) {
-            self.course.outcome = Some(outcome.clone());
-            self.emit(EventKind::VerdictReached { outcome });
+            (true, true) if self.tests().any(|test| test.state != ProcessState::Completed) => Some(self.stopped_outcome()),
+            (true, _) => Some(Outcome::new(Verdict::Passed, exit_code::PASSED, self.passed_because())),
+            (false, _) => Some(self.stopped_outcome()),
+        }
+    }
+
+    /// An outcome, seen with who ends the run: a signal has its own exit code, and what had passed is stopped by it.
+    fn as_ended(&self, outcome: Outcome) -> Outcome {
+        match (self.course.stopping_by(), outcome.verdict) {
+            (Some(Actor::Signal(_)), Verdict::Passed) => self.stopped_outcome(),
+            (Some(Actor::Signal(_)), _) => Outcome { exit_code: self.stopped_outcome().exit_code, ..outcome },
+            _ => outcome,
         }
     }
 
@@ -172,65 +238,72 @@ impl Machine {
 
     /// What has failed so far, worst first in the order of the contract's table.
     fn failure(&self) -> Option<Outcome> {
-        let by_signal = match self.course.stopping_by() {
-            Some(Actor::Signal(signal)) if !self.course.decided => u8::try_from(128 + signal.0).ok(),
-            _ => None,
-        };
-        let failed = |code: u8, reason: String| Some(Outcome::new(Verdict::Failed, by_signal.unwrap_or(code), reason));
+        let failed = |code: u8, reason: String| Some(Outcome::new(Verdict::Failed, code, reason));
         if self.course.guardian_lost {
             return failed(exit_code::SERVICE_FAILED, "guardian lost".into());
         }
         if self.course.timed_out {
             let limit = self.options.timeout.map(human_duration).unwrap_or_default();
-            return Some(Outcome::new(Verdict::TimedOut, by_signal.unwrap_or(exit_code::TIMED_OUT), format!("timed out after {limit}")));
+            return Some(Outcome::new(Verdict::TimedOut, exit_code::TIMED_OUT, format!("timed out after {limit}")));
         }
+        let of = |proc: &Proc| format!("{} {}", proc.id(), state_in_words(proc));
         if let Some(proc) = self.procs.iter().find(|proc| proc.spec.role != Role::Test && proc.failed_by_itself()) {
-            return failed(exit_code::SERVICE_FAILED, format!("{} {}", proc.id(), state_in_words(proc)));
+            return failed(exit_code::SERVICE_FAILED, of(proc));
         }
         if let Some(test) = self.tests().find(|test| matches!(test.state, ProcessState::Skipped { .. })) {
-            return failed(exit_code::SERVICE_FAILED, format!("{} {}", test.id(), state_in_words(test)));
+            return failed(exit_code::SERVICE_FAILED, of(test));
         }
-        let test = self.tests().find(|test| {
-            matches!(test.state, ProcessState::Failed { .. } | ProcessState::GaveUp { .. })
-                || matches!(test.state, ProcessState::Stopped { .. }) && test.stopped_by.is_some()
+        let test = self.tests().find(|test| match &test.state {
+            ProcessState::Failed { .. } | ProcessState::GaveUp { .. } => !test.late,
+            ProcessState::Stopped { .. } => test.stopped_by.is_some(),
+            _ => false,
         })?;
-        failed(exit_code::TEST_FAILED, format!("{} {}", test.id(), state_in_words(test)))
+        failed(exit_code::TEST_FAILED, of(test))
+    }
+
+    /// Somebody starts process `i` by hand: the states decide anew.
+    pub(super) fn reopen(&mut self, i: usize, by: &Actor) {
+        self.course.decided = false;
+        self.course.reopened = Some((by.clone(), self.procs[i].id().clone()));
+        if self.procs[i].spec.role == Role::Test {
+            self.count_everything();
+        }
     }
 
     /// A rerun makes the verdict open again.
-    pub(super) fn withdraw_verdict(&mut self) {
+    pub(super) fn withdraw_verdict(&mut self, by: &Actor) {
+        self.emit(EventKind::Rerun { by: by.clone(), process: None });
         self.course.outcome = None;
         self.course.decided = false;
+        self.count_everything();
+    }
+
+    /// A test runs again: what failed after the former verdict may matter to it.
+    fn count_everything(&mut self) {
         for proc in &mut self.procs {
-            proc.stopped_by = None;
+            proc.late = false;
         }
     }
 
     pub(super) fn run_timed_out(&mut self) {
-        let limit = self.options.timeout.map(human_duration).unwrap_or_default();
-        if self.options.end_when_done || self.course.open {
-            if !self.course.decided {
-                self.course.timed_out = true;
-                self.shut_down(&Actor::Supervisor, false, None);
-            }
-        } else {
+        if !self.options.end_when_done && !self.course.open {
+            let limit = self.options.timeout.map(human_duration).unwrap_or_default();
             let text = format!("the run has taken longer than its timeout of {limit}; it goes on");
             self.emit(EventKind::Notice { level: NoticeLevel::Warning, text });
+            return;
         }
-    }
-
-    pub(super) fn guardian_lost(&mut self) {
-        self.course.guardian_lost = true;
-        self.course.decided = false;
-        self.shut_down(&Actor::Supervisor, true, None);
-    }
-
-    fn ask_census_when_down(&mut self) {
-        let down = self.procs.iter().all(|proc| matches!(proc.life, Life::None) && proc.tree_empty);
-        if down && !self.course.census_asked {
-            self.course.census_asked = true;
-            self.out.push(Effect::FinalCensus);
+        if self.course.is_certain() {
+            return;
         }
+        let limit_ms = self.options.timeout.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        let waits = |proc: &&Proc| !proc.is_down();
+        let mut waited_for: Vec<_> = self.tests().filter(waits).map(|test| test.id().clone()).collect();
+        if waited_for.is_empty() {
+            waited_for = self.procs.iter().filter(waits).map(|proc| proc.id().clone()).collect();
+        }
+        self.emit(EventKind::RunTimedOut { limit_ms, waited_for });
+        self.course.timed_out = true;
+        self.shut_down(&Actor::Supervisor, false, None);
     }
 
     /// Everything is down and what is left is known: the run is over.
@@ -241,9 +314,7 @@ impl Machine {
         self.course.finished = true;
         for (process, leak) in leaks {
             if let Some(&i) = self.by_name.get(&process) {
-                self.procs[i].leaked = true;
-                let generation = self.procs[i].generation;
-                self.emit(EventKind::Leaked { process, generation, leaks: vec![leak] });
+                self.tell_leak(i, vec![leak]);
             }
         }
         let mut outcome = self.course.outcome.clone().unwrap_or_else(|| self.stopped_outcome());

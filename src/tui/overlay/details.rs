@@ -134,7 +134,8 @@ impl Page<'_, '_> {
         }
         if let Some(stop) = &row.stop {
             let kill = if stop.escalated_to_kill { ", and KILL was needed" } else { "" };
-            self.put("last stop", &format!("{} and {}{kill}", stop.signal, human_duration(stop.took)));
+            let first = stop.signal.map_or_else(|| "its stop command".to_owned(), |signal| signal.to_string());
+            self.put("last stop", &format!("{first} and {}{kill}", human_duration(stop.took)));
         }
         if row.exits.is_empty() {
             return;

@@ -44,7 +44,9 @@ fn in_a_merged_log_process_keys_say_where_they_act() {
     theatre.keys("Tab x");
     assert!(sent(&theatre).is_empty());
     assert_eq!(toast(&theatre), "x acts on one process: choose it in the table (Tab), or open its log there (Enter)");
-    assert!(row(&theatre.picture(), 23).contains("x acts on one process"), "the notice takes the hints' row where there is no other");
+    let screen = theatre.picture();
+    assert!(row(&screen, 22).contains("x acts on one process"), "a long notice takes two rows: {screen}");
+    assert!(row(&screen, 23).contains("(Enter)"), "the notice takes the hints' row where there is no other: {screen}");
     theatre.keys("Tab 2 Enter x");
     assert_eq!(sent(&theatre), [&Command::Stop { process: id("proxy"), now: false }]);
 }

@@ -97,6 +97,7 @@ fn ended() {
                 same_cause: false,
                 tail: Vec::new(),
                 progress: None,
+                role: None,
             },
         )
         .event(62_050, alerted("proxy", 2))

@@ -95,6 +95,7 @@ pub(super) fn exited(name: &str, generation: u32, code: i32, up: u64, then: Then
         same_cause,
         tail: Vec::new(),
         progress: progress.map(Into::into),
+        role: None,
     }
 }
 

@@ -1,0 +1,157 @@
+//! Files that are written when a run is over. That they can be is found out before it starts: nobody wants to learn after ten
+//! minutes that the report has no place to go.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+/// A file that can be written, as far as one can know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    path: PathBuf,
+    force: bool,
+}
+
+/// Why a file cannot be written. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// It is a folder.
+    #[error("{} is a folder: name a file in it", .0.display())]
+    Folder(PathBuf),
+    /// It is a device, a pipe or a socket.
+    #[error("{} is no plain file: choose another name", .0.display())]
+    NoFile(PathBuf),
+    /// It is there already.
+    #[error("{} exists: choose another name or add --force", .0.display())]
+    Exists(PathBuf),
+    /// There is no folder that it could stand in.
+    #[error("{path} has no folder to stand in: make it with mkdir -p {folder}", path = .path.display(), folder = .folder.display())]
+    Nowhere {
+        /// The file.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// Its folder cannot be written.
+    #[error("{path} cannot be written: {source}: choose another place", path = .path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Target {
+    /// Checks that `path` can be written; with `force` also over a file that is there.
+    pub fn check(path: impl Into<PathBuf>, force: bool) -> Result<Self, TargetError> {
+        let path = path.into();
+        let folder = folder_of(&path);
+        match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => return Err(TargetError::Folder(path)),
+            Ok(there) if !there.is_file() => return Err(TargetError::NoFile(path)),
+            _ if path.file_name().is_none() => return Err(TargetError::NoFile(path)),
+            _ => {}
+        }
+        if !force && fs::symlink_metadata(&path).is_ok() {
+            return Err(TargetError::Exists(path));
+        }
+        if fs::metadata(&folder).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            return Err(TargetError::Nowhere { path, folder });
+        }
+        match tempfile::Builder::new().prefix(".e2e-tui-").tempfile_in(&folder) {
+            Ok(_) => Ok(Self { path, force }),
+            Err(e) => Err(TargetError::Unwritable { path, source: plain_error(&e) }),
+        }
+    }
+
+    /// Makes `folder` if it is missing, and checks that files can be made in it.
+    pub fn check_folder(folder: &Path) -> Result<(), TargetError> {
+        let made = fs::create_dir_all(folder).and_then(|()| tempfile::Builder::new().prefix(".e2e-tui-").tempfile_in(folder));
+        made.map(drop).map_err(|e| TargetError::Unwritable { path: folder.to_owned(), source: plain_error(&e) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes `content` beside it and renames it there: a reader never meets half of it, and a link is never followed.
+    pub fn write(&self, content: &[u8]) -> Result<(), TargetError> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = folder_of(&self.path).join(format!(".{name}.{}.part", std::process::id()));
+        let flags = if self.force { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
+        let written = write_new(&temporary, content).and_then(|()| Ok(renameat_with(CWD, &temporary, CWD, &self.path, flags)?));
+        written.map_err(|source| {
+            let _ = fs::remove_file(&temporary);
+            let path = self.path.clone();
+            if source.kind() == io::ErrorKind::AlreadyExists { TargetError::Exists(path) } else { TargetError::Unwritable { path, source } }
+        })
+    }
+}
+
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+    file.write_all(content)
+}
+
+/// The folder that `path` stands in.
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// What the system said, without the name of the file that was only tried.
+fn plain_error(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d3_d4_what_cannot_be_written_is_found_before_anything_runs() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let there = dir.path().join("there");
+        fs::write(&there, "old").expect("it can be written");
+        let said = |path: &Path| Target::check(path, false).expect_err("it cannot be written").to_string();
+        assert!(said(&there).ends_with("there exists: choose another name or add --force"), "{}", said(&there));
+        assert!(said(dir.path()).ends_with("is a folder: name a file in it"));
+        assert!(said(&dir.path().join("none/a")).contains("make it with mkdir -p"));
+        assert!(said(Path::new("/proc/a")).starts_with("/proc/a cannot be written: "));
+        assert!(said(Path::new("/dev/null")).contains("no plain file"));
+        assert!(matches!(Target::check("/dev/stdout", true), Err(TargetError::NoFile(_))) || Path::new("/dev/stdout").is_file());
+        assert!(Target::check(&there, true).is_ok());
+        assert_eq!(fs::read_dir(dir.path()).expect("it is there").count(), 1, "the check leaves nothing");
+    }
+
+    #[test]
+    fn d6_a_link_is_replaced_and_never_followed() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (precious, link) = (dir.path().join("precious"), dir.path().join("link"));
+        fs::write(&precious, "keep").expect("it can be written");
+        std::os::unix::fs::symlink(&precious, &link).expect("links can be made");
+        assert!(matches!(Target::check(&link, false), Err(TargetError::Exists(_))));
+        Target::check(&link, true).expect("forced").write(b"new").expect("it can be written");
+        assert_eq!(fs::read_to_string(&precious).expect("it is there"), "keep");
+        assert_eq!(fs::read_to_string(&link).expect("it is there"), "new");
+    }
+
+    #[test]
+    fn d4_what_came_meanwhile_is_not_written_over() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("report");
+        let target = Target::check(&path, false).expect("it is free");
+        fs::write(&path, "another's").expect("it can be written");
+        assert!(matches!(target.write(b"mine"), Err(TargetError::Exists(_))));
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "another's");
+        assert_eq!(fs::read_dir(dir.path()).expect("it is there").count(), 1, "nothing half is left");
+    }
+}

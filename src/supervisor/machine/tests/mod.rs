@@ -1,0 +1,11 @@
+//! The machine's decisions: what comes in, what goes out.
+
+mod bench;
+mod health;
+mod leftovers;
+mod policy;
+mod starts;
+mod stops;
+mod verdicts;
+
+pub(super) use bench::{id, run_of, spec};
