@@ -43,6 +43,7 @@ mod order;
 mod orders;
 mod pattern;
 mod pipe;
+mod place;
 mod present;
 mod query;
 mod reader;

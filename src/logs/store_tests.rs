@@ -177,7 +177,7 @@ fn d2_what_the_memory_ring_loses_keeps_its_rows() {
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
     store.append(&all[0], Stream::Out, 1, At(1), b"first\n");
     // In the future, so that it is not tried again however long this takes.
-    let failed = std::time::Instant::now() + std::time::Duration::from_secs(3600);
+    let failed = std::time::Instant::now() + std::time::Duration::from_hours(1);
     store.segments[0].writer.lock().expect("nobody panicked").failed = Some(failed);
     let big: Vec<u8> = std::iter::repeat_n(*b"123456789\n", 10_000).flatten().collect();
     for _ in 0..100 {

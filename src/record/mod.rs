@@ -12,6 +12,7 @@
 //! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back.
 
 pub mod archive;
+mod beside;
 mod holder;
 mod live;
 mod manifest;
@@ -19,6 +20,8 @@ mod open;
 mod place;
 mod recorder;
 
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 mod hostile_tests;
 

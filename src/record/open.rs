@@ -13,8 +13,9 @@ use super::{
     manifest::{FORMAT, Manifest},
 };
 use crate::{
+    explain::{Explanation, explain, explain_broken_off},
     logs::LogStore,
-    model::{Event, EventKind, ProcessId, Snapshot, make_one_line, narrate},
+    model::{Event, EventKind, Phase, ProcessId, Snapshot, make_one_line, narrate},
     supervisor::Journal,
 };
 
@@ -80,7 +81,8 @@ impl Recording {
     /// Opens an archive by its path, or a recording by its folder or its id in `base`.
     pub fn open_named(name: &str, base: &Path) -> Result<Self, OpenError> {
         let path = Path::new(name);
-        if !path.is_file() {
+        // A pipe is read like a file.
+        if !path.exists() || path.is_dir() {
             return Self::open(&find(name, base)?);
         }
         let unpacked = unpack(path)?;
@@ -91,6 +93,23 @@ impl Recording {
     /// Why the archive broke off, if it did: what came before is here.
     pub fn broken(&self) -> Option<&str> {
         self.unpacked.as_ref()?.broken.as_deref()
+    }
+
+    /// Whether the run goes on.
+    pub fn is_live(&self) -> bool {
+        self.snapshot.phase != Phase::Ended && (self.manifest.packed_live || self.unpacked.is_none() && self.manifest.lease.is_held())
+    }
+
+    /// Whether its end is missing, since the program that recorded it was killed, or the machine died. One that goes on,
+    /// or went on when it was packed, has not broken off.
+    pub fn is_cut_off(&self) -> bool {
+        self.snapshot.phase != Phase::Ended && !self.is_live()
+    }
+
+    /// Why the run did not pass, or where it breaks off; none if there is nothing to explain.
+    pub fn explain(&self) -> Option<Explanation> {
+        let events = self.journal.from(0);
+        if self.is_cut_off() { explain_broken_off(&events, &self.logs) } else { explain(&events, &self.logs) }
     }
 
     /// Opens the recording in `dir`.
