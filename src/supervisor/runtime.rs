@@ -199,7 +199,11 @@ impl Runtime {
                 Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
                 Some(news) = heard.recv() => self.on_news(news),
                 Some(request) = asked.recv() => self.on_request(request),
-                Ok(()) = looking.changed() => sample_at = Instant::now(),
+                Ok(()) = looking.changed() => {
+                    sample_at = Instant::now();
+                    let looking = *looking.borrow_and_update();
+                    self.feed(Input::Observed { looking });
+                }
                 () = sleep_until(sample_at) => {
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
