@@ -1,14 +1,11 @@
 //! A run that is being recorded: what every front starts.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
+    holder::Holder,
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
     recorder::Recorder,
@@ -81,14 +78,39 @@ pub struct LiveRun {
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
+        let in_groups = request.spec.containment == Containment::Group;
+        Self::start_under(request, false, move |events| {
+            if in_groups {
+                Ok(LocalSpawner::start(events).map_err(StartError::Spawner)?.into())
+            } else {
+                Ok(Guardian::launch(events)?.into())
+            }
+        })
+    }
+
+    /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
+    /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
+    pub fn start_under(
+        request: RunRequest,
+        open: bool,
+        launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
+    ) -> Result<Self, StartError> {
         let RunRequest { spec, secrets, keep, end_when_done, timeout } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
+        let holder = launch(tree_sender)?;
+        let spawner = holder.spawner();
         let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
         let runs = runs_dir();
-        let (spawner, pid_file, no_pid_file) = spawner_of(&spec, &id, &runs, tree_sender)?;
+        let (pid_file, no_pid_file) = match holder.pid_file(&runs, &id) {
+            Ok(file) => (file, None),
+            Err(e) => (
+                None,
+                Some(format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display())),
+            ),
+        };
         let info = Machine::describe(&spec, &id, rfc3339(&clock), spawner.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
@@ -120,6 +142,7 @@ impl LiveRun {
             redactor,
             clock,
             end_when_done,
+            open,
             timeout,
             runs,
             notices: [trouble, no_pid_file]
@@ -176,35 +199,14 @@ impl LiveRun {
         }
         if let Some(dir) = &self.dir {
             let duration_ms = Some(self.handle.snapshot().at.millis());
-            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, ..self.manifest };
+            let processes = self.handle.snapshot().rows.iter().map(|row| row.id().clone()).collect();
+            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, processes, ..self.manifest };
             if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
             }
         }
         outcome
     }
-}
-
-/// Who starts the run's processes; the word it leaves of itself for later runs, or why it could not.
-fn spawner_of(
-    spec: &RunSpec,
-    id: &str,
-    runs: &Path,
-    events: mpsc::UnboundedSender<TreeEvent>,
-) -> Result<(Arc<dyn Spawner>, Option<PidFile>, Option<String>), StartError> {
-    if spec.containment == Containment::Group {
-        let spawner = LocalSpawner::start(events).map_err(StartError::Spawner)?;
-        return Ok((Arc::new(spawner), None, None));
-    }
-    let guardian = Guardian::launch(events)?;
-    let (pid_file, trouble) = match PidFile::create(runs, id, &guardian) {
-        Ok(file) => (Some(file), None),
-        Err(e) => {
-            let trouble = format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display());
-            (None, Some(trouble))
-        }
-    };
-    Ok((Arc::new(guardian), pid_file, trouble))
 }
 
 /// A folder for the run; none, with the reason, if the default place cannot be written.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::backoff::{Decision, Ledger};
+use super::open::TestEnd;
 use crate::model::{
     Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
     Signal, StartCause,
@@ -58,6 +59,10 @@ pub(crate) enum Input {
     SpawnerLost { why: String },
     /// What is left after everything was stopped, asked for with [`Effect::FinalCensus`].
     FinalCensus { leaks: Vec<(ProcessId, Leak)> },
+    /// A process that was not there before.
+    Add { spec: Arc<ProcessSpec>, ticket: u64 },
+    /// The test that drives the run has ended.
+    Close { end: TestEnd, ticket: u64 },
 }
 
 /// News from a readiness probe.
