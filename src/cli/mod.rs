@@ -29,6 +29,10 @@ pub(crate) fn main() -> ExitCode {
     panic::install();
     e2e_tui::process::survive_file_size_limit();
     let cli = Cli::parse();
+    // Each process costs a few descriptors. A part is a process of a run, with the limits that it was given.
+    if !matches!(cli.command, Some(Command::Part(_))) {
+        e2e_tui::process::raise_open_files();
+    }
     let result = match cli.command {
         None => dashboard::main(&cli.target()),
         Some(Command::Run(args)) => run::main(args),
@@ -64,6 +68,13 @@ fn report(error: &anyhow::Error) {
         }
     }
     eprintln!("error: {text}");
+}
+
+/// Says so if a recording's archive breaks off.
+fn warn_broken(recording: &e2e_tui::record::Recording) {
+    if let Some(why) = recording.broken() {
+        eprintln!("warning: the archive breaks off ({why}): this is what came before");
+    }
 }
 
 /// The runtime of a run: policy, timers and HTTP keep one thread less than busy, and a second would only be woken in vain.

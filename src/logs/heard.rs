@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use regex::Regex;
 
-use super::store::Stream;
+use super::{store::Stream, tap::LineTap};
 use crate::model::{Generation, ProcessId};
 
 /// A stream to read.
@@ -29,6 +29,8 @@ pub struct Watch {
     pub ready: Option<Regex>,
     /// Lines that matter, besides the built-in ones.
     pub alerts: Vec<Regex>,
+    /// Where others listen to its lines.
+    pub tap: Option<LineTap>,
 }
 
 /// What was noticed in a stream. All texts are masked and without colour codes.

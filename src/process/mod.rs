@@ -24,6 +24,7 @@
 //! a port. What is policy (graces, restarts, probes) lives above, in the supervisor.
 
 mod commands;
+mod custody;
 mod error;
 mod exec;
 mod family;
@@ -51,6 +52,7 @@ mod wire;
 use std::time::Duration;
 
 pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
+pub use custody::TakenTerminal;
 pub use error::SpawnError;
 pub use exec::survive_file_size_limit;
 pub use family::{Relative, family};

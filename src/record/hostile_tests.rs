@@ -84,8 +84,6 @@ fn all_kinds() -> Vec<EventKind> {
         EventKind::HealthChanged { process: process.clone(), generation, health: Health::Unhealthy, detail: text.clone() },
         EventKind::Alerted { process: process.clone(), generation, count: 1, line: 1, stream: "err".into(), text: text.clone() },
         EventKind::Leaked { process: process.clone(), generation, leaks: vec![leak] },
-        EventKind::StopCommand { process: process.clone(), generation, command: text.clone(), by: Actor::You },
-        EventKind::GuardianLost { why: text.clone() },
         EventKind::Marked { process: None, text: text.clone(), by: Actor::You },
         EventKind::Notice { level: NoticeLevel::Warning, text: text.clone() },
         EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Pending { waits_for: vec![text.clone()] } },
@@ -104,7 +102,7 @@ fn all_kinds() -> Vec<EventKind> {
         all.push(EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Failed { reason } });
     }
     all.push(EventKind::Exited {
-        process,
+        process: process.clone(),
         generation,
         exit: Exit::Code(1),
         asked: false,
@@ -112,9 +110,11 @@ fn all_kinds() -> Vec<EventKind> {
         then: Then::Failed { fails_run: true },
         same_cause: true,
         tail: vec![text.clone()],
-        progress: Some(text),
-        role: None,
+        progress: Some(text.clone()),
+        role: Some(Role::Test),
     });
+    all.push(EventKind::StopCommand { process, generation, command: text.clone(), by: Actor::You });
+    all.push(EventKind::GuardianLost { why: text });
     all.push(EventKind::VerdictReached { outcome: outcome.clone() });
     all.push(EventKind::RunEnded { outcome, stopped: 1, killed: 1, took: Duration::ZERO });
     all

@@ -42,6 +42,9 @@ pub struct Manifest {
     /// How long it took, in milliseconds.
     #[serde(default)]
     pub duration_ms: Option<u64>,
+    /// Whether the run went on when this was packed into an archive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub packed_live: bool,
 }
 
 /// How a process's lines are to be read.
@@ -110,6 +113,7 @@ impl Manifest {
             lease: Lease::own(),
             outcome: None,
             duration_ms: None,
+            packed_live: false,
         }
     }
 

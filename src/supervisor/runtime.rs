@@ -21,13 +21,16 @@ use tokio::{
 use super::{
     Journal,
     errand::{Errands, Purpose},
-    handle::{Asked, RunHandle},
+    handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
     machine::{Input, Machine, MachineOptions, TimerToken},
+    stdin::Talk,
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
-    model::{At, Event, EventKind, Failure, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate},
+    model::{
+        At, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate,
+    },
     process::{Commands, Order, Spawner, TreeEvent, TreeId},
     redact::Redactor,
 };
@@ -56,6 +59,8 @@ pub struct RunParts {
     pub clock: RunClock,
     /// End the run once there is nothing to wait for (headless).
     pub end_when_done: bool,
+    /// A test drives the run: nothing that ends in it ends it, and its timeout takes it down.
+    pub open: bool,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
     /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
@@ -83,6 +88,8 @@ pub(super) struct Runtime {
     pub(super) machine: Machine,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
+    /// Whether somebody looks.
+    pub(super) looked_at: watch::Receiver<bool>,
     timers: BinaryHeap<Reverse<(At, TimerToken)>>,
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
@@ -92,11 +99,14 @@ pub(super) struct Runtime {
     pub(super) launcher: Launcher,
     pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
-    pub(super) inputs: HashMap<ProcessId, std::fs::File>,
+    /// Who can be written and talked to.
+    pub(super) inputs: HashMap<ProcessId, Talk>,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) errands: Errands,
+    /// When all trees were sampled last.
+    pub(super) sampled_all: Option<At>,
     /// CPU time at the last sample, by tree.
     pub(super) cpu_before: HashMap<TreeId, (At, Duration)>,
     finished: bool,
@@ -131,12 +141,17 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
     };
     let options =
         MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
+    let mut machine = Machine::new(&parts.spec, options);
+    if parts.open {
+        machine.keep_open();
+    }
     let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
     let runtime = Runtime {
-        machine: Machine::new(&parts.spec, options),
+        machine,
         parts,
         snapshot: Snapshot::default(),
         published,
+        looked_at: looking.clone(),
         timers: BinaryHeap::new(),
         trees: HashMap::new(),
         tree_of: HashMap::new(),
@@ -150,6 +165,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         next_ticket: 1,
         news,
         errands: Errands::default(),
+        sampled_all: None,
         cpu_before: HashMap::new(),
         finished: false,
     };
@@ -169,6 +185,7 @@ impl Runtime {
         for notice in std::mem::take(&mut self.parts.notices) {
             self.emit(notice);
         }
+        self.tell_what_is_not_granted();
         self.feed(Input::Begin);
         self.publish();
         self.sweep_dead_runs();
@@ -184,9 +201,8 @@ impl Runtime {
                 Some(request) = asked.recv() => self.on_request(request),
                 Ok(()) = looking.changed() => sample_at = Instant::now(),
                 () = sleep_until(sample_at) => {
-                    self.sample();
-                    let pause = if *looking.borrow_and_update() { 1 } else { 5 };
-                    sample_at = Instant::now() + Duration::from_secs(pause);
+                    let looked_at = *looking.borrow_and_update();
+                    sample_at = Instant::now() + self.sample(looked_at);
                 }
             }
             self.drain_channels(&mut asked, &mut heard);
@@ -253,15 +269,35 @@ impl Runtime {
         self.parts.journal.push(event);
     }
 
-    fn on_request(&mut self, Asked { request, answer }: Asked) {
+    fn on_request(&mut self, Asked { wish, answer }: Asked) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.tickets.insert(ticket, answer);
-        self.feed(Input::Request { request, ticket });
+        match wish {
+            Wish::Do(request) => self.feed(Input::Request { request, ticket }),
+            Wish::Add(spec) => self.add(spec, ticket),
+            Wish::Close(end) => self.feed(Input::Close { end, ticket }),
+        }
+    }
+
+    /// A process that was not there before: first there is a place for its output, then it may start.
+    fn add(&mut self, spec: Arc<ProcessSpec>, ticket: u64) {
+        if self.parts.spec.processes.contains_key(&spec.id) {
+            return self.resolve(ticket, Err(format!("there is a process {} already", spec.id)));
+        }
+        if !self.parts.logs.add(&spec.id) {
+            return self.resolve(ticket, Err("a run has at most 32,000 processes".into()));
+        }
+        self.parts.logs.set_manner(&spec.id, spec.log.format, &spec.log.alert);
+        self.parts.logs.cap(&spec.id, spec.log.max_disk);
+        Arc::make_mut(&mut self.parts.spec).processes.insert(spec.id.clone(), spec.clone());
+        self.feed(Input::Add { spec, ticket });
     }
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
+            // Who asked looks next: what was done is seen by then.
+            self.publish();
             let _ = answer.send(result);
         }
     }
@@ -343,6 +379,10 @@ impl Runtime {
 
     pub(super) fn finish(&mut self) {
         self.finished = true;
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.published.subscribe()
     }
 
     pub(super) fn snapshot(&self) -> &Snapshot {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod keys;
+mod killed;
 mod opening;
 #[path = "../support/mod.rs"]
 mod support;

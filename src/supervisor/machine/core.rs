@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::starters::Starters;
 use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec};
-use crate::scenario::settings;
+use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessState, RunInfo, RunSpec};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -31,7 +30,8 @@ impl Machine {
     pub(crate) fn new(spec: &RunSpec, options: MachineOptions) -> Self {
         let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
         let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
-        let dice = options.seed | 1;
+        // A small seed would make the first numbers drawn small, too.
+        let dice = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
             procs,
             by_name,
@@ -48,19 +48,6 @@ impl Machine {
 
     /// What `spec` looks like as the first event of a run.
     pub(crate) fn describe(spec: &RunSpec, run: &str, started: String, containment: crate::model::Containment) -> RunInfo {
-        let processes = spec.processes.values().map(|p| ProcessInfo {
-            name: p.id.clone(),
-            role: p.role,
-            kind: p.kind.clone(),
-            stand_in: p.stand_in,
-            listens: p.listens.clone(),
-            has_health: p.health.is_some(),
-            waits_for: p.depends_on.iter().map(|d| format!("{} {}", d.on, d.condition.word())).collect(),
-            max_restarts: (p.restart.mode == RestartMode::OnFailure).then_some(p.restart.max_attempts),
-            argv: p.argv.iter().map(ToString::to_string).collect(),
-            cwd: p.cwd.display().to_string(),
-            settings: settings(p),
-        });
         RunInfo {
             run: run.to_owned(),
             scenario: spec.name.clone(),
@@ -69,7 +56,7 @@ impl Machine {
             started,
             containment,
             timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
-            processes: processes.collect(),
+            processes: spec.processes.values().map(|process| super::open::describe(process)).collect(),
         }
     }
 
@@ -101,9 +88,16 @@ impl Machine {
                 let process = m.procs[i].id().clone();
                 m.emit(EventKind::Progress { process, text });
             }),
+            Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
             Input::FinalCensus { leaks } => self.final_census(leaks),
+            Input::Add { spec, ticket } => {
+                if let Err(why) = self.add(spec, ticket) {
+                    self.out.push(Effect::Resolve { ticket, result: Err(why) });
+                }
+            }
+            Input::Close { end, ticket } => self.close(end, ticket),
         }
     }
 

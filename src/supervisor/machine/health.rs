@@ -44,7 +44,10 @@ impl Machine {
         // More failures than it takes are no news.
         let failed = self.procs[i].failed_probes.min(of);
         self.set_health(i, Health::Unhealthy, why.clone());
-        // Before it is ready, readiness decides; health only tells.
+        if matches!(self.procs[i].state, ProcessState::Starting { .. }) {
+            // Before it is ready, readiness decides; health only tells.
+            return;
+        }
         if self.procs[i].was_ready {
             self.set_state(i, ProcessState::Unhealthy { failed, of });
         }

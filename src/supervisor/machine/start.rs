@@ -167,7 +167,8 @@ impl Machine {
     }
 
     pub(super) fn spawned(&mut self, i: usize, pid: u32) {
-        let Life::Spawning { stop } = std::mem::replace(&mut self.procs[i].life, Life::None) else { return };
+        let Life::Spawning { stop } = &mut self.procs[i].life else { return };
+        let stop = stop.take();
         let now = self.now;
         let awaits_ready = self.awaits_ready(i);
         let proc = &mut self.procs[i];
@@ -195,7 +196,9 @@ impl Machine {
     }
 
     pub(super) fn spawn_failed(&mut self, i: usize, reason: Failure) {
-        let Life::Spawning { stop } = std::mem::replace(&mut self.procs[i].life, Life::None) else { return };
+        let Life::Spawning { stop } = &mut self.procs[i].life else { return };
+        let stop = stop.take();
+        self.procs[i].life = Life::None;
         self.procs[i].tree = Tree::Empty;
         self.procs[i].late = self.course.is_certain();
         // No program, no directory: a policy that tried again would meet the same. Somebody who asks again may know better.
@@ -208,7 +211,7 @@ impl Machine {
     }
 
     pub(super) fn ready_report(&mut self, i: usize, report: ReadyReport) {
-        if !matches!(self.procs[i].life, Life::Up { .. }) || self.procs[i].was_ready {
+        if !matches!(self.procs[i].state, ProcessState::Starting { .. }) {
             return;
         }
         match report {

@@ -61,8 +61,11 @@ impl Machine {
             return;
         }
         self.clear(i, now);
-        // What has ended keeps its end; what waited or backed off is stopped.
-        if self.procs[i].state.is_settled() {
+        // What has ended keeps its end; what waited or backed off is stopped. What was skipped had waited, too, but at the end
+        // of the run it is still what it was.
+        let state = &self.procs[i].state;
+        let waited = matches!(state, ProcessState::Skipped { .. }) && !self.course.is_stopping();
+        if state.is_settled() && !waited {
             self.resolve_tickets(i);
         } else {
             self.set_state(i, ProcessState::Stopped { by, signal: None });

@@ -79,8 +79,12 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
         pen.text(&format!("{time:>9}"), strong).gap(2);
     }
     let name = u16::from(wide) + 9;
-    let hue = scene.index_of(&fact.process).map(|i| look.theme.process(i)).unwrap_or_default();
-    let named = if wide { scene.names.in_table(&fact.process, look) } else { scene.names.as_source(&fact.process, look) };
+    let hue = fact.process.as_ref().and_then(|process| scene.index_of(process)).map(|i| look.theme.process(i)).unwrap_or_default();
+    let named = match &fact.process {
+        Some(process) if wide => scene.names.in_table(process, look).to_string(),
+        Some(process) => scene.names.as_source(process, look).to_string(),
+        None => text::fit(fact.who(), usize::from(name), look.ellipsis()).into_owned(),
+    };
     pen.text(&named, hue.patch(strong));
     pen.to(11 + name + 1);
     // Distances stand in one column where there is room, else at the right edge.

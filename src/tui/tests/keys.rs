@@ -258,7 +258,7 @@ fn the_strip_opens_by_itself_once_and_never_takes_the_view_from_somebody_who_rea
     let mut theatre = all_well(120, 40);
     theatre.keys("Tab k k");
     let place = theatre.stage.app.log.place;
-    let explanation = crate::explain::Explanation { facts: vec![fact()] };
+    let explanation = crate::explain::Explanation { facts: vec![fact()], ..Default::default() };
     theatre.explain(explanation);
     assert_eq!(theatre.stage.app.log.place, place);
     assert!(theatre.picture().contains("What happened"));
@@ -266,7 +266,7 @@ fn the_strip_opens_by_itself_once_and_never_takes_the_view_from_somebody_who_rea
 
 fn fact() -> crate::explain::Fact {
     crate::explain::Fact {
-        process: id("client-a"),
+        process: Some(id("client-a")),
         generation: 1,
         at: At(2_000_000),
         seq: 5,

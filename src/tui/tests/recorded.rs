@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::theatre::{options, text};
 use crate::{
-    explain::{Closing, closing_block, explain},
+    explain::{Closing, closing_block, explain, replay_command},
     model::RunClock,
     record::Recording,
     tui::{
@@ -71,8 +71,7 @@ fn what_stays_in_the_terminal() {
     let recording = open("crash-restart");
     let events = recording.journal.from(0);
     let explanation = explain(&events, &recording.logs);
-    let replay = Some(format!("e2e-tui replay {}", recording.manifest.id));
-    let logs = &recording.logs;
-    let closing = Closing { events: &events, logs, explanation: explanation.as_ref(), replay, archives: &[], full: false };
+    let replay = Some(replay_command(&recording.manifest.id, None));
+    let closing = Closing { events: &events, logs: &recording.logs, explanation: explanation.as_ref(), replay, archives: &[], full: false };
     insta::assert_snapshot!(closing_block(&closing));
 }
