@@ -114,7 +114,7 @@ impl LiveRun {
         let info = Machine::describe(&spec, &id, rfc3339(&clock), spawner.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
-        let manifest = Manifest::begin(&info, &spec, &redactor);
+        let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
         let (logs, recorder) = match &dir {
             Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
                 Ok((logs, recorder)) => (logs, Some(recorder)),
