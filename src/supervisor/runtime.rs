@@ -24,6 +24,7 @@ use super::{
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
     machine::{Effect, Input, Machine, MachineOptions, TimerToken},
+    stdin::Talk,
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
@@ -87,6 +88,8 @@ pub(super) struct Runtime {
     pub(super) machine: Machine,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
+    /// Whether somebody looks.
+    pub(super) looked_at: watch::Receiver<bool>,
     timers: BinaryHeap<Reverse<(At, TimerToken)>>,
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
@@ -96,7 +99,8 @@ pub(super) struct Runtime {
     pub(super) launcher: Launcher,
     pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
-    pub(super) inputs: HashMap<ProcessId, std::fs::File>,
+    /// Who can be written and talked to.
+    pub(super) inputs: HashMap<ProcessId, Talk>,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
@@ -147,6 +151,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         parts,
         snapshot: Snapshot::default(),
         published,
+        looked_at: looking.clone(),
         timers: BinaryHeap::new(),
         trees: HashMap::new(),
         tree_of: HashMap::new(),
@@ -194,7 +199,11 @@ impl Runtime {
                 Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
                 Some(news) = heard.recv() => self.on_news(news),
                 Some(request) = asked.recv() => self.on_request(request),
-                Ok(()) = looking.changed() => sample_at = Instant::now(),
+                Ok(()) = looking.changed() => {
+                    sample_at = Instant::now();
+                    let looking = *looking.borrow_and_update();
+                    self.feed(Input::Observed { looking });
+                }
                 () = sleep_until(sample_at) => {
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
@@ -381,6 +390,10 @@ impl Runtime {
 
     pub(super) fn finish(&mut self) {
         self.finished = true;
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.published.subscribe()
     }
 
     pub(super) fn snapshot(&self) -> &Snapshot {

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::model::Phase;
+use crate::{model::Phase, process::family};
 
 use super::{
     app::Leaving,
@@ -59,7 +59,7 @@ impl EventLoop {
         let guard = Guard::enter(front.options.plain)?;
         let (width, height) = size();
         let screen = Screen::new(width, height, front.options.plain)?;
-        let sources = Sources { journal: front.journal.clone(), logs: front.logs.clone(), clock: front.clock };
+        let sources = Sources { journal: front.journal.clone(), logs: front.logs.clone(), clock: front.clock, family };
         let teller = waker.clone();
         let tell = Arc::new(move || teller.wake());
         let ringer = waker.clone();

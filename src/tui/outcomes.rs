@@ -67,6 +67,7 @@ impl EventLoop {
                 }
                 Outcome::Seek(seek) => self.stage.seek(seek, now),
                 Outcome::Copy { from, to } => self.copy(from, to),
+                Outcome::CopyText { text, what } => self.hand_over(&text, &what),
                 Outcome::Edit { path, line } => self.edit(&path, line),
                 Outcome::Clear => {
                     if let Ok(seq) = self.stage.desk.newest_seq() {

@@ -1,6 +1,7 @@
 //! The dashboard in a real terminal. Faults carry their ids of the reliability board in their names.
 
 mod keys;
+mod killed;
 mod opening;
 #[path = "../support/mod.rs"]
 mod support;

@@ -120,6 +120,7 @@ impl Machine {
         } else {
             self.start_what_can();
         }
+        self.watch_health();
         self.report_checks();
         self.judge();
         if self.course.is_stopping() {

@@ -76,7 +76,7 @@ impl App {
             Action::MergedOrSingle => self.next_scope(),
             Action::SideBySide => self.side_by_side = !self.side_by_side,
             Action::Mark => self.prompt(PromptKind::Mark),
-            Action::Timeline => self.overlay = Some(Overlay::Timeline { chosen: 0 }),
+            Action::Timeline => self.overlay = Some(Overlay::Timeline { chosen: world.back }),
             Action::RerunTests => return self.rerun(world),
             Action::Export => return self.export(world),
             Action::Zoom => self.zoom = !self.zoom,

@@ -8,6 +8,7 @@ use crate::{
         keymap::{Context, Found},
         layout::Pane,
         logview::{desk::Seek, query::pattern},
+        overlay::command_of,
     },
 };
 
@@ -45,6 +46,15 @@ impl App {
             Some(Overlay::AskQuit) => self.ask_quit_key(key, bound, world),
             Some(Overlay::Signals { process, chosen }) => self.signals_key(process, chosen, key, bound, world),
             Some(Overlay::Timeline { chosen }) => self.timeline_key(chosen, key, bound, world),
+            Some(Overlay::Details { scroll }) if bound == Some(Action::Copy) => {
+                self.overlay = Some(Overlay::Details { scroll });
+                let command = self.selected(world.snapshot).map(command_of);
+                command.map(|text| Outcome::CopyText { text, what: "the command".into() }).into_iter().collect()
+            }
+            Some(Overlay::Line { text, scroll }) if bound == Some(Action::Copy) => {
+                self.overlay = Some(Overlay::Line { text: text.clone(), scroll });
+                vec![Outcome::CopyText { text, what: "the line".into() }]
+            }
             Some(Overlay::Details { scroll }) => {
                 self.overlay = scrolled(scroll, bound, &[Action::Details]).map(|scroll| Overlay::Details { scroll });
                 Vec::new()
@@ -147,6 +157,11 @@ impl App {
                     self.table.selected = *row;
                     self.focus = Pane::Processes;
                     Vec::new()
+                }
+                Some(Offer::Deed(action, row, _)) => {
+                    self.table.selected = *row;
+                    self.focus = Pane::Processes;
+                    self.act(*action, world)
                 }
                 None => Vec::new(),
             };

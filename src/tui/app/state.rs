@@ -30,6 +30,12 @@ pub(crate) enum Outcome {
         from: u64,
         to: u64,
     },
+    /// Put a text on the clipboard.
+    CopyText {
+        text: String,
+        /// What it is: `the command`.
+        what: String,
+    },
     /// Open a place in $EDITOR.
     Edit {
         path: String,
@@ -82,6 +88,8 @@ pub(crate) struct World<'a> {
     pub(crate) marks: &'a [u64],
     /// Numbers of all events shown in the timeline.
     pub(crate) events: &'a [u64],
+    /// How many of them came after the line under the log's cursor.
+    pub(crate) back: usize,
     /// The layouts to walk through.
     pub(crate) layouts: &'a [Layout],
     /// What the other side can do.

@@ -30,6 +30,24 @@ const CLOSE_STRING: &str = "\x18\x1b\\";
 /// How long a terminal that takes no bytes is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Who is told that the terminal is about to be taken, with what undoes that, and (none) that it was given back.
+pub type Witness = Box<dyn Fn(Option<&str>) + Send + Sync>;
+static WITNESS: Mutex<Option<Witness>> = Mutex::new(None);
+
+/// From now on `witness` is told when the terminal is taken and given back, also when it is suspended and in a panic.
+pub fn watch_terminal(witness: Witness) {
+    *WITNESS.lock().unwrap_or_else(PoisonError::into_inner) = Some(witness);
+}
+
+fn tell_witness(leave: Option<&str>) {
+    // Whoever panics while it is being told has told.
+    if let Ok(witness) = WITNESS.try_lock()
+        && let Some(witness) = witness.as_ref()
+    {
+        witness(leave);
+    }
+}
+
 /// Whether stdin and stdout are a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
@@ -51,6 +69,7 @@ impl Guard {
     pub(crate) fn enter(plain: bool) -> io::Result<Self> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         PLAIN.store(plain, Ordering::Relaxed);
+        tell_witness(Some(&format!("{CLOSE_STRING}{LEAVE}")));
         enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
         let guard = Self;
@@ -76,6 +95,7 @@ pub fn restore() {
     let _ = disable_raw_mode();
     let text = format!("{CLOSE_STRING}{LEAVE}");
     write_patiently(text.as_bytes(), PATIENCE);
+    tell_witness(None);
 }
 
 /// Writes to stdout as long as it takes bytes; a terminal that does not is left as it is.
