@@ -393,6 +393,9 @@ pub struct ProcessInfo {
     /// Its working directory.
     #[serde(default)]
     pub cwd: String,
+    /// How it is watched, restarted and stopped, and its own environment, masked: a label and a text each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
 }
 
 /// Why a generation was started.

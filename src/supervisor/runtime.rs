@@ -23,7 +23,7 @@ use super::{
     errand::{Errands, Purpose},
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
-    machine::{Input, Machine, MachineOptions, TimerToken},
+    machine::{Effect, Input, Machine, MachineOptions, TimerToken},
     stdin::Talk,
 };
 use crate::{
@@ -252,8 +252,16 @@ impl Runtime {
 
     /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
+        let mut answers = Vec::new();
         for effect in self.machine.step(self.parts.clock.now(), input) {
-            self.carry_out(effect);
+            match effect {
+                // Who asked looks next: all that was done is seen by then.
+                Effect::Resolve { ticket, result } => answers.push((ticket, result)),
+                effect => self.carry_out(effect),
+            }
+        }
+        for (ticket, result) in answers {
+            self.resolve(ticket, result);
         }
     }
 
@@ -297,7 +305,6 @@ impl Runtime {
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
-            // Who asked looks next: what was done is seen by then.
             self.publish();
             let _ = answer.send(result);
         }

@@ -26,6 +26,7 @@ mod ids;
 mod key;
 mod keymap;
 mod layout;
+mod lives;
 mod logview;
 mod look;
 mod meter;
