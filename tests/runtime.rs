@@ -60,8 +60,8 @@ fn wait_for_file(bench: &Bench, name: &str) {
 #[test]
 fn the_start_of_a_process_is_told_before_what_it_says() {
     let bench = Bench::new("order");
-    let tasks: String = (0..60).map(|i| format!("[process.t{i}]\nrole = \"task\"\ncommand = [\"echo\", \"hello\"]\n")).collect();
-    let run = bench.run(&format!("name = \"x\"\n{tasks}"), &[]);
+    let tasks: Vec<String> = (0..60).map(|i| format!("[process.t{i}]\nrole = \"task\"\ncommand = [\"echo\", \"hello\"]\n")).collect();
+    let run = bench.run(&format!("name = \"x\"\n{}", tasks.concat()), &[]);
     run.assert_code(0);
     let lines: Vec<&str> = run.stdout.lines().collect();
     for i in 0..60 {

@@ -7,6 +7,7 @@ mod opening;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
+mod typing;
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
