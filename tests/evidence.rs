@@ -41,11 +41,12 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 fn percent(text: &str, keep: &[u8], upper: bool) -> String {
-    text.bytes().fold(String::new(), |all, b| match b {
-        b if b.is_ascii_alphanumeric() || keep.contains(&b) => all + &char::from(b).to_string(),
-        b if upper => all + &format!("%{b:02X}"),
-        b => all + &format!("%{b:02x}"),
-    })
+    let each = |b: u8| match b {
+        b if b.is_ascii_alphanumeric() || keep.contains(&b) => char::from(b).to_string(),
+        b if upper => format!("%{b:02X}"),
+        b => format!("%{b:02x}"),
+    };
+    text.bytes().map(each).collect()
 }
 
 #[test]

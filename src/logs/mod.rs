@@ -51,6 +51,7 @@ mod ring;
 mod rows;
 mod scan;
 mod segment;
+mod slice;
 mod source;
 mod stamp;
 mod store;
@@ -73,6 +74,7 @@ pub use present::{Color, Presented, Span, TextStyle, present, present_as, styled
 pub use query::{Lifecycle, Pattern, Query, is_probe};
 pub use rows::RowSet;
 pub use segment::Dropped;
+pub(crate) use slice::{Slice, slice};
 pub use store::{LogStore, Stream};
 pub use text::{plain, verbatim};
 pub use view::{LogView, Selection};

@@ -183,7 +183,7 @@ impl Encoding {
                 } else if form && b == b' ' {
                     text.push('+');
                 } else {
-                    text.push_str(&format!("%{}", hex(u16::from(b), 2)));
+                    text.extend(["%", &hex(u16::from(b), 2)]);
                 }
                 text
             }),
@@ -191,7 +191,7 @@ impl Encoding {
                 let plain = serde_json::to_string(secret).expect("text");
                 plain[1..plain.len() - 1].chars().fold(String::new(), |mut text, c| {
                     if ascii && !c.is_ascii() || html && "<>&".contains(c) {
-                        c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{}", hex(*unit, 4))));
+                        c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.extend(["\\u", &hex(*unit, 4)]));
                     } else if slashes && c == '/' {
                         text.push_str("\\/");
                     } else {
