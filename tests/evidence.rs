@@ -82,7 +82,10 @@ fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
     }
     let file = bench.dir.path().join("said");
     std::fs::write(&file, &said).expect("a disk");
-    let declared: String = secrets[..100].iter().map(|(name, _)| format!("{} = {{ env = \"{name}\" }}\n", name.to_lowercase())).collect();
+    let declared = secrets[..100].iter().fold(String::new(), |all, (name, _)| {
+        let key = name.to_lowercase();
+        all + &format!("{key} = {{ env = \"{name}\" }}\n")
+    });
     let scenario = format!(
         "name = \"planted\"\ndescription = \"secret\"\n[secrets]\n{declared}\
          [process.chunks]\nrole = \"task\"\ncommand = [\"dd\", \"if={0}\", \"bs=37\", \"status=none\"]\n\

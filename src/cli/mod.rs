@@ -30,6 +30,10 @@ pub(crate) fn main() -> ExitCode {
     panic::install();
     e2e_tui::process::survive_file_size_limit();
     let cli = Cli::parse();
+    // Each process costs a few descriptors. A part is a process of a run, with the limits that it was given.
+    if !matches!(cli.command, Some(Command::Part(_))) {
+        e2e_tui::process::raise_open_files();
+    }
     let result = match cli.command {
         None => dashboard::main(&cli.target()),
         Some(Command::Run(args)) => run::main(args),

@@ -185,7 +185,9 @@ impl<W: Write> Printing<W> {
         }
         match &line.source {
             Source::Lifecycle(narration) => self.line.extend_from_slice(narration.log_text().unwrap_or_default().as_bytes()),
-            Source::Out | Source::Err if line.lost => self.line.extend_from_slice("(lost: the disk refused it)".as_bytes()),
+            Source::Out | Source::Err if line.lost => {
+                self.line.extend_from_slice("(gone: dropped to stay within the disk cap, or refused by the disk)".as_bytes());
+            }
             Source::Out | Source::Err if colour == Colour::Yes => paint(&mut self.line, &line.bytes)?,
             Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
         }

@@ -123,7 +123,7 @@ impl LogStore {
     /// Tries once more to write what is only in memory, for all streams: every now and then while the disk
     /// refuses, and when a run ends.
     pub fn settle(&self) {
-        for (stream, segment) in (0..).zip(&self.segments) {
+        for (stream, segment) in (0..).zip(self.segments.iter()) {
             let mut writer = segment.writer.lock().unwrap_or_else(PoisonError::into_inner);
             if writer.failed.is_some() && segment.is_on_disk() {
                 let _ = self.catch_up(stream, &mut writer);

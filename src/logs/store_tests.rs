@@ -432,6 +432,24 @@ fn o7_a_progress_line_shows_its_last_state_however_long_it_is() {
 }
 
 #[test]
+fn a_process_that_comes_later_has_its_place_and_old_views_go_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up", "late"]);
+    let store = LogStore::create(dir.path(), &all[..1], RunClock::start()).expect("a store");
+    let mut view = LogView::new(Selection::All);
+    store.append(&all[0], Stream::Out, 1, At(1), b"one\n");
+    assert_eq!(rows(&mut view, &store).len(), 1);
+    assert!(store.add(&all[1]) && store.add(&all[1]), "a second time changes nothing");
+    store.append(&all[1], Stream::Err, 1, At(2), b"hello\n");
+    assert_eq!(view.window(&store, 0, 9).expect("readable").len(), 1, "a view that has not been refreshed");
+    assert_eq!(rows(&mut view, &store), [r#"up out 1 "one""#, r#"late err 1 "hello""#]);
+    assert_eq!(store.processes(), all);
+    drop(store);
+    let store = LogStore::open(dir.path(), &all).expect("a recording");
+    assert_eq!(rows(&mut LogView::new(Selection::All), &store), [r#"up out 1 "one""#, r#"late err 1 "hello""#]);
+}
+
+#[test]
 fn d2_o1_a_long_line_is_measured_wherever_its_parts_are() {
     let dir = tempfile::tempdir().expect("a folder");
     let all = ids(&["up", "down"]);

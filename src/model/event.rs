@@ -26,6 +26,11 @@ pub struct Event {
 pub enum EventKind {
     /// The run began.
     RunStarted(RunInfo),
+    /// A process was added while the run goes on.
+    ProcessAdded {
+        /// What it is.
+        info: ProcessInfo,
+    },
     /// A generation was started and has a pid.
     Spawned {
         /// Which process.
@@ -122,6 +127,15 @@ pub enum EventKind {
         /// The command line, masked.
         command: String,
         /// Who asked for the stop.
+        by: Actor,
+    },
+    /// It is left alone, for a debugger: no probe asks it, no deadline ends it, no policy restarts it. Or no longer.
+    HoldChanged {
+        /// Which process.
+        process: ProcessId,
+        /// Whether it is.
+        held: bool,
+        /// Who asked.
         by: Actor,
     },
     /// It ended, and all it said is in the log.
@@ -302,12 +316,14 @@ impl EventKind {
             | Self::Alerted { process, .. }
             | Self::Signalled { process, .. }
             | Self::StopCommand { process, .. }
+            | Self::HoldChanged { process, .. }
             | Self::Exited { process, .. }
             | Self::Failed { process, .. }
             | Self::GaveUp { process, .. }
             | Self::TreeStopped { process, .. }
             | Self::Leaked { process, .. }
             | Self::StateChanged { process, .. } => Some(process),
+            Self::ProcessAdded { info } => Some(&info.name),
             Self::Marked { process, .. } | Self::Rerun { process, .. } => process.as_ref(),
             Self::RunStarted(_)
             | Self::Sampled { .. }
@@ -377,6 +393,9 @@ pub struct ProcessInfo {
     /// Its working directory.
     #[serde(default)]
     pub cwd: String,
+    /// How it is watched, restarted and stopped, and its own environment, masked: a label and a text each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
 }
 
 /// Why a generation was started.

@@ -13,6 +13,7 @@ impl EventKind {
     pub(crate) fn each_text(&mut self, visit: Visit<'_>) {
         match self {
             Self::RunStarted(info) => info.each_text(visit),
+            Self::ProcessAdded { info } => info.each_text(visit),
             Self::Ready { evidence, process: _, generation: _, pid: _, after: _, waited_for: _, port: _ } => visit(evidence),
             Self::Progress { text, process: _ }
             | Self::Alerted { text, process: _, generation: _, count: _, line: _, stream: _ }
@@ -44,6 +45,7 @@ impl EventKind {
             Self::Spawned { process: _, generation: _, pid: _, cause: _, awaits_ready: _ }
             | Self::Signalled { process: _, generation: _, signal: _, by: _, stop: _ }
             | Self::TreeStopped { process: _, generation: _, signal: _, escalated_to_kill: _, took: _ }
+            | Self::HoldChanged { process: _, held: _, by: _ }
             | Self::Sampled { samples: _ }
             | Self::Checks { met: _, of: _ }
             | Self::Rerun { by: _, process: _ }
@@ -59,6 +61,7 @@ impl EventKind {
     pub(crate) fn each_name(&mut self, visit: Visit<'_>) {
         match self {
             Self::RunStarted(info) => info.each_name(visit),
+            Self::ProcessAdded { info } => info.each_name(visit),
             Self::Ready { waited_for: names, .. } | Self::StateChanged { state: ProcessState::Pending { waits_for: names }, .. } => {
                 names.iter_mut().for_each(visit);
             }
@@ -72,8 +75,7 @@ impl RunInfo {
     fn each_name(&mut self, visit: Visit<'_>) {
         [&mut self.run, &mut self.scenario, &mut self.started].into_iter().for_each(&mut *visit);
         for process in &mut self.processes {
-            process.kind.iter_mut().chain(&mut process.waits_for).for_each(&mut *visit);
-            process.listens.iter_mut().for_each(|port| visit(&mut port.name));
+            process.each_name(visit);
         }
     }
 
@@ -83,10 +85,22 @@ impl RunInfo {
         visit(description);
         visit(origin);
         for process in processes {
-            let ProcessInfo { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _ } =
-                process;
-            argv.iter_mut().chain([cwd]).for_each(&mut *visit);
+            process.each_text(visit);
         }
+    }
+}
+
+impl ProcessInfo {
+    fn each_name(&mut self, visit: Visit<'_>) {
+        self.kind.iter_mut().chain(&mut self.waits_for).for_each(&mut *visit);
+        self.listens.iter_mut().for_each(|port| visit(&mut port.name));
+        self.settings.iter_mut().for_each(|(label, _)| visit(label));
+    }
+
+    fn each_text(&mut self, visit: Visit<'_>) {
+        let Self { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _, settings } =
+            self;
+        argv.iter_mut().chain([cwd]).chain(settings.iter_mut().map(|(_, text)| text)).for_each(visit);
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
+    holder::Holder,
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
     recorder::Recorder,
@@ -16,8 +17,8 @@ use super::{
 };
 use crate::{
     logs::{Capture, LogStore},
-    model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, KILL_BOUND, PidFile, Spawner, runs_dir},
+    model::{Containment, EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
+    process::{Guardian, GuardianError, KILL_BOUND, LocalSpawner, Order, PidFile, Spawner, TakenTerminal, TreeEvent, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -60,6 +61,9 @@ pub enum StartError {
     /// There is no guardian.
     #[error(transparent)]
     Guardian(#[from] GuardianError),
+    /// Nobody can start processes.
+    #[error("the thread that starts processes could not be started: {0}")]
+    Spawner(#[source] std::io::Error),
     /// The thread that reads output could not be started.
     #[error("the capture thread could not be started: {0}")]
     Capture(#[source] std::io::Error),
@@ -72,6 +76,7 @@ pub struct LiveRun {
     manifest: Manifest,
     recorder: Option<Recorder>,
     task: JoinHandle<RunParts>,
+    spawner: Arc<dyn Spawner>,
     pid_file: Option<PidFile>,
     /// Whether old recordings go when this one is done: only where nobody named a place of his own.
     tidy: bool,
@@ -97,23 +102,41 @@ impl Drop for HalfMade {
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
+        let in_groups = request.spec.containment == Containment::Group;
+        Self::start_under(request, false, move |events| {
+            if in_groups {
+                Ok(LocalSpawner::start(events).map_err(StartError::Spawner)?.into())
+            } else {
+                Ok(Guardian::launch(events)?.into())
+            }
+        })
+    }
+
+    /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
+    /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
+    pub fn start_under(
+        request: RunRequest,
+        open: bool,
+        launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
+    ) -> Result<Self, StartError> {
         let RunRequest { spec, secrets, keep, end_when_done, timeout } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
         let mut dir = HalfMade(dir);
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
-        let guardian = Guardian::launch(tree_sender)?;
+        let holder = launch(tree_sender)?;
+        let spawner = holder.spawner();
         let id = dir.0.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
         let runs = runs_dir();
-        let (pid_file, no_pid_file) = match PidFile::create(&runs, &id, &guardian) {
-            Ok(file) => (Some(file), None),
+        let (pid_file, no_pid_file) = match holder.pid_file(&runs, &id) {
+            Ok(file) => (file, None),
             Err(e) => (
                 None,
                 Some(format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display())),
             ),
         };
-        let info = Machine::describe(&spec, &id, rfc3339(&clock), guardian.containment());
+        let info = Machine::describe(&spec, &id, rfc3339(&clock), spawner.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
         let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
@@ -139,7 +162,7 @@ impl LiveRun {
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner: Arc::new(guardian),
+            spawner: spawner.clone(),
             tree_events,
             capture,
             capture_events,
@@ -148,6 +171,7 @@ impl LiveRun {
             redactor,
             clock,
             end_when_done,
+            open,
             timeout,
             runs,
             notices: [trouble, no_pid_file]
@@ -156,12 +180,24 @@ impl LiveRun {
                 .map(|text| EventKind::Notice { level: NoticeLevel::Warning, text })
                 .collect(),
         });
-        Ok(Self { handle, dir: dir.0.take(), manifest, recorder, task, pid_file, tidy: matches!(keep, Keep::Default) })
+        Ok(Self { handle, dir: dir.0.take(), manifest, recorder, task, spawner, pid_file, tidy: matches!(keep, Keep::Default) })
     }
 
     /// The handle to ask and read through.
     pub fn handle(&self) -> &RunHandle {
         &self.handle
+    }
+
+    /// Who is to be told when the terminal is taken, and when it is given back: should this program be killed in between, its
+    /// guardian gives it back.
+    pub fn terminal_keeper(&self) -> impl Fn(Option<TakenTerminal>) + Send + Sync + 'static {
+        let spawner = Arc::downgrade(&self.spawner);
+        move |taken| {
+            if let Some(spawner) = spawner.upgrade() {
+                // Without a guardian the run is over, and this program gives its terminal back itself.
+                let _ = spawner.send(Order::Terminal { taken });
+            }
+        }
     }
 
     /// The folder of the recording, if it could be made.
@@ -174,7 +210,8 @@ impl LiveRun {
         let outcome = self.handle.ended().await;
         if let Ok(parts) = self.task.await {
             // The spawner goes first: what it kills may still say something, and that is read.
-            let RunParts { capture, spawner, .. } = parts;
+            let (capture, spawner) = (parts.capture, self.spawner);
+            drop(parts.spawner);
             let gone = tokio::task::spawn_blocking(move || {
                 spawner.kill_all(KILL_BOUND);
                 drop((spawner, capture));
@@ -191,7 +228,8 @@ impl LiveRun {
         }
         if let Some(dir) = &self.dir {
             let duration_ms = Some(self.handle.snapshot().at.millis());
-            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, ..self.manifest };
+            let processes = self.handle.snapshot().rows.iter().map(|row| row.id().clone()).collect();
+            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, processes, ..self.manifest };
             if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
             }

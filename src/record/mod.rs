@@ -14,6 +14,7 @@
 
 pub mod archive;
 mod beside;
+mod holder;
 mod live;
 mod manifest;
 mod open;
@@ -28,6 +29,7 @@ mod hostile_tests;
 #[cfg(test)]
 mod round_trip_tests;
 
+pub use holder::Holder;
 pub use live::{Keep, LiveRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest, Part};
 pub use open::{OpenError, Recording, find};

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     explain::{Explanation, explain, explain_broken_off},
     logs::LogStore,
-    model::{Event, Phase, Snapshot, make_one_line, narrate},
+    model::{Event, EventKind, Phase, ProcessId, Snapshot, make_one_line, narrate},
     supervisor::Journal,
 };
 
@@ -126,9 +126,11 @@ impl Recording {
         if format > FORMAT {
             return Err(OpenError::Newer { path: dir.to_owned(), format });
         }
-        let manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
+        let mut manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
         let events = fs::File::open(dir.join("events.jsonl")).and_then(|file| whole_events(io::BufReader::new(file)));
         let events = events.map_err(unreadable("events.jsonl"))?;
+        // The manifest of a run that was killed knows only of those it began with.
+        manifest.processes = everybody(&manifest, &events);
         let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
         for (process, manner) in &manifest.logs {
             // What a later version's patterns may hold is no reason not to read the rest.
@@ -140,6 +142,19 @@ impl Recording {
         let snapshot = Arc::new(Snapshot::of(&events));
         Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot, unpacked: None })
     }
+}
+
+/// The processes that the run began with, and those that were added to it.
+fn everybody(manifest: &Manifest, events: &[Event]) -> Vec<ProcessId> {
+    let mut all = manifest.processes.clone();
+    for event in events {
+        if let EventKind::ProcessAdded { info } = &event.kind
+            && !all.contains(&info.name)
+        {
+            all.push(info.name.clone());
+        }
+    }
+    all
 }
 
 /// The events of a file whose last line may be cut, as a kill leaves it. It may come from anybody: a line longer than any

@@ -21,13 +21,16 @@ use tokio::{
 use super::{
     Journal,
     errand::{Errands, Purpose},
-    handle::{Asked, RunHandle},
+    handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
-    machine::{Input, Machine, MachineOptions, TimerToken},
+    machine::{Effect, Input, Machine, MachineOptions, TimerToken},
+    stdin::Talk,
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
-    model::{At, Event, EventKind, Failure, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate},
+    model::{
+        At, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate,
+    },
     process::{Commands, Order, Spawner, TreeEvent, TreeId},
     redact::Redactor,
 };
@@ -56,6 +59,8 @@ pub struct RunParts {
     pub clock: RunClock,
     /// End the run once there is nothing to wait for (headless).
     pub end_when_done: bool,
+    /// A test drives the run: nothing that ends in it ends it, and its timeout takes it down.
+    pub open: bool,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
     /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
@@ -92,7 +97,8 @@ pub(super) struct Runtime {
     pub(super) launcher: Launcher,
     pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
-    pub(super) inputs: HashMap<ProcessId, std::fs::File>,
+    /// Who can be written and talked to.
+    pub(super) inputs: HashMap<ProcessId, Talk>,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
@@ -133,9 +139,13 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
     };
     let options =
         MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
+    let mut machine = Machine::new(&parts.spec, options);
+    if parts.open {
+        machine.keep_open();
+    }
     let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
     let runtime = Runtime {
-        machine: Machine::new(&parts.spec, options),
+        machine,
         parts,
         snapshot: Snapshot::default(),
         published,
@@ -186,7 +196,11 @@ impl Runtime {
                 Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
                 Some(news) = heard.recv() => self.on_news(news),
                 Some(request) = asked.recv() => self.on_request(request),
-                Ok(()) = looking.changed() => sample_at = Instant::now(),
+                Ok(()) = looking.changed() => {
+                    sample_at = Instant::now();
+                    let looking = *looking.borrow_and_update();
+                    self.feed(Input::Observed { looking });
+                }
                 () = sleep_until(sample_at) => {
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
@@ -238,8 +252,16 @@ impl Runtime {
 
     /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
+        let mut answers = Vec::new();
         for effect in self.machine.step(self.parts.clock.now(), input) {
-            self.carry_out(effect);
+            match effect {
+                // Who asked looks next: all that was done is seen by then.
+                Effect::Resolve { ticket, result } => answers.push((ticket, result)),
+                effect => self.carry_out(effect),
+            }
+        }
+        for (ticket, result) in answers {
+            self.resolve(ticket, result);
         }
     }
 
@@ -256,15 +278,34 @@ impl Runtime {
         self.parts.journal.push(event);
     }
 
-    fn on_request(&mut self, Asked { request, answer }: Asked) {
+    fn on_request(&mut self, Asked { wish, answer }: Asked) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.tickets.insert(ticket, answer);
-        self.feed(Input::Request { request, ticket });
+        match wish {
+            Wish::Do(request) => self.feed(Input::Request { request, ticket }),
+            Wish::Add(spec) => self.add(spec, ticket),
+            Wish::Close(end) => self.feed(Input::Close { end, ticket }),
+        }
+    }
+
+    /// A process that was not there before: first there is a place for its output, then it may start.
+    fn add(&mut self, spec: Arc<ProcessSpec>, ticket: u64) {
+        if self.parts.spec.processes.contains_key(&spec.id) {
+            return self.resolve(ticket, Err(format!("there is a process {} already", spec.id)));
+        }
+        if !self.parts.logs.add(&spec.id) {
+            return self.resolve(ticket, Err("a run has at most 32,000 processes".into()));
+        }
+        self.parts.logs.set_manner(&spec.id, spec.log.format, &spec.log.alert);
+        self.parts.logs.cap(&spec.id, spec.log.max_disk);
+        Arc::make_mut(&mut self.parts.spec).processes.insert(spec.id.clone(), spec.clone());
+        self.feed(Input::Add { spec, ticket });
     }
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
+            self.publish();
             let _ = answer.send(result);
         }
     }

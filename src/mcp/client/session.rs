@@ -135,6 +135,6 @@ impl Session {
     }
 }
 
-fn client_info() -> Value {
+pub(super) fn client_info() -> Value {
     json!({"name": "e2e-tui test-client", "version": env!("CARGO_PKG_VERSION")})
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::starters::Starters;
 use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec};
+use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessState, RunInfo, RunSpec};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(crate) struct Machine {
     pub(super) options: MachineOptions,
     pub(super) course: Course,
     pub(super) starters: Starters,
+    /// Whether somebody looks at how processes are.
+    pub(super) observed: bool,
     pub(super) now: At,
     /// Armed timers. One that is not here any more was cancelled.
     armed: BTreeMap<TimerToken, (Option<usize>, TimerKind)>,
@@ -30,13 +32,15 @@ impl Machine {
     pub(crate) fn new(spec: &RunSpec, options: MachineOptions) -> Self {
         let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
         let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
-        let dice = options.seed | 1;
+        // A small seed would make the first numbers drawn small, too.
+        let dice = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
             procs,
             by_name,
             options,
             course: Course::default(),
             starters: Starters::of(spec),
+            observed: false,
             now: At::START,
             armed: BTreeMap::new(),
             next_timer: 0,
@@ -47,18 +51,6 @@ impl Machine {
 
     /// What `spec` looks like as the first event of a run.
     pub(crate) fn describe(spec: &RunSpec, run: &str, started: String, containment: crate::model::Containment) -> RunInfo {
-        let processes = spec.processes.values().map(|p| ProcessInfo {
-            name: p.id.clone(),
-            role: p.role,
-            kind: p.kind.clone(),
-            stand_in: p.stand_in,
-            listens: p.listens.clone(),
-            has_health: p.health.is_some(),
-            waits_for: p.depends_on.iter().map(|d| format!("{} {}", d.on, d.condition.word())).collect(),
-            max_restarts: (p.restart.mode == RestartMode::OnFailure).then_some(p.restart.max_attempts),
-            argv: p.argv.iter().map(ToString::to_string).collect(),
-            cwd: p.cwd.display().to_string(),
-        });
         RunInfo {
             run: run.to_owned(),
             scenario: spec.name.clone(),
@@ -67,7 +59,7 @@ impl Machine {
             started,
             containment,
             timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
-            processes: processes.collect(),
+            processes: spec.processes.values().map(|process| super::open::describe(process)).collect(),
         }
     }
 
@@ -91,7 +83,7 @@ impl Machine {
             Input::Drained { process, generation, tail } => self.on(&process, generation, |m, i| m.drained(i, tail)),
             Input::TreeEmpty { process, generation } => self.on(&process, generation, Self::tree_is_empty),
             Input::Members { process, generation, leaks } => self.on(&process, generation, |m, i| m.members(i, leaks)),
-            Input::Stuck { process, generation, pids } => self.on(&process, generation, |m, i| m.stuck(i, pids)),
+            Input::Stuck { process, generation, pids, why } => self.on(&process, generation, |m, i| m.stuck(i, pids, &why)),
             Input::Ready { process, generation, report } => self.on(&process, generation, |m, i| m.ready_report(i, report)),
             Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, &record)),
             Input::Progress { process, generation, text } => self.on(&process, generation, |m, i| {
@@ -102,7 +94,14 @@ impl Machine {
             Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
+            Input::Observed { looking } => self.observed = looking,
             Input::FinalCensus { leaks } => self.final_census(leaks),
+            Input::Add { spec, ticket } => {
+                if let Err(why) = self.add(spec, ticket) {
+                    self.out.push(Effect::Resolve { ticket, result: Err(why) });
+                }
+            }
+            Input::Close { end, ticket } => self.close(end, ticket),
         }
     }
 
