@@ -232,7 +232,8 @@ fn a_recording_whose_supervisor_was_killed_says_so_everywhere() {
     support::wait_for("output", std::time::Duration::from_secs(20), || {
         let base = bench.dir.path().join("state/e2e-tui/recordings");
         let Some(Ok(run)) = std::fs::read_dir(base).ok().and_then(|mut runs| runs.next()) else { return false };
-        std::fs::read_to_string(run.path().join("logs/a.out")).is_ok_and(|said| said.contains("before"))
+        let holds = |name: &str, text: &str| std::fs::read_to_string(run.path().join(name)).is_ok_and(|file| file.contains(text));
+        holds("logs/a.out", "before") && holds("events.jsonl", "spawned")
     });
     child.kill().expect("it lives");
     child.wait().expect("it was killed");

@@ -262,7 +262,7 @@ impl Patterns {
     }
 
     /// Where the longest end of `bytes` begins that is the beginning of a spelling.
-    fn literal_open(&self, bytes: &[u8]) -> usize {
+    pub(super) fn literal_open(&self, bytes: &[u8]) -> usize {
         let from = bytes.len().saturating_sub(self.longest - 1);
         let goes_on = |start: &usize| {
             let end = &bytes[*start..];

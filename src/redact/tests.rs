@@ -146,6 +146,14 @@ fn a_cut_end_that_begins_a_secret_is_masked_too() {
 }
 
 #[test]
+fn who_is_killed_within_a_secret_shows_no_half_of_it() {
+    let redactor = redactor(&["hunter2-hunter2"]);
+    assert_eq!(streamed(&redactor, [&b"T=hunter2-hun"[..]]), b"T=***********");
+    assert_eq!(streamed(&redactor, [&b"T=hunter2-"[..], b"hun"]), b"T=***********");
+    assert_eq!(streamed(&redactor, [&b"a hunt"[..]]), b"a hunt");
+}
+
+#[test]
 fn hundreds_of_secrets_are_found_by_the_same_search() {
     let secrets: Vec<String> = (0..300).map(|n| format!("{n:03}-planted/secret{n}")).collect();
     let redactor = Redactor::new(secrets.clone());
