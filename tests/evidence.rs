@@ -41,11 +41,12 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 fn percent(text: &str, keep: &[u8], upper: bool) -> String {
-    text.bytes().fold(String::new(), |all, b| match b {
-        b if b.is_ascii_alphanumeric() || keep.contains(&b) => all + &char::from(b).to_string(),
-        b if upper => all + &format!("%{b:02X}"),
-        b => all + &format!("%{b:02x}"),
-    })
+    let each = |b: u8| match b {
+        b if b.is_ascii_alphanumeric() || keep.contains(&b) => char::from(b).to_string(),
+        b if upper => format!("%{b:02X}"),
+        b => format!("%{b:02x}"),
+    };
+    text.bytes().map(each).collect()
 }
 
 #[test]
@@ -81,7 +82,10 @@ fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
     }
     let file = bench.dir.path().join("said");
     std::fs::write(&file, &said).expect("a disk");
-    let declared: String = secrets[..100].iter().map(|(name, _)| format!("{} = {{ env = \"{name}\" }}\n", name.to_lowercase())).collect();
+    let declared = secrets[..100].iter().fold(String::new(), |all, (name, _)| {
+        let key = name.to_lowercase();
+        all + &format!("{key} = {{ env = \"{name}\" }}\n")
+    });
     let scenario = format!(
         "name = \"planted\"\ndescription = \"secret\"\n[secrets]\n{declared}\
          [process.chunks]\nrole = \"task\"\ncommand = [\"dd\", \"if={0}\", \"bs=37\", \"status=none\"]\n\
@@ -228,7 +232,8 @@ fn a_recording_whose_supervisor_was_killed_says_so_everywhere() {
     support::wait_for("output", std::time::Duration::from_secs(20), || {
         let base = bench.dir.path().join("state/e2e-tui/recordings");
         let Some(Ok(run)) = std::fs::read_dir(base).ok().and_then(|mut runs| runs.next()) else { return false };
-        std::fs::read_to_string(run.path().join("logs/a.out")).is_ok_and(|said| said.contains("before"))
+        let holds = |name: &str, text: &str| std::fs::read_to_string(run.path().join(name)).is_ok_and(|file| file.contains(text));
+        holds("logs/a.out", "before") && holds("events.jsonl", "spawned")
     });
     child.kill().expect("it lives");
     child.wait().expect("it was killed");

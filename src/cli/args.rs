@@ -207,6 +207,8 @@ pub(crate) struct ExportArgs {
     /// Write over a file that is there
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) part: PartOfRun,
     /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) recordings_dir: Option<PathBuf>,
@@ -253,6 +255,13 @@ pub(crate) struct PartOfRun {
     /// So long before what went wrong first and so long behind the failure
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) around_failure: Option<std::time::Duration>,
+}
+
+impl PartOfRun {
+    /// Whether nothing is left out.
+    pub(crate) fn is_all(&self) -> bool {
+        self.since.is_none() && self.around_failure.is_none()
+    }
 }
 
 /// From when on.

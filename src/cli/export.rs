@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use e2e_tui::{
     model::exit_code,
-    record::{archive::export, default_dir, find},
+    record::{Part, Recording, archive::export_part, default_dir, find},
 };
 
-use super::args::ExportArgs;
+use super::{args::ExportArgs, logs::span};
 
 /// Packs a recording and says what is in the archive.
 pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
@@ -15,7 +15,13 @@ pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
     let dir = find(&args.recording, &base)?;
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let target = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.zst")));
-    let exported = export(&dir, &target, args.force)?;
+    let part = if args.part.is_all() {
+        None
+    } else {
+        let (from, until) = span(&Recording::open(&dir)?, &args.part)?;
+        Some(Part { from, until })
+    };
+    let exported = export_part(&dir, &target, args.force, part)?;
     let told = format!(
         "{}: {:.1} KiB, {} lines; secrets of the scenario and the environment are masked, other output is as it was said",
         exported.path.display(),

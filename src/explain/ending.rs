@@ -121,9 +121,9 @@ pub(super) fn excused(events: &[Arc<Event>]) -> HashSet<u64> {
         match &event.kind {
             EventKind::Exited { process, .. } => drop(last.insert(process, event.seq)),
             EventKind::StateChanged { process, state, .. } => {
-                let reason = match state {
-                    ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } | ProcessState::Backoff { reason, .. } => reason,
-                    _ => continue,
+                let (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } | ProcessState::Backoff { reason, .. }) = state
+                else {
+                    continue;
                 };
                 if is_excused(reason) {
                     excused.extend(last.get(process));

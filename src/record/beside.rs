@@ -84,7 +84,7 @@ impl Beside {
 impl Write for Beside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         boundary();
-        self.file.write(&bytes[..bytes.len().min(PIECE)])
+        self.file.write(piece(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -165,7 +165,7 @@ pub(crate) fn sweep_own(target: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder_of(target))? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.to_str().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| rest.ends_with(".part")) {
+        if name.to_str().and_then(|name| name.strip_prefix(&prefix)).and_then(|rest| rest.strip_suffix(".part")).is_some() {
             fs::remove_file(entry.path())?;
         }
     }
@@ -200,15 +200,18 @@ fn writer_of(name: &str) -> Option<Lease> {
     Some(Lease { pid: pid.parse().ok()?, start_ticks: u64::from_str_radix(ticks, 16).ok()?, ..Lease::own() })
 }
 
-/// Bytes written at once; tests want many boundaries.
-const PIECE: usize = if cfg!(test) { 1 << 10 } else { usize::MAX };
-
 /// Where a crash leaves something half done: tests die here.
 #[cfg(not(test))]
 fn boundary() {}
 
+/// What is written at once.
+#[cfg(not(test))]
+fn piece(bytes: &[u8]) -> &[u8] {
+    bytes
+}
+
 #[cfg(test)]
-use super::crash_tests::boundary;
+use super::crash_tests::{boundary, piece};
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! An exporter that dies between any two of its writes: the old archive is there, or a whole new one, never a part.
 
 use std::{
+    fmt::Write,
     path::Path,
     process::{Command, Stdio},
     sync::atomic::{AtomicI64, Ordering},
@@ -23,6 +24,11 @@ pub(super) fn boundary() {
     if LEFT.load(Ordering::Relaxed) >= 0 && LEFT.fetch_sub(1, Ordering::Relaxed) == 0 {
         std::process::abort();
     }
+}
+
+/// A KiB at a time: many boundaries.
+pub(super) fn piece(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(1 << 10)]
 }
 
 /// A recording with so many bytes of output that do not compress.
@@ -63,7 +69,11 @@ pub(super) fn recording(dir: &Path, noise: usize) {
         state ^= state << 17;
         state
     };
-    let lines: String = (0..noise / 66).map(|_| format!("{:016x}{:016x}{:016x}{:016x}\n", next(), next(), next(), next())).collect();
+    let mut lines = String::new();
+    for _ in 0..noise / 66 {
+        (0..4).for_each(|_| write!(lines, "{:016x}", next()).expect("writing to a string"));
+        lines.push('\n');
+    }
     for (n, chunk) in lines.as_bytes().chunks(16 << 10).enumerate() {
         assert!(logs.append(&process, Stream::Out, 1, At(n as u64), chunk).is_none());
     }

@@ -222,7 +222,7 @@ fn o4_no_front_prints_what_acts_on_a_terminal() {
     std::fs::write(dir.path().join("manifest.json"), manifest.to_json()).expect("a disk");
     let lines: String = events.iter().map(|event| serde_json::to_string(event).expect("plain data") + "\n").collect();
     std::fs::write(dir.path().join("events.jsonl"), lines).expect("a disk");
-    let logs = LogStore::create(dir.path().join("logs"), &[process.clone()], RunClock::start()).expect("a disk");
+    let logs = LogStore::create(dir.path().join("logs"), std::slice::from_ref(&process), RunClock::start()).expect("a disk");
     assert!(logs.append(&process, crate::logs::Stream::Err, 1, At(9), format!("{NASTY}\nERROR {NASTY}\n").as_bytes()).is_none());
     logs.settle();
     let recording = Recording::open(dir.path()).expect("it is one");

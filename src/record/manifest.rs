@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{LogFormat, LogSpec, Outcome, ProcessId, ProcessSpec, RunInfo, RunSpec, make_one_line, one_line},
+    model::{At, LogFormat, LogSpec, Outcome, ProcessId, ProcessSpec, RunInfo, RunSpec, make_one_line, one_line},
     redact::Redactor,
 };
 
@@ -45,6 +45,20 @@ pub struct Manifest {
     /// Whether the run went on when this was packed into an archive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub packed_live: bool,
+    /// The part of the run whose output an archive holds; none: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// A part of a run, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its beginning.
+    #[serde(rename = "from_us")]
+    pub from: At,
+    /// Its end.
+    #[serde(rename = "until_us")]
+    pub until: At,
 }
 
 /// How a process's lines are to be read.
@@ -119,6 +133,7 @@ impl Manifest {
             outcome: None,
             duration_ms: None,
             packed_live: false,
+            part: None,
         }
     }
 

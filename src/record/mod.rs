@@ -31,7 +31,7 @@ mod round_trip_tests;
 
 pub use holder::Holder;
 pub use live::{Keep, LiveRun, RunRequest, StartError};
-pub use manifest::{Lease, Manifest};
+pub use manifest::{Lease, Manifest, Part};
 pub use open::{OpenError, Recording, find};
 pub use place::{PlaceError, RunDir, default_dir, write_private};
 pub use shelf::{Bounds, Kept, prune, recordings};

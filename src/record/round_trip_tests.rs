@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{OpenError, Recording, archive::export};
+use super::{
+    OpenError, Part, Recording,
+    archive::{export, export_part},
+};
 use crate::{
     logs::{LogView, Selection},
     model::{At, Snapshot},
@@ -51,7 +54,7 @@ fn an_archive_that_was_moved_replays_equal_at_twenty_instants() {
 fn the_summary_reads_well_alone() {
     let mut recording = open(&recorded("crash-restart"));
     recording.manifest.packed_live = true;
-    insta::assert_snapshot!(super::archive::summary(&recording));
+    insta::assert_snapshot!(super::archive::summary(&recording, None));
 }
 
 #[test]
@@ -73,4 +76,32 @@ fn r5_a_newer_format_is_refused_with_a_hint_and_an_older_one_is_read() {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+#[test]
+fn a_part_of_a_run_replays_with_its_lines_and_all_that_happened() {
+    let whole = open(&recorded("crash-restart"));
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("part.tar.zst");
+    let part = Part { from: At(600_000), until: At(1_200_000) };
+    export_part(&whole.dir, &path, false, Some(part)).expect("it can be packed");
+    let sliced = open(&path);
+    assert_eq!(sliced.manifest.part, Some(part));
+    let said = |recording: &Recording| -> Vec<(At, Vec<u8>)> {
+        let mut view = LogView::new(Selection::All).without_lifecycle();
+        view.refresh(&recording.logs);
+        view.window(&recording.logs, 0, usize::MAX).expect("readable").into_iter().map(|line| (line.at, line.bytes)).collect()
+    };
+    let all = said(&whole);
+    let wanted: Vec<_> = all.iter().filter(|(at, _)| *at >= part.from && *at <= part.until).cloned().collect();
+    assert!(!wanted.is_empty() && wanted.len() < all.len());
+    assert_eq!(said(&sliced), wanted);
+    let states = |recording: &Recording| recording.snapshot.rows.iter().map(|row| row.state.clone()).collect::<Vec<_>>();
+    assert_eq!(states(&whole), states(&sliced));
+    // The facts point at the same lines, by their new numbers.
+    let (told, before) = (sliced.explain().expect("it failed"), whole.explain().expect("it failed"));
+    let first = told.facts.first().expect("there are facts");
+    assert_eq!((first.at, &first.quote), (before.facts[0].at, &before.facts[0].quote));
+    let line = first.line.as_ref().expect("it said something");
+    assert!(line.number < before.facts[0].line.as_ref().expect("it said something").number);
 }

@@ -178,14 +178,9 @@ impl Patterns {
     /// Where secrets are, in order and without overlaps.
     pub(super) fn cover(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut all = self.literal(bytes);
-        self.encoded(bytes, self.readings(), 0, &mut all);
+        self.encoded(bytes, Reading::ALL, 0, &mut all);
         all.sort_unstable_by_key(|range| range.start);
         joined(all)
-    }
-
-    /// How output is read besides as it is.
-    fn readings(&self) -> &'static [Reading] {
-        &[Reading::Terminal, Reading::Percent, Reading::Form, Reading::Backslash]
     }
 
     fn is_of_use(&self, reading: Reading) -> bool {
@@ -237,7 +232,7 @@ impl Patterns {
         if !self.multi_line {
             from += memchr::memrchr(b'\n', &bytes[from..]).map_or(0, |at| at + 1);
         }
-        from + self.open_in(&bytes[from..], self.readings(), 0)
+        from + self.open_in(&bytes[from..], Reading::ALL, 0)
     }
 
     fn open_in(&self, bytes: &[u8], readings: &[Reading], depth: usize) -> usize {
@@ -267,7 +262,7 @@ impl Patterns {
     }
 
     /// Where the longest end of `bytes` begins that is the beginning of a spelling.
-    fn literal_open(&self, bytes: &[u8]) -> usize {
+    pub(super) fn literal_open(&self, bytes: &[u8]) -> usize {
         let from = bytes.len().saturating_sub(self.longest - 1);
         let goes_on = |start: &usize| {
             let end = &bytes[*start..];

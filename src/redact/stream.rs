@@ -4,6 +4,10 @@ use std::ops::Range;
 
 use super::{Redactor, redactor::star};
 
+/// The beginning of a secret is masked at the end of a stream from this length on; shorter ones are the beginnings of
+/// ordinary words.
+const BEGINNING: usize = 8;
+
 /// Masks one stream, chunk by chunk.
 #[derive(Debug, Clone)]
 pub struct StreamMask {
@@ -46,10 +50,16 @@ impl StreamMask {
         bytes.truncate(free);
     }
 
-    /// What is still held back, masked: nothing more comes.
+    /// What is still held back, masked: nothing more comes. Of a writer that was killed within a secret the beginning is
+    /// masked too, if it is long enough to be one.
     pub fn flush(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.held);
+        let begun = self.redactor.patterns().map_or(bytes.len(), |patterns| patterns.literal_open(&bytes));
         self.redactor.mask_bytes(&mut bytes);
+        if bytes.len() - begun >= BEGINNING {
+            let end = bytes.len();
+            star(&mut bytes, std::iter::once(begun..end));
+        }
         star(&mut bytes, std::mem::take(&mut self.covered));
         bytes
     }

@@ -146,6 +146,14 @@ fn a_cut_end_that_begins_a_secret_is_masked_too() {
 }
 
 #[test]
+fn who_is_killed_within_a_secret_shows_no_half_of_it() {
+    let redactor = redactor(&["hunter2-hunter2"]);
+    assert_eq!(streamed(&redactor, [&b"T=hunter2-hun"[..]]), b"T=***********");
+    assert_eq!(streamed(&redactor, [&b"T=hunter2-"[..], b"hun"]), b"T=***********");
+    assert_eq!(streamed(&redactor, [&b"a hunt"[..]]), b"a hunt");
+}
+
+#[test]
 fn hundreds_of_secrets_are_found_by_the_same_search() {
     let secrets: Vec<String> = (0..300).map(|n| format!("{n:03}-planted/secret{n}")).collect();
     let redactor = Redactor::new(secrets.clone());
@@ -183,7 +191,7 @@ impl Encoding {
                 } else if form && b == b' ' {
                     text.push('+');
                 } else {
-                    text.push_str(&format!("%{}", hex(u16::from(b), 2)));
+                    text.extend(["%", &hex(u16::from(b), 2)]);
                 }
                 text
             }),
@@ -191,7 +199,7 @@ impl Encoding {
                 let plain = serde_json::to_string(secret).expect("text");
                 plain[1..plain.len() - 1].chars().fold(String::new(), |mut text, c| {
                     if ascii && !c.is_ascii() || html && "<>&".contains(c) {
-                        c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{}", hex(*unit, 4))));
+                        c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.extend(["\\u", &hex(*unit, 4)]));
                     } else if slashes && c == '/' {
                         text.push_str("\\/");
                     } else {

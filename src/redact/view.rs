@@ -52,6 +52,9 @@ pub(super) enum Reading {
 }
 
 impl Reading {
+    /// How output is read besides as it is.
+    pub(super) const ALL: &[Self] = &[Self::Terminal, Self::Percent, Self::Form, Self::Backslash];
+
     /// What may be read from what was read this way: encodings nest, but not without end.
     pub(super) fn within(self) -> &'static [Self] {
         match self {

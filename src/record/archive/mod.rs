@@ -12,10 +12,11 @@
 //! path. Only entries that a recording has are read, into files that this side names, within caps on size and number.
 
 mod pack;
+mod slices;
 mod summary;
 mod unpack;
 
-pub use pack::{ExportError, Exported, export, sweep_unfinished};
+pub use pack::{ExportError, Exported, export, export_part, sweep_unfinished};
 #[cfg(test)]
 pub(super) use summary::summary;
 pub use unpack::{UnpackError, Unpacked, unpack};

@@ -7,11 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::summary::summary;
+use super::{slices::Slices, summary::summary};
 use crate::{
-    logs::{LogStore, LogView, Selection, Source, plain},
+    logs::{LogView, Selection, Source, plain},
+    model::At,
     record::{
-        Manifest, OpenError, Recording,
+        Manifest, OpenError, Part, Recording,
         beside::{Beside, sweep_own},
     },
 };
@@ -55,13 +56,19 @@ pub struct Exported {
 
 /// Packs the recording in `dir` into `target`. A recording of a run that goes on is packed as far as it is.
 pub fn export(dir: &Path, target: &Path, force: bool) -> Result<Exported, ExportError> {
+    export_part(dir, target, force, None)
+}
+
+/// Packs what was said in a part of a run, in whole chunks, with all that happened: how the run came there and how it
+/// ended stands in the archive too.
+pub fn export_part(dir: &Path, target: &Path, force: bool, part: Option<Part>) -> Result<Exported, ExportError> {
     let recording = Recording::open(dir)?;
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => ExportError::Exists(target.to_owned()),
         _ => ExportError::Write { path: target.to_owned(), source },
     };
     let beside = Beside::create(target, force).map_err(failed)?;
-    let size = write(&recording, beside).and_then(|beside| beside.finish(true)).map_err(failed)?;
+    let size = write(&recording, part, beside).and_then(|beside| beside.finish(true)).map_err(failed)?;
     Ok(Exported { path: target.to_owned(), size, lines: recording.logs.total_lines() })
 }
 
@@ -71,26 +78,49 @@ pub fn sweep_unfinished(target: &Path) -> io::Result<()> {
     sweep_own(target)
 }
 
-fn write(recording: &Recording, beside: Beside) -> io::Result<Beside> {
+fn write(recording: &Recording, part: Option<Part>, beside: Beside) -> io::Result<Beside> {
     let encoder = zstd::Encoder::new(BufWriter::new(beside), LEVEL)?;
     let mut archive = tar::Builder::new(encoder);
-    let manifest = Manifest { packed_live: recording.is_live(), ..recording.manifest.clone() }.to_json();
-    for (name, content) in [("summary.md", summary(recording).into_bytes()), ("manifest.json", manifest)] {
+    let manifest = Manifest { packed_live: recording.is_live(), part: part.or(recording.manifest.part), ..recording.manifest.clone() };
+    let summary = summary(recording, manifest.part);
+    for (name, content) in [("summary.md", summary.into_bytes()), ("manifest.json", manifest.to_json())] {
         append(&mut archive, name, content.len() as u64, content.as_slice())?;
     }
-    for name in ["scenario.toml", "events.jsonl"] {
-        append_file(&mut archive, &recording.dir, name)?;
+    append_file(&mut archive, &recording.dir, "scenario.toml")?;
+    let streams = recording.manifest.processes.iter().flat_map(|process| ["out", "err"].map(|stream| (process, stream)));
+    if let Some(part) = part {
+        let slices = Slices::of(recording, part, streams)?;
+        append_made(&mut archive, "events.jsonl", |out| slices.write_events(&recording.journal.from(0), out))?;
+        append_made(&mut archive, "merged.log", |out| write_merged(recording, part, out))?;
+        slices.append(&mut archive, &recording.dir)?;
+        return whole(archive);
     }
-    let merged = merged_log(recording)?;
-    append(&mut archive, "merged.log", merged.metadata()?.len(), &merged)?;
-    for process in &recording.manifest.processes {
-        for stream in ["out", "err"] {
-            // The index first: it never speaks of bytes that are not there yet.
-            append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}.idx"))?;
-            append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}"))?;
-        }
+    append_file(&mut archive, &recording.dir, "events.jsonl")?;
+    append_made(&mut archive, "merged.log", |out| write_merged(recording, Part { from: At::START, until: At(u64::MAX) }, out))?;
+    for (process, stream) in streams {
+        // The index first: it never speaks of bytes that are not there yet.
+        append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}.idx"))?;
+        append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}"))?;
     }
+    whole(archive)
+}
+
+/// The file behind an archive that has all its entries.
+fn whole(archive: tar::Builder<zstd::Encoder<'_, BufWriter<Beside>>>) -> io::Result<Beside> {
     archive.into_inner()?.finish()?.into_inner().map_err(io::IntoInnerError::into_error)
+}
+
+/// Adds what `make` writes, by way of an unlinked file: its size stands in front of it in the archive.
+fn append_made(
+    archive: &mut tar::Builder<impl Write>,
+    name: &str,
+    make: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(tempfile::tempfile()?);
+    make(&mut out)?;
+    let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    io::Seek::rewind(&mut file)?;
+    append(archive, name, file.metadata()?.len(), file)
 }
 
 /// What was never written (a stream without output) is not in the recording, and not in the archive.
@@ -103,7 +133,7 @@ fn append_file(archive: &mut tar::Builder<impl Write>, dir: &Path, name: &str) -
 }
 
 /// Exactly `size` bytes of `content`: a file that grows meanwhile is cut where it was.
-fn append(archive: &mut tar::Builder<impl Write>, name: &str, size: u64, content: impl Read) -> io::Result<()> {
+pub(super) fn append(archive: &mut tar::Builder<impl Write>, name: &str, size: u64, content: impl Read) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Regular);
     header.set_size(size);
@@ -111,21 +141,12 @@ fn append(archive: &mut tar::Builder<impl Write>, name: &str, size: u64, content
     archive.append_data(&mut header, name, content.take(size))
 }
 
-/// The merged log, in an unlinked file: its size stands in front of it in the archive.
-fn merged_log(recording: &Recording) -> io::Result<File> {
-    let file = tempfile::tempfile()?;
-    let mut out = BufWriter::new(file);
-    write_merged(&recording.logs, &recording.manifest.started, &mut out)?;
-    let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    io::Seek::rewind(&mut file)?;
-    Ok(file)
-}
-
-fn write_merged(logs: &LogStore, started: &str, out: &mut impl Write) -> io::Result<()> {
-    let wall: jiff::Timestamp = started.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+fn write_merged(recording: &Recording, part: Part, out: &mut impl Write) -> io::Result<()> {
+    let logs = &recording.logs;
+    let wall: jiff::Timestamp = recording.manifest.started.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let mut view = LogView::new(Selection::All);
     view.refresh(logs);
-    let mut next = 0;
+    let mut next = view.row_at_time(logs, part.from)?;
     while next < view.len() {
         let lines = view.window(logs, next, BATCH)?;
         if lines.is_empty() {
@@ -133,6 +154,9 @@ fn write_merged(logs: &LogStore, started: &str, out: &mut impl Write) -> io::Res
         }
         next += lines.len() as u64;
         for line in lines {
+            if line.at > part.until {
+                return Ok(());
+            }
             let at = wall.checked_add(std::time::Duration::from_micros(line.at.0)).unwrap_or(wall);
             let process = line.process.as_ref().map_or("-", |p| p.as_str());
             let (stream, text) = match &line.source {

@@ -6,7 +6,7 @@ use crate::{
     explain::explanation_text,
     logs::plain,
     model::{Event, EventKind, ProcessSnapshot, one_line},
-    record::Recording,
+    record::{Part, Recording},
 };
 
 /// Lines that matter, at most.
@@ -17,10 +17,10 @@ const MARKS: usize = 50;
 const EXITS: usize = 6;
 
 /// The summary of a recording.
-pub(in crate::record) fn summary(recording: &Recording) -> String {
+pub(in crate::record) fn summary(recording: &Recording, part: Option<Part>) -> String {
     let mut text = String::new();
     let events = recording.journal.from(0);
-    head(recording, &mut text);
+    head(recording, part, &mut text);
     what_happened(recording, &mut text);
     let _ = writeln!(
         text,
@@ -35,7 +35,7 @@ pub(in crate::record) fn summary(recording: &Recording) -> String {
     text
 }
 
-fn head(recording: &Recording, text: &mut String) {
+fn head(recording: &Recording, part: Option<Part>, text: &mut String) {
     let (snapshot, manifest) = (&recording.snapshot, &recording.manifest);
     let outcome = snapshot.outcome.as_ref();
     let cut = "the recording breaks off: the supervisor was killed or the machine died";
@@ -53,6 +53,15 @@ fn head(recording: &Recording, text: &mut String) {
         let _ = writeln!(text, "> {}\n", cell(&run.description));
     }
     let _ = writeln!(text, "- run: `{}`, started {}, lasted {} s", manifest.id, manifest.started, snapshot.at.seconds());
+    if let Some(part) = part {
+        let until = part.until.min(snapshot.at);
+        let _ = writeln!(
+            text,
+            "- output: only what was said from {} s to {} s is in here, numbered anew",
+            part.from.seconds(),
+            until.seconds()
+        );
+    }
     if snapshot.checks.1 > 0 {
         let _ = writeln!(text, "- checks: {} of {} met", snapshot.checks.0, snapshot.checks.1);
     }
