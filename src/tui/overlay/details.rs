@@ -173,7 +173,11 @@ impl Page<'_, '_> {
                 (lived, format!("lives, pid {}", life.pid), look.style(Role::Plain))
             }
             Some(end) => {
-                let how = if end.asked { ", asked" } else { ", by itself" };
+                let how = match (end.asked, wide) {
+                    (true, _) => ", asked",
+                    (false, true) => ", by itself",
+                    (false, false) => "",
+                };
                 let same = if end.same_cause { ", same cause" } else { "" };
                 let style = if end.asked || end.exit == crate::model::Exit::Code(0) { Role::Plain } else { Role::Bad };
                 (human_duration(end.up), format!("{}{how}{same}", end.exit), look.style(style))

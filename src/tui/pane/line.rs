@@ -109,7 +109,7 @@ fn tidied(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
 
 /// A line of output as the log would show it, without its columns: its own time and level gone, long ids shortened.
 pub(crate) fn tidied_text(line: &str, look: &Look) -> String {
-    let Presented { level, spans, .. } = present(line.as_bytes());
+    let Presented { level, spans, .. } = logs::present(line.as_bytes());
     let text: String = spans.iter().map(|span| span.text.as_str()).collect();
     let level = level.map(|level| format!("{} ", level.letter())).unwrap_or_default();
     format!("{level}{}", ids::shorten(&text, false, look.ellipsis()))
