@@ -80,7 +80,7 @@ pub enum CaptureEvent {
         /// The first of them, capped.
         text: String,
     },
-    /// A [`drain`](Capture::drain) is done: all that the process said is in the store.
+    /// A [`drain`](super::Capture::drain) is done: all that the process said is in the store.
     Drained {
         /// Whose.
         process: ProcessId,

@@ -45,6 +45,7 @@ impl EventKind {
             Self::Spawned { process: _, generation: _, pid: _, cause: _, awaits_ready: _ }
             | Self::Signalled { process: _, generation: _, signal: _, by: _, stop: _ }
             | Self::TreeStopped { process: _, generation: _, signal: _, escalated_to_kill: _, took: _ }
+            | Self::HoldChanged { process: _, held: _, by: _ }
             | Self::Sampled { samples: _ }
             | Self::Checks { met: _, of: _ }
             | Self::Rerun { by: _, process: _ }

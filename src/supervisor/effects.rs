@@ -156,7 +156,7 @@ impl Runtime {
                 let leak = |m: Member| Leak { pid: Some(m.pid), command: command_for_event(redactor, &m.command), port: None };
                 Input::Members { process, generation, leaks: members.into_iter().map(leak).collect() }
             }
-            TreeEvent::Stuck { pids, .. } => Input::Stuck { process, generation, pids },
+            TreeEvent::Stuck { pids, why, .. } => Input::Stuck { process, generation, pids, why },
             _ => return None,
         })
     }

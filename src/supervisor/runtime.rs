@@ -23,7 +23,7 @@ use super::{
     errand::{Errands, Purpose},
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
-    machine::{Input, Machine, MachineOptions, TimerToken},
+    machine::{Effect, Input, Machine, MachineOptions, TimerToken},
     stdin::Talk,
 };
 use crate::{
@@ -88,8 +88,6 @@ pub(super) struct Runtime {
     pub(super) machine: Machine,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
-    /// Whether somebody looks.
-    pub(super) looked_at: watch::Receiver<bool>,
     timers: BinaryHeap<Reverse<(At, TimerToken)>>,
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
@@ -151,7 +149,6 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         parts,
         snapshot: Snapshot::default(),
         published,
-        looked_at: looking.clone(),
         timers: BinaryHeap::new(),
         trees: HashMap::new(),
         tree_of: HashMap::new(),
@@ -199,7 +196,11 @@ impl Runtime {
                 Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
                 Some(news) = heard.recv() => self.on_news(news),
                 Some(request) = asked.recv() => self.on_request(request),
-                Ok(()) = looking.changed() => sample_at = Instant::now(),
+                Ok(()) = looking.changed() => {
+                    sample_at = Instant::now();
+                    let looking = *looking.borrow_and_update();
+                    self.feed(Input::Observed { looking });
+                }
                 () = sleep_until(sample_at) => {
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
@@ -251,8 +252,16 @@ impl Runtime {
 
     /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
+        let mut answers = Vec::new();
         for effect in self.machine.step(self.parts.clock.now(), input) {
-            self.carry_out(effect);
+            match effect {
+                // Who asked looks next: all that was done is seen by then.
+                Effect::Resolve { ticket, result } => answers.push((ticket, result)),
+                effect => self.carry_out(effect),
+            }
+        }
+        for (ticket, result) in answers {
+            self.resolve(ticket, result);
         }
     }
 
@@ -296,7 +305,6 @@ impl Runtime {
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
-            // Who asked looks next: what was done is seen by then.
             self.publish();
             let _ = answer.send(result);
         }
@@ -379,10 +387,6 @@ impl Runtime {
 
     pub(super) fn finish(&mut self) {
         self.finished = true;
-    }
-
-    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.published.subscribe()
     }
 
     pub(super) fn snapshot(&self) -> &Snapshot {

@@ -6,7 +6,7 @@ use crate::{
     model::ProcessState,
     tui::{
         action::Action,
-        app::{log::Scope, overlay::Overlay, walk::tokens},
+        app::{log::Scope, overlay::Overlay},
         keymap::Found,
         layout::Pane,
         logview::query,
@@ -147,7 +147,7 @@ fn log_groups(scene: &Scene<'_>, hint: &dyn Fn(Action, &str) -> Option<Hint>) ->
         return vec![first, table, vec![hint(Action::Palette, "palette")]];
     }
     let row = scene.window.cursor.and_then(|i| scene.window.rows.get(i));
-    if row.is_some_and(|row| !tokens(&query::text_of(&row.line)).is_empty()) || log.token.is_some() {
+    if row.is_some_and(|row| !crate::logs::tokens(&query::text_of(&row.line)).is_empty()) || log.token.is_some() {
         first.push(hint(Action::NextToken, "same id"));
     }
     let folded = row.is_some_and(|row| !row.folded.is_empty());
