@@ -110,7 +110,7 @@ impl App {
         Vec::new()
     }
 
-    fn choose(&mut self, number: usize, world: &World<'_>) {
+    pub(super) fn choose(&mut self, number: usize, world: &World<'_>) {
         if world.snapshot.rows.len() < number {
             return self.complain(world.now, format!("there is no process {number}"));
         }

@@ -56,6 +56,15 @@ impl App {
                 self.overlay = Some(Overlay::Line { text: text.clone(), scroll });
                 vec![Outcome::CopyText { text, what: "the line".into() }]
             }
+            Some(Overlay::Details { .. }) if matches!(bound, Some(Action::Process(_) | Action::FocusNext | Action::FocusPrevious)) => {
+                self.overlay = Some(Overlay::Details { scroll: 0 });
+                match bound {
+                    Some(Action::Process(number)) => self.choose(usize::from(number), world),
+                    Some(Action::FocusNext) => self.table.step(&world.snapshot.rows, 1),
+                    _ => self.table.step(&world.snapshot.rows, -1),
+                }
+                Vec::new()
+            }
             Some(Overlay::Details { scroll }) => {
                 self.overlay = scrolled(scroll, bound, &[Action::Details]).map(|scroll| Overlay::Details { scroll });
                 Vec::new()

@@ -6,7 +6,7 @@ use crate::explain::Fact;
 use crate::model::{At, Command, Event, Phase, ProcessId, ProcessSnapshot, Snapshot};
 
 use crate::tui::{
-    key::Key,
+    key::{Code, Key},
     keymap::{Context, Found, Keymap},
     layout::{Layout, Pane},
     logview::desk::{Seek, Window},
@@ -166,6 +166,12 @@ impl App {
     /// Takes a key.
     pub(crate) fn key(&mut self, key: Key, world: &World<'_>) -> Vec<Outcome> {
         self.toast = None;
+        if key.alt && !self.is_typing() && world.keymap.find(self.context(), &[key]) == Found::Nothing {
+            // Terminals write Alt as an escape before the key, so a quick Esc and the next key look the same.
+            let mut outcomes = self.key(Key::plain(Code::Esc), world);
+            outcomes.extend(self.key(Key { alt: false, ..key }, world));
+            return outcomes;
+        }
         if self.overlay.is_some() {
             return self.overlay_key(key, world);
         }
@@ -181,6 +187,11 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// Whether keys are text at the moment.
+    fn is_typing(&self) -> bool {
+        matches!(self.overlay, Some(Overlay::Prompt { .. } | Overlay::Palette { .. } | Overlay::Help { typing: Some(_), .. }))
     }
 
     /// Takes pasted text: it goes where text is typed, and is no keys anywhere else.

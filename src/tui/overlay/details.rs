@@ -8,8 +8,10 @@ use crate::{
     tui::{
         glyph::Glyph,
         lives::Life,
+        pane::line::tidied_text as tidied,
         pane::state::state_text,
         scene::Scene,
+        text,
         theme::Role,
         units::{self, counted, processes},
     },
@@ -21,6 +23,8 @@ const LABEL: usize = 13;
 const PROBES: usize = 5;
 /// So many generations stand side by side.
 const GENERATIONS: usize = 8;
+/// From this width on the table of generations has all its columns.
+const WIDE: usize = 95;
 /// Samples of a sparkline.
 const SPARKS: usize = 40;
 
@@ -128,16 +132,17 @@ impl Page<'_, '_> {
         }
         self.gap();
         let dim = self.scene.look.style(Role::Dim);
-        let head = format!("{:>3} {:>9} {:>8} {:>8}  {:<27}  END", "GEN", "STARTED", "READY", "LIVED", "BECAUSE");
+        let wide = self.width >= WIDE;
+        let head = if wide {
+            format!("{:>3} {:>9} {:>8} {:>8}  {:<27}  END", "GEN", "STARTED", "READY", "LIVED", "BECAUSE")
+        } else {
+            format!("{:>3} {:>9} {:>8}  END", "GEN", "STARTED", "LIVED")
+        };
         self.put_styled("generations", &head, dim);
         for life in lives.iter().rev().take(GENERATIONS) {
-            let (text, style) = self.life(life);
-            let mut line = wrapped(&text, self.width - LABEL, style);
-            line.truncate(1);
-            for mut part in line {
-                part.insert(0, (" ".repeat(LABEL), dim));
-                self.lines.push(part);
-            }
+            let (text, style) = self.life(life, wide);
+            let text = text::fit(&text, self.width - LABEL, self.scene.look.ellipsis()).into_owned();
+            self.lines.push(vec![(" ".repeat(LABEL), dim), (text, style)]);
         }
         let of = row.info.max_restarts.map(|max| format!(" of {max}")).unwrap_or_default();
         if row.restarts > 0 {
@@ -150,7 +155,7 @@ impl Page<'_, '_> {
         }
     }
 
-    fn life(&self, life: &Life) -> (String, Style) {
+    fn life(&self, life: &Life, wide: bool) -> (String, Style) {
         let look = self.scene.look;
         let ready = life.ready.as_ref().map_or_else(|| "-".into(), |(after, _)| human_duration(*after));
         let because = match &life.cause {
@@ -168,13 +173,23 @@ impl Page<'_, '_> {
                 (lived, format!("lives, pid {}", life.pid), look.style(Role::Plain))
             }
             Some(end) => {
-                let how = if end.asked { ", asked" } else { ", by itself" };
+                let how = match (end.asked, wide) {
+                    (true, _) => ", asked",
+                    (false, true) => ", by itself",
+                    (false, false) => "",
+                };
                 let same = if end.same_cause { ", same cause" } else { "" };
                 let style = if end.asked || end.exit == crate::model::Exit::Code(0) { Role::Plain } else { Role::Bad };
                 (human_duration(end.up), format!("{}{how}{same}", end.exit), look.style(style))
             }
         };
-        (format!("{:>3} {:>9} {ready:>8} {lived:>8}  {because:<27}  {end}", life.generation, life.started.seconds()), style)
+        let (generation, started) = (life.generation, life.started.seconds());
+        let text = if wide {
+            format!("{generation:>3} {started:>9} {ready:>8} {lived:>8}  {because:<27}  {end}")
+        } else {
+            format!("{generation:>3} {started:>9} {lived:>8}  {end}")
+        };
+        (text, style)
     }
 
     /// What it said before it ended last.
@@ -184,7 +199,7 @@ impl Page<'_, '_> {
         let label = format!("gen {} said", exit.generation);
         for (i, line) in exit.tail.iter().enumerate() {
             let style = self.scene.look.style(if i + 1 == exit.tail.len() { Role::Plain } else { Role::Dim });
-            self.put_styled(if i == 0 { &label } else { "" }, line, style);
+            self.put_styled(if i == 0 { &label } else { "" }, &tidied(line, self.scene.look), style);
         }
     }
 

@@ -2,7 +2,10 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::rule::{self, Rule};
+use super::{
+    line::tidied_text,
+    rule::{self, Rule},
+};
 use crate::{
     model::{Event, EventKind},
     tui::{glyph::Glyph, names, scene::Scene, text::Pen, theme::Role},
@@ -52,5 +55,5 @@ pub(crate) fn row(scene: &Scene<'_>, event: &Event, pen: &mut Pen<'_>, here: boo
     if *count > 1 {
         pen.text(&format!("{}{count} ", look.glyph(Glyph::Times)), look.style(Role::Warn));
     }
-    pen.fitted(&crate::logs::plain(text.as_bytes()), look.ellipsis(), look.style(Role::Plain));
+    pen.fitted(&tidied_text(text, look), look.ellipsis(), look.style(Role::Plain));
 }

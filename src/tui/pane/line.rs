@@ -107,6 +107,14 @@ fn tidied(row: &Row, log: &LogState, width: u16, look: &Look) -> Body {
     Body { level, own_time, pieces, suffix: String::new() }
 }
 
+/// A line of output as the log would show it, without its columns: its own time and level gone, long ids shortened.
+pub(crate) fn tidied_text(line: &str, look: &Look) -> String {
+    let Presented { level, spans, .. } = logs::present(line.as_bytes());
+    let text: String = spans.iter().map(|span| span.text.as_str()).collect();
+    let level = level.map(|level| format!("{} ", level.letter())).unwrap_or_default();
+    format!("{level}{}", ids::shorten(&text, false, look.ellipsis()))
+}
+
 /// Marks what is looked for. Where shortening an id hid it, the line shows whole.
 fn highlight(body: &mut Body, line: &LogLine, log: &LogState, look: &Look) {
     if let Some(find) = &log.find {

@@ -61,7 +61,7 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Palette { .. } => "type to search  ↑ ↓ choose  Enter do it  Esc back",
         Overlay::Prompt { .. } => "",
         Overlay::Signals { .. } => "j k choose  Enter send it  Esc back",
-        Overlay::Details { .. } => "j k scroll  c copy the command that starts it  Esc back",
+        Overlay::Details { .. } => "j k scroll  Tab next process  c copy the command that starts it  Esc back",
         Overlay::Line { .. } => "j k scroll  c copy  Esc back",
         Overlay::Timeline { .. } => "j k choose  Enter the log at that moment  Esc back",
         Overlay::Alerts { .. } => "j k choose  Enter its line in the log  Esc back",

@@ -88,6 +88,29 @@ fn a_recording_starts_and_stops_nothing() {
 }
 
 #[test]
+fn a_key_close_behind_escape_counts_by_itself() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys("i M-j");
+    assert!(theatre.stage.app.overlay.is_none());
+    assert_eq!(theatre.stage.app.table.selected, 1);
+    theatre.keys("/").type_text("two words").keys("M-b");
+    assert!(theatre.stage.app.overlay.is_some(), "where text is typed Alt moves by words");
+}
+
+#[test]
+fn details_go_from_process_to_process() {
+    let mut theatre = all_well(80, 24);
+    theatre.keys("i Tab");
+    assert!(theatre.picture().contains("─ Details  proxy"));
+    theatre.keys("4");
+    assert!(theatre.picture().contains("─ Details  client-b"));
+    theatre.keys("S-Tab c");
+    assert!(theatre.picture().contains("─ Details  client-a"));
+    let text = "cd /work/demo && e2e-tui part test-client".to_owned();
+    assert_eq!(theatre.outcomes, [Outcome::CopyText { text, what: "the command".into() }]);
+}
+
+#[test]
 fn a_signal_is_chosen_from_a_list() {
     let mut theatre = all_well(80, 24);
     theatre.keys("2 C-x j j Enter");
