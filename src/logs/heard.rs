@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use regex::Regex;
 
-use super::store::Stream;
+use super::{store::Stream, tap::LineTap};
 use crate::model::{Generation, ProcessId};
 
 /// A stream to read.
@@ -29,6 +29,8 @@ pub struct Watch {
     pub ready: Option<Regex>,
     /// Lines that matter, besides the built-in ones.
     pub alerts: Vec<Regex>,
+    /// Where others listen to its lines.
+    pub tap: Option<LineTap>,
 }
 
 /// What was noticed in a stream. All texts are masked and without colour codes.
@@ -78,7 +80,7 @@ pub enum CaptureEvent {
         /// The first of them, capped.
         text: String,
     },
-    /// A [`drain`](Capture::drain) is done: all that the process said is in the store.
+    /// A [`drain`](super::Capture::drain) is done: all that the process said is in the store.
     Drained {
         /// Whose.
         process: ProcessId,

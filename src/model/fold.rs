@@ -96,6 +96,7 @@ impl ProcessSnapshot {
                 self.probes.drain(..surplus);
             }
             EventKind::HealthChanged { health, .. } => self.health = *health,
+            EventKind::HoldChanged { held, .. } => self.held = *held,
             EventKind::Alerted { count, .. } => self.alerts += count,
             EventKind::Exited { generation, exit, asked, tail, same_cause, .. } => {
                 self.pid = None;

@@ -132,6 +132,10 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(if *stop { Tone::Rest } else { Tone::Warn }, &if *stop { format!("stopping   {what}") } else { what }).with(Vec::new())
         }
         EventKind::StopCommand { command, by, .. } => tell(Tone::Rest, &format!("stopping   `{command}` by {by}")).with(Vec::new()),
+        EventKind::HoldChanged { held: true, by, .. } => {
+            tell(Tone::Warn, &format!("held by {by}")).with(vec!["neither probes nor its policy act on it".into()])
+        }
+        EventKind::HoldChanged { by, .. } => tell(Tone::Start, &format!("released by {by}")).with(Vec::new()),
         EventKind::Exited { .. } => exited(event)?,
         EventKind::Failed { reason, fatal, .. } => {
             let verdict = if *fatal { vec![CANNOT_PASS.to_owned()] } else { Vec::new() };

@@ -101,6 +101,8 @@ pub struct ProcessSnapshot {
     pub alerts: u64,
     /// What is left of its trees although it should be gone.
     pub leaks: Vec<Leak>,
+    /// Whether it is left alone: no probe asks it, no policy restarts it.
+    pub held: bool,
     /// How its last stop went.
     pub stop: Option<StopRecord>,
     /// What its tree used when last sampled.
@@ -130,6 +132,7 @@ impl ProcessSnapshot {
             same_cause: false,
             alerts: 0,
             leaks: Vec::new(),
+            held: false,
             stop: None,
             sample: None,
         }

@@ -36,6 +36,7 @@ fn all_kinds() -> Vec<EventKind> {
         max_restarts: Some(1),
         argv: vec![text.clone()],
         cwd: text.clone(),
+        settings: vec![(text.clone(), text.clone())],
     };
     let run = RunInfo {
         run: text.clone(),

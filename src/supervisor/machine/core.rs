@@ -15,6 +15,8 @@ pub(crate) struct Machine {
     pub(super) options: MachineOptions,
     pub(super) course: Course,
     pub(super) starters: Starters,
+    /// Whether somebody looks at how processes are.
+    pub(super) observed: bool,
     pub(super) now: At,
     /// Armed timers. One that is not here any more was cancelled.
     armed: BTreeMap<TimerToken, (Option<usize>, TimerKind)>,
@@ -38,6 +40,7 @@ impl Machine {
             options,
             course: Course::default(),
             starters: Starters::of(spec),
+            observed: false,
             now: At::START,
             armed: BTreeMap::new(),
             next_timer: 0,
@@ -80,7 +83,7 @@ impl Machine {
             Input::Drained { process, generation, tail } => self.on(&process, generation, |m, i| m.drained(i, tail)),
             Input::TreeEmpty { process, generation } => self.on(&process, generation, Self::tree_is_empty),
             Input::Members { process, generation, leaks } => self.on(&process, generation, |m, i| m.members(i, leaks)),
-            Input::Stuck { process, generation, pids } => self.on(&process, generation, |m, i| m.stuck(i, pids)),
+            Input::Stuck { process, generation, pids, why } => self.on(&process, generation, |m, i| m.stuck(i, pids, &why)),
             Input::Ready { process, generation, report } => self.on(&process, generation, |m, i| m.ready_report(i, report)),
             Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, &record)),
             Input::Progress { process, generation, text } => self.on(&process, generation, |m, i| {
@@ -91,6 +94,7 @@ impl Machine {
             Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
+            Input::Observed { looking } => self.observed = looking,
             Input::FinalCensus { leaks } => self.final_census(leaks),
             Input::Add { spec, ticket } => {
                 if let Err(why) = self.add(spec, ticket) {

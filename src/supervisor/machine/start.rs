@@ -175,24 +175,19 @@ impl Machine {
         proc.life = Life::Up { pid, since: now };
         proc.started = now;
         let (process, generation, cause) = (proc.id().clone(), proc.generation, proc.cause.clone());
-        let (ready_timeout, lifetime) = (proc.spec.ready.timeout, proc.spec.timeout);
+        let ready_timeout = proc.spec.ready.timeout;
         self.emit(EventKind::Spawned { process: process.clone(), generation, pid, cause, awaits_ready });
         if let Some(order) = stop {
             // Nobody waits for it to become ready any more.
             return self.stop_living(i, order, None);
         }
         if awaits_ready {
-            let deadline = now + ready_timeout;
-            self.set_state(i, ProcessState::Starting { since: now, deadline });
-            self.arm(i, TimerKind::ReadyDeadline, deadline);
-            self.out.push(Effect::WatchReadiness { process: process.clone(), generation });
+            self.set_state(i, ProcessState::Starting { since: now, deadline: now + ready_timeout });
+            self.out.push(Effect::WatchReadiness { process, generation });
         } else {
             self.set_state(i, ProcessState::Running);
-            self.watch_health(i);
         }
-        if let Some(lifetime) = lifetime {
-            self.arm(i, TimerKind::Lifetime, now + lifetime);
-        }
+        self.arm_deadlines(i);
     }
 
     pub(super) fn spawn_failed(&mut self, i: usize, reason: Failure) {
@@ -226,15 +221,7 @@ impl Machine {
                 let (process, generation) = (proc.id().clone(), proc.generation);
                 self.emit(EventKind::Ready { process, generation, pid, after: answered.since(since), evidence, waited_for, port });
                 self.set_state(i, ProcessState::Ready);
-                self.watch_health(i);
             }
-        }
-    }
-
-    fn watch_health(&mut self, i: usize) {
-        if self.procs[i].spec.health.is_some() {
-            let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-            self.out.push(Effect::WatchHealth { process, generation });
         }
     }
 

@@ -132,3 +132,89 @@ fn unhealthy_without_a_policy_is_a_state_and_no_failure() {
     assert_eq!(b.state("up"), &ProcessState::Unhealthy { failed: 1, of: 1 });
     assert_eq!(b.shown(), None);
 }
+
+/// How often probes were begun and ended.
+fn watches(b: &Bench) -> (usize, usize) {
+    let count = |wanted: fn(&Effect) -> bool| b.effects.iter().filter(|e| wanted(e)).count();
+    (count(|e| matches!(e, Effect::WatchHealth { .. })), count(|e| matches!(e, Effect::EndProbes { .. })))
+}
+
+#[test]
+fn health_is_asked_for_from_readiness_on() {
+    let mut b = Bench::new(vec![ProcessSpec { health: Some(health()), ..spec("up", Role::Service) }]);
+    b.up("up");
+    assert_eq!(watches(&b), (0, 0));
+    b.ready("up");
+    assert_eq!(watches(&b), (1, 0));
+    b.leader_exits("up", Exit::Code(0));
+    assert_eq!(watches(&b), (1, 1));
+}
+
+#[test]
+fn a_lazy_check_asks_only_while_somebody_looks_or_waits() {
+    let lazy = || ProcessSpec { health: Some(HealthSpec { lazy: true, ..health() }), ..spec("up", Role::Service) };
+    let mut b = Bench::new(vec![lazy()]);
+    b.up("up");
+    b.ready("up");
+    assert_eq!(watches(&b), (0, 0));
+    b.give(Input::Observed { looking: true });
+    assert_eq!(watches(&b), (1, 0));
+    b.give(Input::Observed { looking: false });
+    assert_eq!(watches(&b), (1, 1));
+    let mut b = Bench::new(vec![lazy(), needs(spec("t", Role::Test), "up", Condition::Healthy)]);
+    b.up("up");
+    b.ready("up");
+    assert_eq!(watches(&b), (1, 0), "the test waits for it");
+    b.probe("up", true);
+    assert_eq!((watches(&b), b.spawned_names()), ((1, 1), vec!["up".to_owned(), "t".to_owned()]));
+}
+
+fn hold(b: &mut Bench, held: bool) {
+    b.ask(Command::Hold { process: id("up"), held });
+}
+
+#[test]
+fn nothing_acts_on_a_process_that_is_held() {
+    let mut up = ProcessSpec { health: Some(health()), timeout: Some(Duration::from_secs(50)), ..on_failure(spec("up", Role::Service), 3) };
+    up.ready.timeout = Duration::from_secs(10);
+    let mut b = Bench::new(vec![up]);
+    b.up("up");
+    hold(&mut b, true);
+    assert!(b.row("up").held);
+    b.pass(100_000);
+    assert_eq!(b.state("up").word(), "starting", "it may take as long as it wants");
+    b.ready("up");
+    assert_eq!(watches(&b), (0, 0));
+    b.probe("up", false);
+    assert_eq!(b.state("up"), &ProcessState::Ready);
+    // Its end is its end; nobody restarts it, and nobody says that it has failed.
+    b.ends("up", Exit::Code(1));
+    assert_eq!(b.state("up"), &ProcessState::Stopped { by: Actor::You, signal: None });
+    assert_ne!(b.shown().map(|o| o.verdict), Some(Verdict::Failed));
+    b.ask(Command::Start { process: id("up") });
+    b.up("up");
+    b.ready("up");
+    // Released, it is as before, with its time counted from now.
+    hold(&mut b, false);
+    assert_eq!((b.row("up").held, watches(&b).0), (false, 1));
+    b.pass(49_999);
+    assert_eq!(b.state("up"), &ProcessState::Ready);
+    b.pass(1);
+    assert_eq!(b.state("up").word(), "stopping");
+}
+
+#[test]
+fn a_hold_ends_a_back_off_and_a_release_gives_a_start_its_whole_time_again() {
+    let mut b = Bench::new(vec![on_failure(spec("up", Role::Service), 3)]);
+    b.up("up");
+    b.ends("up", Exit::Code(1));
+    hold(&mut b, true);
+    assert_eq!(b.state("up").word(), "stopped");
+    b.ask(Command::Start { process: id("up") });
+    b.up("up");
+    b.pass(60_000);
+    hold(&mut b, false);
+    assert_eq!(b.state("up"), &ProcessState::Starting { since: At::START, deadline: b.now + Duration::from_secs(30) });
+    b.pass(30_000);
+    assert_eq!(b.state("up").word(), "stopping");
+}

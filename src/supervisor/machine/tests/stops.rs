@@ -148,7 +148,9 @@ fn p24_what_cannot_be_killed_is_told_and_nobody_waits_for_it() {
     let mut b = Bench::new(vec![spec("up", Role::Service)]);
     b.up("up");
     b.ask(Command::Stop { process: id("up"), now: true });
-    b.give(Input::Stuck { process: id("up"), generation: 1, pids: vec![1001] });
+    b.give(Input::Stuck { process: id("up"), generation: 1, pids: vec![1001], why: "state D".into() });
+    let leak = Leak { pid: Some(1001), command: "cannot be killed: state D".into(), port: None };
+    assert_eq!(b.row("up").leaks, [leak]);
     b.drained("up");
     assert_eq!(b.state("up"), &ProcessState::Failed { reason: Failure::CannotBeKilled { pids: vec![1001] } });
     assert_eq!(b.resolved(1), Some(Err("up cannot be killed (1 left)".into())));

@@ -86,7 +86,7 @@ const INPUTS: [Named<fn(&mut Bench)>; 22] = [
     ("empty", |b| b.tree_empty("p")),
     ("drained", |b| b.drained("p")),
     ("stuck", |b| {
-        b.give(Input::Stuck { process: id("p"), generation: b.generation("p"), pids: vec![7] });
+        b.give(Input::Stuck { process: id("p"), generation: b.generation("p"), pids: vec![7], why: String::new() });
     }),
     ("1 s", |b| b.pass(1_000)),
     ("40 s", |b| b.pass(40_000)),
