@@ -386,7 +386,7 @@ fn kinds_become_command_lines_and_tokens_go_by_environment() {
 }
 
 #[test]
-fn a_validator_is_its_checkout_or_a_stand_in_with_its_command_line() {
+fn a_validator_a_proxy_to_pipes_and_any_tool_become_command_lines() {
     let text = r#"
         name = "x"
         [ports]
@@ -400,6 +400,11 @@ fn a_validator_is_its_checkout_or_a_stand_in_with_its_command_line() {
         listens = "b"
         path = "validator"
         token = "my-own-token"
+        [process.piped]
+        kind = "shadowcat"
+        mode = "reverse"
+        upstream = "stdio"
+        argv = ["server", "--stdio"]
         [process.client]
         kind = "test-client"
         target = "http://127.0.0.1:20500/mcp"
@@ -414,6 +419,7 @@ fn a_validator_is_its_checkout_or_a_stand_in_with_its_command_line() {
     assert_eq!(of("checkout"), "python3 /work/x/validator/ref_http_server/reference_mcp_server.py --host 127.0.0.1 --port 20501");
     assert!(scenario.warnings().to_string().contains("takes one token only"), "{}", scenario.warnings());
     assert_eq!(of("client"), r#"e2e-tui part test-client --target http://127.0.0.1:20500/mcp --tool ping --arguments {"to": "you"}"#);
+    assert_eq!(of("piped"), "e2e-tui part proxy reverse --bind 127.0.0.1:0 --upstream stdio -- server --stdio");
     let wrong = try_scenario(&text.replace(r#"{"to": "you"}"#, "to=you"), &overrides(&[], &[])).expect_err("no JSON");
     assert!(wrong.to_string().contains("`arguments` is no JSON object"), "{wrong}");
 }

@@ -94,6 +94,10 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// List the bundled scenarios
     List,
+    /// Write a scenario to begin with, fit for a folder
+    Init(InitArgs),
+    /// Print a Procfile, process-compose.yaml or mprocs.yaml as a scenario
+    Import(ImportArgs),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
     /// Print the log of a recording as plain text
@@ -273,6 +277,23 @@ pub(crate) enum Since {
     After(std::time::Duration),
     /// That instant.
     At(jiff::Timestamp),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The other tool's file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Write it here instead; a file that is there is left alone
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

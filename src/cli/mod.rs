@@ -7,6 +7,7 @@ mod check;
 mod dashboard;
 mod explain;
 mod export;
+mod import;
 mod init;
 mod logs;
 mod panic;
@@ -39,6 +40,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Run(args)) => run::main(args),
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::List) => check::list(),
+        Some(Command::Init(args)) => init::main(&args),
+        Some(Command::Import(args)) => import::main(&args),
         Some(Command::Schema) => check::schema(),
         Some(Command::Logs(args)) => logs::main(&args),
         Some(Command::Replay(args)) => replay::main(&args),

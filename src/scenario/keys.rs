@@ -326,7 +326,7 @@ pub(super) const KIND_KEYS: &[(&str, &[Key])] = &[
         "shadowcat",
         &[
             key("mode", Form::Choice(&["forward", "reverse", "stdio"]), "", "How it proxies; required"),
-            key("upstream", Form::Text, "", "The full URL it sends to"),
+            key("upstream", Form::Text, "", "The full URL it sends to, or \"stdio\" for a server that it starts itself"),
             key("upstream_token", Form::Text, "", "The bearer token it sends upstream"),
             key("program", Form::Text, "SHADOWCAT_BIN", "Shadowcat itself; without it a stand-in runs"),
             key("argv", TEXTS, "", "stdio: the server's program and arguments"),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     bundled::{self, BUNDLED, Bundled},
+    import::{ImportError, import, is_foreign},
     source::{self, ReadError},
     suggest::{nearest, shown},
 };
@@ -58,6 +59,9 @@ pub enum LocateError {
         /// What there is, and what was probably meant.
         help: String,
     },
+    /// Another tool's file, which cannot be read as a scenario.
+    #[error(transparent)]
+    Foreign(ImportError),
     /// Something is there, but it is no text of UTF-8.
     #[error("{path}: {why}")]
     Unreadable {
@@ -106,8 +110,12 @@ fn has_toml(name: &str) -> bool {
 
 fn read(path: &Path, shown_path: &Path, origin: Origin) -> Result<Located, LocateError> {
     let name = shown_path.display().to_string();
-    let unreadable = |why: &ReadError| LocateError::Unreadable { path: shown(&name), why: why.to_string() };
-    let text = source::read_text(path).map_err(|why| unreadable(&why))?;
+    let text = if is_foreign(path) {
+        import(path).map_err(LocateError::Foreign)?.text
+    } else {
+        let unreadable = |why: &ReadError| LocateError::Unreadable { path: shown(&name), why: why.to_string() };
+        source::read_text(path).map_err(|why| unreadable(&why))?
+    };
     // Relative paths start where the file really is, however it was reached.
     let dir = path.canonicalize().ok().and_then(|p| p.parent().map(Path::to_path_buf));
     let dir = dir.or_else(|| path.parent().map(Path::to_path_buf)).unwrap_or_default();

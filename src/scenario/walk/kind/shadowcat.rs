@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        super::{diagnostics::Diagnostic, names::Instance},
+        super::{diagnostics::Diagnostic, names::Instance, tree::Value},
         probe::ready_when_running,
         state::{Scope, Walk},
     },
@@ -14,6 +14,8 @@ use crate::model::{HttpProbe, Probe, ReadySpec, StdinMode, Text};
 const MODES: &[&str] = &["forward", "reverse", "stdio"];
 /// The variable that names the real program.
 const PROGRAM: &str = "SHADOWCAT_BIN";
+/// The upstream that is a program of its own.
+const PIPES: &str = "stdio";
 /// What it prints once it listens, with the port it got.
 const LISTENING: &str = r"listening on \S+:(?<port>\d+)";
 
@@ -42,14 +44,17 @@ impl Walk<'_> {
                 (Some(ready), StdinMode::Null)
             }
             Some(_) => {
-                argv.extend([Text::from("forward"), Text::from("stdio"), Text::from("--")]);
-                if let Some(node) = self.required(instance, "argv", "the mode stdio starts a server", "[\"server\", \"--flag\"]") {
-                    argv.extend(self.argv("argv", node, scope).unwrap_or_default());
-                }
+                argv.extend([Text::from("forward"), Text::from("stdio")]);
                 (None, StdinMode::Pipe)
             }
             None => (None, StdinMode::Null),
         };
+        if mode == Some("stdio") || (mode.is_some() && on_pipes(instance)) {
+            argv.push(Text::from("--"));
+            if let Some(node) = self.required(instance, "argv", "a proxy to pipes starts the server", "[\"server\", \"--flag\"]") {
+                argv.extend(self.argv("argv", node, scope).unwrap_or_default());
+            }
+        }
         self.shadowcat_keys_fit(instance, mode);
         Recipe { argv, env, ready, stand_in, stdin, ..Recipe::default() }
     }
@@ -69,7 +74,9 @@ impl Walk<'_> {
     }
 
     fn upstream_of(&mut self, instance: &Instance, argv: &mut Vec<Text>, flag: &str) {
-        if let Some(node) = self.required(instance, "upstream", "a proxy needs one", "\"${process.NAME.url}/mcp\"")
+        if on_pipes(instance) {
+            argv.extend([Text::from(flag), Text::from(PIPES)]);
+        } else if let Some(node) = self.required(instance, "upstream", "a proxy needs one", "\"${process.NAME.url}/mcp\"")
             && let Some(url) = self.endpoint("upstream", node, Scope::of(instance))
         {
             argv.extend([Text::from(flag), url]);
@@ -93,9 +100,11 @@ impl Walk<'_> {
         for (key, modes) in [("argv", &["stdio"] as &[&str]), ("upstream", &["forward", "reverse"]), ("upstream_token", &["reverse"])] {
             if let Some(entry) = instance.table.get(key)
                 && !modes.contains(&mode)
+                && !(key == "argv" && on_pipes(instance))
             {
+                let or_pipes = if key == "argv" { format!(", or to upstream = \"{PIPES}\"") } else { String::new() };
                 self.out.push(
-                    Diagnostic::error(format!("`{key}` belongs to the mode {}", modes.join(" or ")))
+                    Diagnostic::error(format!("`{key}` belongs to the mode {}{or_pipes}", modes.join(" or ")))
                         .at(entry.key, format!("has no meaning in the mode {mode}")),
                 );
             }
@@ -104,6 +113,11 @@ impl Walk<'_> {
             self.out.push(Diagnostic::error("the mode stdio listens on no port").at(entry.key, "leave this out"));
         }
     }
+}
+
+/// Whether it starts the server itself and speaks to it over pipes, whatever its clients speak.
+fn on_pipes(instance: &Instance) -> bool {
+    instance.table.node("upstream").is_some_and(|node| matches!(&node.value, Value::Text(text) if text == PIPES))
 }
 
 fn listening_line() -> ReadySpec {

@@ -1,0 +1,100 @@
+//! Whose file it is, and who reads it.
+
+use std::path::Path;
+
+use super::{
+    super::source::{self, ReadError},
+    draft::Draft,
+    procfile,
+};
+
+/// A file of another tool, as a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The scenario file.
+    pub text: String,
+    /// What the other file says and a scenario cannot, or what was understood with a grain of salt.
+    pub notes: Vec<String>,
+}
+
+/// Why a file did not become a scenario.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// It cannot be read.
+    #[error("{path}: {why}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why not.
+        why: String,
+    },
+    /// It is none of the known forms.
+    #[error("{path} is no Procfile, process-compose.yaml or mprocs.yaml{hint}")]
+    Unknown {
+        /// The file.
+        path: String,
+        /// What it may be.
+        hint: &'static str,
+    },
+    /// It is one of them, and wrong.
+    #[error("{path}: {why}")]
+    Wrong {
+        /// The file.
+        path: String,
+        /// What is wrong, with its line where that is known.
+        why: String,
+    },
+}
+
+/// Whether a file's name is that of another tool's.
+pub fn is_foreign(path: &Path) -> bool {
+    is_procfile(path) || is_yaml(path)
+}
+
+fn is_procfile(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    name == "procfile" || name.starts_with("procfile.") || name.ends_with(".procfile")
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
+}
+
+/// Reads a file of another tool.
+pub fn import(path: &Path) -> Result<Imported, ImportError> {
+    let shown = path.display().to_string();
+    let text = source::read_text(path).map_err(|why: ReadError| ImportError::Unreadable { path: shown.clone(), why: why.to_string() })?;
+    let folder = path.canonicalize().ok().and_then(|path| Some(path.parent()?.file_name()?.to_string_lossy().into_owned()));
+    let mut draft = Draft::named(folder.as_deref().unwrap_or("imported"), &shown);
+    if is_procfile(path) {
+        procfile::read(&text, &mut draft).map_err(|why| ImportError::Wrong { path: shown.clone(), why })?;
+    } else if is_yaml(path) {
+        read_yaml(&text, &shown, &mut draft)?;
+    } else {
+        return Err(ImportError::Unknown { path: shown, hint: "" });
+    }
+    if draft.is_empty() {
+        return Err(ImportError::Wrong { path: shown, why: "it names no process".to_owned() });
+    }
+    Ok(draft.write())
+}
+
+#[cfg(feature = "yaml")]
+fn read_yaml(text: &str, shown: &str, draft: &mut Draft) -> Result<(), ImportError> {
+    let file = super::yaml::read(text).map_err(|why| ImportError::Wrong { path: shown.to_owned(), why })?;
+    if let Some(processes) = &file.processes {
+        super::compose::read(&file.top, processes, draft);
+    } else if let Some(procs) = &file.procs {
+        super::mprocs::read(procs, draft);
+    } else {
+        let hint = if file.top.contains_key("services") { ": docker compose runs containers, and scenarios processes" } else { "" };
+        return Err(ImportError::Unknown { path: shown.to_owned(), hint });
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "yaml"))]
+fn read_yaml(_: &str, shown: &str, _: &mut Draft) -> Result<(), ImportError> {
+    Err(ImportError::Unknown { path: shown.to_owned(), hint: " that this build can read: it lacks the feature `yaml`" })
+}
