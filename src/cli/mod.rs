@@ -12,6 +12,7 @@ mod logs;
 mod panic;
 mod part;
 mod picker;
+mod recordings;
 mod replay;
 mod run;
 mod scenario;
@@ -43,6 +44,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         Some(Command::Export(args)) => export::main(&args),
+        Some(Command::Recordings(args)) => recordings::main(&args),
         Some(Command::Part(part)) => return ExitCode::from(part.run()),
     };
     match result {

@@ -11,12 +11,14 @@
 
 mod ci;
 mod printer;
+mod recorded;
 mod report;
 mod runner;
 mod stdout;
 mod target;
 
 pub use printer::{Colour, Printer};
+pub use recorded::{Wanted, print_recorded};
 pub use report::Report;
 pub use runner::{HeadlessOptions, run};
 pub use target::{Target, TargetError};

@@ -1,6 +1,10 @@
 //! A run that is being recorded: what every front starts.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -9,6 +13,7 @@ use super::{
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
     recorder::Recorder,
+    shelf,
 };
 use crate::{
     logs::{Capture, LogStore},
@@ -73,6 +78,25 @@ pub struct LiveRun {
     task: JoinHandle<RunParts>,
     spawner: Arc<dyn Spawner>,
     pid_file: Option<PidFile>,
+    /// Whether old recordings go when this one is done: only where nobody named a place of his own.
+    tidy: bool,
+}
+
+/// The folder of a run that is still to begin: it goes if the run does not.
+struct HalfMade(Option<RunDir>);
+
+impl HalfMade {
+    fn remove(&mut self) {
+        if let Some(dir) = self.0.take() {
+            let _ = std::fs::remove_dir_all(&dir.path);
+        }
+    }
+}
+
+impl Drop for HalfMade {
+    fn drop(&mut self) {
+        self.remove();
+    }
 }
 
 impl LiveRun {
@@ -99,10 +123,11 @@ impl LiveRun {
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
+        let mut dir = HalfMade(dir);
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
         let holder = launch(tree_sender)?;
         let spawner = holder.spawner();
-        let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
+        let id = dir.0.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
         let runs = runs_dir();
         let (pid_file, no_pid_file) = match holder.pid_file(&runs, &id) {
             Ok(file) => (file, None),
@@ -115,14 +140,18 @@ impl LiveRun {
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
         let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
-        let (logs, recorder) = match &dir {
-            Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
-                Ok((logs, recorder)) => (logs, Some(recorder)),
-                Err(e) => {
-                    trouble = Some(format!("{}: {e}: the recording is kept in memory only", dir.path.display()));
-                    (LogStore::in_memory(&names, clock), None)
+        let kept = dir.0.as_ref().map(|dir| keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal));
+        let (logs, recorder) = match kept {
+            Some(Ok((logs, recorder))) => (logs, Some(recorder)),
+            Some(Err(source)) => {
+                let path = dir.0.as_ref().map(|dir| dir.path.clone()).unwrap_or_default();
+                if let Keep::In(_) = keep {
+                    return Err(PlaceError { dir: path, source }.into());
                 }
-            },
+                trouble = Some(format!("{}: {source}: the recording is kept in memory only", path.display()));
+                dir.remove();
+                (LogStore::in_memory(&names, clock), None)
+            }
             None => (LogStore::in_memory(&names, clock), None),
         };
         for process in spec.processes.values() {
@@ -151,7 +180,7 @@ impl LiveRun {
                 .map(|text| EventKind::Notice { level: NoticeLevel::Warning, text })
                 .collect(),
         });
-        Ok(Self { handle, dir, manifest, recorder, task, spawner, pid_file })
+        Ok(Self { handle, dir: dir.0.take(), manifest, recorder, task, spawner, pid_file, tidy: matches!(keep, Keep::Default) })
     }
 
     /// The handle to ask and read through.
@@ -204,6 +233,9 @@ impl LiveRun {
             if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
             }
+            if let Some(base) = dir.path.parent().filter(|_| self.tidy).map(Path::to_owned) {
+                let _ = tokio::task::spawn_blocking(move || shelf::prune(&base, &shelf::AUTOMATIC)).await;
+            }
         }
         outcome
     }
@@ -251,4 +283,19 @@ fn secrets_of_environment() -> impl Iterator<Item = String> {
 /// The run's start, RFC 3339 with microseconds.
 fn rfc3339(clock: &RunClock) -> String {
     clock.wall().round(jiff::Unit::Microsecond).map_or_else(|_| clock.wall().to_string(), |t| format!("{t:.6}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_half_made_goes_with_the_run_that_did_not_begin() {
+        let base = tempfile::tempdir().expect("a folder");
+        let clock = RunClock::start();
+        let dir = RunDir::create(base.path(), "x", clock.wall()).expect("a free name");
+        dir.write("manifest.json", b"{}").expect("a disk");
+        drop(HalfMade(Some(dir)));
+        assert_eq!(std::fs::read_dir(base.path()).expect("readable").count(), 0);
+    }
 }
