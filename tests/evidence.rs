@@ -240,6 +240,6 @@ fn a_recording_whose_supervisor_was_killed_says_so_everywhere() {
     let archive = bench.dir.path().join("x.tar.zst");
     finished(bench.command().arg("export").arg(&recording).arg("-o").arg(&archive)).assert_code(0);
     let summary = unpacked(&archive).into_iter().find(|(name, _)| name == "summary.md").expect("it has one").1;
-    assert!(String::from_utf8_lossy(&summary).starts_with("# x: CUT OFF"));
+    assert!(String::from_utf8_lossy(&summary).starts_with("# x: CUT OFF\n\nthe recording breaks off"));
     assert!(finished(bench.command().arg("explain").arg(&archive)).stdout.contains("breaks off"));
 }

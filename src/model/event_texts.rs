@@ -94,6 +94,7 @@ impl ProcessInfo {
     fn each_name(&mut self, visit: Visit<'_>) {
         self.kind.iter_mut().chain(&mut self.waits_for).for_each(&mut *visit);
         self.listens.iter_mut().for_each(|port| visit(&mut port.name));
+        self.settings.iter_mut().for_each(|(label, _)| visit(label));
     }
 
     fn each_text(&mut self, visit: Visit<'_>) {

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
-};
+use tokio::{sync::mpsc, time::sleep};
 
 use super::{
     launch,
@@ -15,10 +12,7 @@ use super::{
 };
 use crate::{
     health::{Answer, ExecQuestion, Question, StdioQuestion, ask},
-    model::{
-        At, Condition, Generation, HealthSpec, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSnapshot, ProcessSpec, ProcessState,
-        ReadySpec, RunClock, Snapshot, StepAction,
-    },
+    model::{At, Generation, HealthSpec, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ReadySpec, RunClock, StepAction},
     process::sockets,
 };
 
@@ -69,14 +63,13 @@ impl Runtime {
         }
     }
 
-    /// When the health of `spec` may be asked for.
+    /// When the health of `spec` may be asked for; whether anybody wants to know has been decided.
     fn occasion(&self, spec: &ProcessSpec, health: &HealthSpec) -> Occasion {
-        let lazily = health.lazy.then(|| (self.looked_at.clone(), self.subscribe()));
         let session = match &health.probe {
             Probe::Stdio { send, .. } if is_message(send) && self.is_spoken_to(&spec.id) => self.inputs.get(&spec.id).cloned(),
             _ => None,
         };
-        Occasion { process: spec.id.clone(), lazily, session }
+        Occasion { session }
     }
 
     /// Whether the scenario itself writes to the stdin of `process`.
@@ -221,9 +214,6 @@ async fn watch(reporter: Reporter, health: HealthSpec, question: Question, mut o
 
 /// When a health check may ask.
 struct Occasion {
-    process: ProcessId,
-    /// Only while somebody looks, or waits for the process to be healthy.
-    lazily: Option<(watch::Receiver<bool>, watch::Receiver<Arc<Snapshot>>)>,
     /// Only after somebody else has begun the session: some MCP servers decide at the first message what they speak, and a
     /// ping that comes first would decide it for the client.
     session: Option<Talk>,
@@ -235,16 +225,6 @@ impl Occasion {
             sleep(interval).await;
         }
         self.session = None;
-        if let Some((looked_at, snapshot)) = &mut self.lazily {
-            let wanted = format!("{} {}", self.process, Condition::Healthy.word());
-            let waits =
-                |row: &Arc<ProcessSnapshot>| matches!(&row.state, ProcessState::Pending { waits_for } if waits_for.contains(&wanted));
-            // A closed channel means that the run is over, and this task with it.
-            tokio::select! {
-                _ = looked_at.wait_for(|looked_at| *looked_at) => {}
-                _ = snapshot.wait_for(|snapshot| snapshot.rows.iter().any(waits)) => {}
-            }
-        }
     }
 }
 

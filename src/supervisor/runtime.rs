@@ -88,8 +88,6 @@ pub(super) struct Runtime {
     pub(super) machine: Machine,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
-    /// Whether somebody looks.
-    pub(super) looked_at: watch::Receiver<bool>,
     timers: BinaryHeap<Reverse<(At, TimerToken)>>,
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
@@ -151,7 +149,6 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         parts,
         snapshot: Snapshot::default(),
         published,
-        looked_at: looking.clone(),
         timers: BinaryHeap::new(),
         trees: HashMap::new(),
         tree_of: HashMap::new(),
@@ -390,10 +387,6 @@ impl Runtime {
 
     pub(super) fn finish(&mut self) {
         self.finished = true;
-    }
-
-    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.published.subscribe()
     }
 
     pub(super) fn snapshot(&self) -> &Snapshot {

@@ -22,6 +22,7 @@ pub(crate) struct EventList {
     seqs: Vec<u64>,
     marks: Vec<u64>,
     lives: Lives,
+    alerts: Vec<Arc<Event>>,
 }
 
 impl EventList {
@@ -39,6 +40,9 @@ impl EventList {
         self.read += events.len();
         for event in events {
             self.lives.take(&event);
+            if matches!(event.kind, EventKind::Alerted { .. }) {
+                self.alerts.push(event.clone());
+            }
             if let Some(told) = narrate(&event) {
                 if let Some(process) = &told.process {
                     self.lives.told(process, event.seq);
@@ -99,6 +103,11 @@ impl EventList {
     pub(crate) fn back_to(&self, at: At) -> usize {
         let until = self.told.partition_point(|event| event.at <= at);
         self.told.len().saturating_sub(until.max(1))
+    }
+
+    /// Bursts of alert lines, oldest first.
+    pub(crate) fn alerts(&self) -> &[Arc<Event>] {
+        &self.alerts
     }
 
     /// How many the pane lists.

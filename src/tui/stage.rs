@@ -75,6 +75,8 @@ pub(crate) struct Stage {
     kin: Kin,
     /// A place that a scan has yet to find.
     wanted: Option<Seek>,
+    /// Somebody went elsewhere in the log since its rows were read.
+    went: bool,
 }
 
 impl Stage {
@@ -98,6 +100,7 @@ impl Stage {
             names: Names::default(),
             kin: Kin::default(),
             wanted: None,
+            went: false,
         }
     }
 
@@ -135,6 +138,7 @@ impl Stage {
             facts: self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts),
             marks: self.events.marks(),
             events: self.events.seqs(),
+            alerts: self.events.alerts(),
             back: self.window.cursor_at.filter(|_| !self.app.log.follows()).map_or(0, |at| self.events.back_to(at)),
             layouts: &self.options.layouts,
             abilities: self.abilities,
@@ -144,6 +148,7 @@ impl Stage {
 
     /// Goes elsewhere in the log, now or when a scan has found it.
     pub(crate) fn seek(&mut self, seek: Seek, now: At) {
+        self.went = true;
         // Who goes elsewhere does not want to be fetched to where they meant to go before.
         self.wanted = None;
         let selection = self.app.selection(&self.snapshot);
@@ -162,6 +167,14 @@ impl Stage {
         }
     }
 
+    /// Reads the log pane's rows anew, if a key has gone elsewhere since the last frame.
+    pub(crate) fn look_again(&mut self) {
+        if std::mem::take(&mut self.went) {
+            let tiled = self.lay_out(self.areas.screen);
+            self.look_at_logs(tiled);
+        }
+    }
+
     /// The facts of "What happened".
     pub(crate) fn facts(&self) -> &[Fact] {
         self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts)
@@ -177,6 +190,7 @@ impl Stage {
         let mut buffer = Buffer::empty(screen);
         let tiled = self.lay_out(screen);
         self.look_at_logs(tiled);
+        self.went = false;
         let logs = &self.sources.logs;
         self.meter.update(now, self.snapshot.rows.iter().map(|row| (row.id().clone(), logs.lines(row.id()))));
         self.see();

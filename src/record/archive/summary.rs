@@ -38,11 +38,16 @@ pub(in crate::record) fn summary(recording: &Recording) -> String {
 fn head(recording: &Recording, text: &mut String) {
     let (snapshot, manifest) = (&recording.snapshot, &recording.manifest);
     let outcome = snapshot.outcome.as_ref();
-    let (verdict, reason) = match outcome {
-        _ if recording.is_cut_off() => ("CUT OFF", "the recording breaks off: the supervisor was killed or the machine died".to_owned()),
-        Some(outcome) => (outcome.verdict.badge(), format!("{} (exit code {})", outcome.reason, outcome.exit_code)),
-        None => ("RUNNING", "the run went on when this was packed".to_owned()),
+    let cut = "the recording breaks off: the supervisor was killed or the machine died";
+    let still = "the run went on when this was packed";
+    let rest = if recording.is_cut_off() { Some(cut) } else { recording.is_live().then_some(still) };
+    let verdict = match outcome {
+        Some(outcome) => outcome.verdict.badge(),
+        None if recording.is_live() => "RUNNING",
+        None => "CUT OFF",
     };
+    let reached = outcome.map(|outcome| format!("{} (exit code {})", outcome.reason, outcome.exit_code));
+    let reason = reached.into_iter().chain(rest.map(str::to_owned)).collect::<Vec<_>>().join("; ");
     let _ = writeln!(text, "# {}: {verdict}\n\n{}\n", cell(&manifest.scenario), cell(&reason));
     if let Some(run) = snapshot.run.as_ref().filter(|run| !run.description.is_empty()) {
         let _ = writeln!(text, "> {}\n", cell(&run.description));

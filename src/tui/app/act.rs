@@ -77,6 +77,7 @@ impl App {
             Action::SideBySide => self.side_by_side = !self.side_by_side,
             Action::Mark => self.prompt(PromptKind::Mark),
             Action::Timeline => self.overlay = Some(Overlay::Timeline { chosen: world.back }),
+            Action::Alerts => self.overlay = Some(Overlay::Alerts { chosen: 0 }),
             Action::RerunTests => return self.rerun(world),
             Action::Export => return self.export(world),
             Action::Zoom => self.zoom = !self.zoom,

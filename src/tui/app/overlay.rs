@@ -98,6 +98,8 @@ pub(crate) enum Overlay {
     Details { scroll: usize },
     /// All events; `chosen` counts from the newest.
     Timeline { chosen: usize },
+    /// All alerts; `chosen` counts from the newest.
+    Alerts { chosen: usize },
     /// One line exactly as it was written.
     Line { text: String, scroll: usize },
     /// The tool's own log.
@@ -114,6 +116,7 @@ impl Overlay {
             | Overlay::Prompt { .. }
             | Overlay::Signals { .. }
             | Overlay::Timeline { .. }
+            | Overlay::Alerts { .. }
             | Overlay::OwnLog => {}
         }
     }

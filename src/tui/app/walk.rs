@@ -125,7 +125,9 @@ impl App {
         let row = world.window.cursor.and_then(|i| world.window.rows.get(i));
         let process = match self.focus {
             Pane::Logs => row.and_then(|row| row.line.process.clone()),
-            Pane::Processes | Pane::Happened | Pane::Events | Pane::Details => self.selected(world.snapshot).map(|row| row.id().clone()),
+            Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => {
+                self.selected(world.snapshot).map(|row| row.id().clone())
+            }
         };
         let Some(process) = process else {
             return self.complain(world.now, "no line is chosen: move to one of the process to be muted");

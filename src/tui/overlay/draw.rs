@@ -1,6 +1,6 @@
 //! Which overlay is open, and what all of them share.
 
-use super::{details, help, lists, own_log, timeline};
+use super::{alerts, details, help, lists, own_log, timeline};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -40,6 +40,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         Some(Overlay::Palette { typing, chosen }) => lists::palette(scene, typing, *chosen, stage, buf),
         Some(Overlay::Signals { process, chosen }) => lists::signals(scene, process, *chosen, stage, buf),
         Some(Overlay::Timeline { chosen }) => timeline::draw(scene, *chosen, stage, buf),
+        Some(Overlay::Alerts { chosen }) => alerts::draw(scene, *chosen, stage, buf),
         Some(Overlay::OwnLog) => own_log::draw(scene, stage, buf),
     }
 }

@@ -1,5 +1,6 @@
 //! What lies over the panes: lists and texts on the stage, below a rule; their keys stand in the last row.
 
+mod alerts;
 mod details;
 mod draw;
 mod help;

@@ -64,6 +64,7 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Details { .. } => "j k scroll  c copy the command that starts it  Esc back",
         Overlay::Line { .. } => "j k scroll  c copy  Esc back",
         Overlay::Timeline { .. } => "j k choose  Enter the log at that moment  Esc back",
+        Overlay::Alerts { .. } => "j k choose  Enter its line in the log  Esc back",
         Overlay::OwnLog => "Esc back",
     })
 }
@@ -90,7 +91,7 @@ fn groups(scene: &Scene<'_>) -> Vec<Group> {
     let last = |hint: Option<Hint>| hint.map(|hint| Hint { last: true, ..hint });
     let mut groups: Vec<Vec<Option<Hint>>> = match scene.app.focus {
         Pane::Logs => log_groups(scene, &hint),
-        Pane::Processes | Pane::Happened | Pane::Events | Pane::Details => {
+        Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => {
             let mut first = process_hints(scene, &hint);
             first.push(hint(Action::Details, "why"));
             first.push(roomy(hint(Action::Open, "its log")));

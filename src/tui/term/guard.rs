@@ -20,10 +20,11 @@ static PLAIN: AtomicBool = AtomicBool::new(false);
 /// Entering and leaving never interleave.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A screen of its own, no cursor, pastes in one piece; the window's title kept aside.
-const ENTER: &str = "\x1b[?1049h\x1b[22;2t\x1b[?25l\x1b[?2004h\x1b[2J";
+/// A screen of its own, no cursor, pastes in one piece, told when the window is looked
+/// at again; its title kept aside.
+const ENTER: &str = "\x1b[?1049h\x1b[22;2t\x1b[?25l\x1b[?2004h\x1b[?1004h\x1b[2J";
 /// The same undone, and whatever else may be on: mouse reports, colours, a frame that was cut off.
-const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[23;2t\x1b[?25h\x1b[?1049l";
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[23;2t\x1b[?25h\x1b[?1049l";
 /// A string sequence that a cut-off frame may have left open ends here.
 const CLOSE_STRING: &str = "\x18\x1b\\";
 
