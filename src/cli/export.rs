@@ -30,9 +30,9 @@ pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
     );
     // Where the archive itself goes to stdout, nothing else does.
     if ["-", "/dev/stdout"].iter().any(|out| target == Path::new(out)) {
-        eprintln!("{told}")
+        eprintln!("{told}");
     } else {
-        println!("{told}")
+        println!("{told}");
     }
     Ok(exit_code::PASSED)
 }

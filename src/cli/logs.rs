@@ -33,7 +33,7 @@ fn processes(recording: &Recording, names: &[String]) -> anyhow::Result<Selectio
     let known = &recording.manifest.processes;
     let find = |name: &String| {
         known.iter().find(|process| process.as_str() == name).cloned().with_context(|| {
-            let all: Vec<_> = known.iter().map(|process| process.as_str()).collect();
+            let all: Vec<_> = known.iter().map(e2e_tui::model::ProcessId::as_str).collect();
             format!("there is no process {name:?} in this recording: there are {}", all.join(", "))
         })
     };
