@@ -78,7 +78,9 @@ fn rest_of_the_file(example: &str) -> String {
 fn every_scenario_shown_loads() {
     let overrides = Overrides { env: Environment::of([("PATH", "/usr/bin:/bin")]), ..Overrides::default() };
     let mut shown = 0;
-    for block in blocks().iter().filter(|block| block.language == "toml") {
+    // Of a Cargo.toml cargo itself is the judge.
+    let scenarios = |block: &&Block| block.language == "toml" && !block.text.contains("dependencies]");
+    for block in blocks().iter().filter(scenarios) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let text = if block.text.starts_with("name = ") {
             block.text.clone()

@@ -88,7 +88,7 @@ impl Draft {
         let plain = plain_name(name);
         let taken = |name: &str| self.processes.iter().any(|process| process.name.eq_ignore_ascii_case(name));
         let free = std::iter::once(plain.clone())
-            .chain((2..).map(|n| format!("{}-{n}", &plain[..plain.len().min(LONGEST_NAME - 8)])))
+            .chain((2..=u32::MAX).map(|n| format!("{}-{n}", &plain[..plain.len().min(LONGEST_NAME - 8)])))
             .find(|name| !taken(name));
         let free = free.unwrap_or(plain);
         if free != name {
