@@ -573,3 +573,95 @@ fn an_idle_run_looks_at_nothing() {
     running.signal(Signal::SIGTERM);
     running.finish().assert_code(143);
 }
+
+/// A service that answers a test through files, and says afterwards what it did.
+const TALKED_ABOUT: &str = r#"
+name = "expect"
+[process.server]
+shell = "echo listening; while [ ! -e asked ]; do sleep 0.02; done; touch answered; sleep 0.3; printf '\\033[31mGET /mcp 502\\033[0m took 61ms\\n' >&2; sleep 600"
+ready = { log = "listening" }
+[process.test]
+role = "test"
+depends_on = ["server"]
+shell = "touch asked; while [ ! -e answered ]; do sleep 0.02; done; echo 3 calls; echo 2 calls"
+"#;
+
+#[test]
+fn expectations_are_part_of_the_verdict_and_of_the_report() {
+    let bench = Bench::new("expect");
+    let expectations = r#"
+[[expect]]
+process = "server"
+must_see = "^GET /mcp 502 took"
+[[expect]]
+process = "test"
+must_see = '^\d calls$'
+count = "= 2"
+[[expect]]
+process = "server"
+must_see = "listening"
+within = "20s"
+[[expect]]
+process = "server"
+must_not_see = "panicked"
+[[expect]]
+process = "server"
+metric = 'took (\S+)'
+p95 = "<= 0.1s"
+max = "< 62ms"
+"#;
+    let (run, report) = run_with_report(&bench, &format!("{}{expectations}", TALKED_ABOUT.trim_start()));
+    run.assert_code(0);
+    assert!(run.stderr.contains("checks 6/6"), "{}", run.stderr);
+    let all = report["expectations"].as_array().expect("a list");
+    assert_eq!(all.len(), 5);
+    assert!(all.iter().all(|one| one["met"] == true), "{report:#}");
+    assert_eq!(
+        (all[1]["process"].as_str(), all[1]["must_see"].as_str(), all[1]["count"].as_str()),
+        (Some("test"), Some(r"^\d calls$"), Some("= 2"))
+    );
+    assert!(all[0]["at_ms"].is_u64() && all[3]["at_ms"].is_null(), "{report:#}");
+    assert_eq!(all[4]["detail"], "p95 0.06s, max 61ms of 1");
+}
+
+#[test]
+fn violated_expectations_fail_the_run_with_1_and_their_line() {
+    let bench = Bench::new("violated");
+    let expectations = r#"
+[[expect]]
+process = "server"
+must_not_see = ' 5\d\d '
+[[expect]]
+process = "server"
+must_see = "never said"
+[[expect]]
+process = "server"
+must_see = "listening"
+"#;
+    let (run, report) = run_with_report(&bench, &format!("{}{expectations}", TALKED_ABOUT.trim_start()));
+    run.assert_code(1);
+    assert!(run.stdout.contains("server * violated: must not see \" 5\\d\\d \"   GET /mcp 502 took 61ms"), "{}", run.stdout);
+    assert_eq!(report["reason"], "expectation violated: server must not see \" 5\\d\\d \"");
+    let met: Vec<_> = report["expectations"].as_array().expect("a list").iter().map(|one| one["met"].as_bool()).collect();
+    assert_eq!(met, [Some(false), Some(false), Some(true)]);
+    let first = &report["first_failure"];
+    assert_eq!(
+        (first["process"].as_str(), first["line"]["stream"].as_str(), first["line"]["number"].as_u64()),
+        (Some("server"), Some("err"), Some(1))
+    );
+    assert!(run.stderr.contains("server") && run.stderr.contains("GET /mcp 502"), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn what_is_expected_of_a_process_that_does_not_run_is_not_asked() {
+    let bench = Bench::new("only");
+    let scenario = format!(
+        "{}\n[process.other]\ncommand = [\"true\"]\n[[expect]]\nprocess = \"other\"\nmust_see = \"x\"\n",
+        TALKED_ABOUT.trim_start()
+    );
+    let file = bench.write("scenario.toml", &scenario);
+    let run = bench.run_file(&file, &["--only", "test"]);
+    run.assert_code(0);
+    assert!(run.stderr.contains("checks 1/1"), "{}", run.stderr);
+}

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     logs::{LogStore, LogView, Selection, Source},
-    model::{Actor, At, Event, EventKind, Exit, Generation, Health, ProbeOutcome, ProcessId, StartCause, Then},
+    model::{Actor, At, Event, EventKind, Exit, Generation, Health, ProbeOutcome, ProcessId, Standing, StartCause, Then},
 };
 
 /// A process's alerts this long before its own end belong to that end.
@@ -83,6 +83,7 @@ fn is_failure(event: &Event) -> bool {
     match &event.kind {
         EventKind::Exited { then: Then::Failed { fails_run }, .. } => *fails_run,
         EventKind::Failed { fatal, .. } | EventKind::GaveUp { fatal, .. } => *fatal,
+        EventKind::Expected { standing, .. } => *standing == Standing::Violated,
         _ => false,
     }
 }
@@ -148,6 +149,17 @@ impl Gathering {
             }
             EventKind::Signalled { process, generation, signal, by: by @ (Actor::You | Actor::Step(_)), stop: false } => {
                 self.push(event, process, *generation, format!("{signal} sent by {by}"), None);
+            }
+            EventKind::Expected { process, standing: Standing::Violated, what, detail, line, stream, .. } => {
+                let quote = (!detail.is_empty()).then(|| detail.clone());
+                self.push(event, process, 0, format!("violated: {what}"), quote);
+                let line = line.zip(stream.clone()).map(|(number, stream)| FailureLine { number, stream, text: detail.clone() });
+                if let (Some(fact), Some(line)) = (self.facts.last_mut(), line) {
+                    if let Some((seq, at)) = place(logs, process, &line) {
+                        (fact.seq, fact.at) = (seq, at);
+                    }
+                    fact.line = Some(line);
+                }
             }
             EventKind::Leaked { process, generation, leaks } => {
                 let what = leaks.iter().map(|leak| leak.command.clone()).collect::<Vec<_>>().join(", ");

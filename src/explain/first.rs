@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::essence;
 use crate::{
     logs::{Level, LogStore, LogView, Selection, Source, plain},
-    model::{At, Event, EventKind, Exit, Generation, ProcessId},
+    model::{At, Event, EventKind, Exit, Generation, ProcessId, Standing},
 };
 
 /// How far before a failure the line that tells it is looked for.
@@ -53,7 +53,12 @@ pub fn first_failure(events: &[Arc<Event>], logs: &LogStore) -> Option<FirstFail
         EventKind::Exited { generation, .. } | EventKind::Failed { generation, .. } | EventKind::GaveUp { generation, .. } => *generation,
         _ => 0,
     };
-    let line = telling_line(logs, &process, generation, event.seq).map(|told| told.line);
+    let line = match &event.kind {
+        EventKind::Expected { line, stream, detail, .. } => {
+            line.zip(stream.clone()).map(|(number, stream)| FailureLine { number, stream, text: detail.clone() })
+        }
+        _ => telling_line(logs, &process, generation, event.seq).map(|told| told.line),
+    };
     Some(FirstFailure { process, generation, at_ms: event.at.millis(), what, line, at: event.at })
 }
 
@@ -64,6 +69,7 @@ fn failure_of(event: &Event) -> Option<String> {
             Exit::Signal(signal) => format!("killed by {signal}"),
         }),
         EventKind::Failed { reason, .. } => Some(reason.to_string()),
+        EventKind::Expected { standing: Standing::Violated, what, .. } => Some(format!("violated: {what}")),
         EventKind::GaveUp { reason, times, .. } => Some(format!("gave up ({} ×{times})", reason.short())),
         _ => None,
     }

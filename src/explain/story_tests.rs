@@ -54,6 +54,7 @@ impl Story {
                 containment: Containment::Subreaper,
                 timeout_ms: None,
                 processes: processes.collect(),
+                expectations: Vec::new(),
             }),
         );
         story

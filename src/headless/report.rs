@@ -7,7 +7,10 @@ use serde::Serialize;
 use crate::{
     explain::{FirstFailure, at_verdict, first_failure, leaks},
     logs::{LogStore, plain},
-    model::{Event, EventKind, Exit, Health, Leak, Outcome, ProcessId, ProcessSnapshot, Signal, Snapshot, Verdict},
+    model::{
+        At, Event, EventKind, Exit, ExpectationInfo, ExpectationSnapshot, Health, Leak, Outcome, ProcessId, ProcessSnapshot, Signal,
+        Snapshot, Standing, Verdict, make_one_line,
+    },
 };
 
 /// The report, in the order of its fields.
@@ -16,14 +19,14 @@ pub struct Report {
     format: u32,
     scenario: String,
     recording: Option<String>,
-    verdict: Verdict,
+    verdict: Verdict, make_one_line,
     exit_code: u8,
     reason: String,
     started: Option<String>,
     duration_ms: u64,
     first_failure: Option<FirstFailure>,
     processes: Vec<ProcessReport>,
-    expectations: Vec<()>,
+    expectations: Vec<ExpectationReport>,
     leaks: Vec<LeakReport>,
     archive: Option<String>,
 }
@@ -63,6 +66,19 @@ struct StopReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ExpectationReport {
+    #[serde(flatten)]
+    expected: ExpectationInfo,
+    /// None: the run ended before that was decided.
+    met: Option<bool>,
+    /// When a line decided it.
+    at_ms: Option<u64>,
+    /// Lines that matched.
+    seen: u64,
+    detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct LeakReport {
     pid: Option<u32>,
     process: String,
@@ -90,7 +106,7 @@ impl Report {
             duration_ms: end.at.millis(),
             first_failure: first_failure(events, logs),
             processes: processes.collect(),
-            expectations: Vec::new(),
+            expectations: end.expectations.iter().map(|expectation| expectation_report(expectation)).collect(),
             leaks: leaks(events).into_iter().map(leak_report).collect(),
             archive,
         }
@@ -159,6 +175,22 @@ fn take_down(events: &[Arc<Event>]) -> HashMap<ProcessId, StopReport> {
         _ => None,
     });
     stops.collect()
+}
+
+fn expectation_report(expectation: &ExpectationSnapshot) -> ExpectationReport {
+    let mut expected = expectation.info.clone();
+    expected.each_text(&mut make_one_line);
+    ExpectationReport {
+        expected,
+        met: match expectation.standing {
+            Standing::Open => None,
+            Standing::Met => Some(true),
+            Standing::Violated => Some(false),
+        },
+        at_ms: expectation.at.map(At::millis),
+        seen: expectation.seen,
+        detail: expectation.detail.clone(),
+    }
 }
 
 fn leak_report((process, leak): (ProcessId, Leak)) -> LeakReport {

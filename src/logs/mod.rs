@@ -59,6 +59,7 @@ mod structure;
 mod tail;
 mod text;
 mod view;
+mod wanted;
 
 pub use alert::costly_alerts;
 pub use capture::Capture;
@@ -75,3 +76,4 @@ pub use segment::Dropped;
 pub use store::{LogStore, Stream};
 pub use text::{plain, verbatim};
 pub use view::{LogView, Selection};
+pub use wanted::{Counted, Wanted};

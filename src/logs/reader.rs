@@ -175,6 +175,7 @@ impl Reader {
             match order {
                 Order::Add(stream) => self.add(*stream),
                 Order::Drain { process, generation, linger } => self.drain(process, generation, linger),
+                Order::Flush => self.flush(),
                 Order::Stop => return false,
             }
         }
@@ -273,6 +274,16 @@ impl Reader {
             self.trouble_told = true;
             let _ = self.events.send(CaptureEvent::DiskTrouble { error: error.to_string() });
         }
+    }
+
+    fn flush(&mut self) {
+        for slot in 0..self.sources.len() {
+            self.read_what_is_there(slot);
+            if let Some(source) = &mut self.sources[slot] {
+                source.tell_all();
+            }
+        }
+        let _ = self.events.send(CaptureEvent::Flushed);
     }
 
     /// Reads what is there, tells everything, and lets go.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, Role, StartCause, Then, human_duration, make_one_line};
+use super::{
+    Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, Role, Standing, StartCause, Then, human_duration, make_one_line,
+};
 
 /// What a failure means that no policy makes good.
 const CANNOT_PASS: &str = "the run cannot pass any more";
@@ -145,6 +147,12 @@ fn in_words(event: &Event) -> Option<Narration> {
         EventKind::TreeStopped { escalated_to_kill: true, took, .. } => {
             tell(Tone::Warn, &format!("needed SIGKILL after {}", human_duration(*took))).with(Vec::new())
         }
+        EventKind::Expected { standing: Standing::Violated, what, detail, .. } => {
+            tell(Tone::Bad, &format!("violated: {what}")).with(if detail.is_empty() { Vec::new() } else { vec![detail.clone()] })
+        }
+        EventKind::Expected { standing: Standing::Met, what, line: Some(_), .. } => {
+            tell(Tone::Good, &format!("met: {what}")).events(Vec::new())
+        }
         EventKind::Leaked { leaks, .. } => {
             let list = leaks.iter().map(|leak| match (leak.pid, leak.port) {
                 (Some(pid), None) => format!("pid {pid} {}", leak.command),
@@ -185,6 +193,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         | EventKind::TreeStopped { .. }
         | EventKind::StateChanged { .. }
         | EventKind::Sampled { .. }
+        | EventKind::Expected { .. }
         | EventKind::Checks { .. }
         | EventKind::RunEnded { .. }
         | EventKind::Unknown => return None,

@@ -10,6 +10,6 @@ pub(super) const HEALTH: &[&str] = &["log", "exec", "stdio", "lazy"];
 /// Of `limits`.
 pub(super) const LIMITS: &[&str] = &["memory", "cpu"];
 /// Of the top level.
-pub(super) const TOP: &[&str] = &["expect", "step"];
+pub(super) const TOP: &[&str] = &["step"];
 /// Of the words of `containment`.
 pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup", "group"];

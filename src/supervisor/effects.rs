@@ -3,6 +3,7 @@
 use std::{io::Write, os::fd::OwnedFd, sync::Arc};
 
 use super::{
+    expectations::wanted,
     launch::{Ends, Job, Ports, Prepared},
     machine::{Effect, Input},
     runtime::Runtime,
@@ -41,6 +42,7 @@ impl Runtime {
             Effect::Arm { timer, at } => self.arm(timer, at),
             Effect::Emit(kind) => self.emit(kind),
             Effect::Resolve { ticket, result } => self.resolve(ticket, result),
+            Effect::FlushOutput => self.parts.capture.flush(),
             Effect::FinalCensus => self.clean_up(),
             Effect::Finish { .. } => self.finish(),
         }
@@ -84,8 +86,9 @@ impl Runtime {
             Some(Probe::Log { pattern }) => Some(pattern.clone()),
             _ => None,
         };
+        let wanted = wanted(&self.parts.spec, &process);
         for (stream, fd) in output {
-            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone() };
+            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone(), wanted: wanted.clone() };
             self.parts.capture.add(CaptureStream { process: process.clone(), generation, stream, fd, watch });
         }
     }

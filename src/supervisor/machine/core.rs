@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::expect::Expectations;
 use super::starters::Starters;
 use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec};
+use crate::model::{
+    Actor, At, EventKind, ExpectationInfo, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec,
+};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -15,6 +18,7 @@ pub(crate) struct Machine {
     pub(super) options: MachineOptions,
     pub(super) course: Course,
     pub(super) starters: Starters,
+    pub(super) expectations: Expectations,
     pub(super) now: At,
     /// Armed timers. One that is not here any more was cancelled.
     armed: BTreeMap<TimerToken, (Option<usize>, TimerKind)>,
@@ -37,6 +41,7 @@ impl Machine {
             options,
             course: Course::default(),
             starters: Starters::of(spec),
+            expectations: Expectations::of(spec),
             now: At::START,
             armed: BTreeMap::new(),
             next_timer: 0,
@@ -68,6 +73,7 @@ impl Machine {
             containment,
             timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
             processes: processes.collect(),
+            expectations: spec.expectations.iter().map(ExpectationInfo::of).collect(),
         }
     }
 
@@ -99,6 +105,8 @@ impl Machine {
                 let process = m.procs[i].id().clone();
                 m.emit(EventKind::Progress { process, text });
             }),
+            Input::Seen { expectation, seen } => self.seen(expectation, seen),
+            Input::Flushed => self.flushed(),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
             Input::FinalCensus { leaks } => self.final_census(leaks),
@@ -118,6 +126,8 @@ impl Machine {
         let Some(i) = proc else {
             return match kind {
                 TimerKind::CensusDeadline => self.final_census(Vec::new()),
+                TimerKind::Window(index) => self.window_over(index),
+                TimerKind::LastWords => self.last_words_over(),
                 _ => self.run_timed_out(),
             };
         };
@@ -129,7 +139,7 @@ impl Machine {
             TimerKind::Backoff => self.backoff_over(i),
             TimerKind::LeakCheck => self.look_for_leaks(i),
             TimerKind::Lifetime => self.lived_too_long(i),
-            TimerKind::RunTimeout | TimerKind::CensusDeadline => {}
+            TimerKind::RunTimeout | TimerKind::CensusDeadline | TimerKind::Window(_) | TimerKind::LastWords => {}
         }
     }
 

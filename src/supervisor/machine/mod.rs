@@ -11,14 +11,16 @@
 //! Files: [`types`] has inputs, effects and the inside of a process; [`requests`] what somebody asks for; [`start`]
 //! dependencies, starting, readiness; [`starters`] who can start what does not start by itself; [`exit`] what an exit nobody
 //! asked for leads to; [`leftovers`] what a leader leaves; [`stop`] stops; [`takedown`] the take-down of the run; [`health`]
-//! thresholds; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
+//! thresholds; [`expect`] what is expected of logs, with the [`samples`] of metrics; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
 
 mod backoff;
 mod core;
 mod exit;
+mod expect;
 mod health;
 mod leftovers;
 mod requests;
+mod samples;
 mod start;
 mod starters;
 mod stop;
@@ -32,4 +34,5 @@ mod model_test;
 mod tests;
 
 pub(crate) use core::Machine;
+pub(crate) use expect::Seen;
 pub(crate) use types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};

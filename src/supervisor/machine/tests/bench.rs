@@ -53,15 +53,13 @@ impl Bench {
     }
 
     pub(super) fn with(processes: Vec<ProcessSpec>, end_when_done: bool, timeout: Option<Duration>) -> Self {
+        Self::of(&run_of(processes), end_when_done, timeout)
+    }
+
+    pub(super) fn of(spec: &RunSpec, end_when_done: bool, timeout: Option<Duration>) -> Self {
         let options = MachineOptions { end_when_done, timeout, seed: 1 };
-        let mut bench = Self {
-            machine: Machine::new(&run_of(processes), options),
-            now: At::START,
-            effects: Vec::new(),
-            timers: Vec::new(),
-            tickets: 0,
-            answered: 0,
-        };
+        let mut bench =
+            Self { machine: Machine::new(spec, options), now: At::START, effects: Vec::new(), timers: Vec::new(), tickets: 0, answered: 0 };
         bench.give(Input::Begin);
         bench
     }
