@@ -10,7 +10,7 @@
 //!                                                     │
 //!        process (guardian, trees) ◀─── supervisor ───┤──▶ events.jsonl, logs/
 //!        logs (capture) ─────────────▶               ▼
-//!        health (probes) ────────────▶     Snapshot, Journal, LogStore ──▶ headless, tui
+//!        health (probes) ────────────▶     Snapshot, Journal, LogStore ──▶ headless, harness, tui
 //! ```
 //!
 //! The rooms know only those below them: `model` and `redact` at the bottom, then `scenario`, `mcp`, `logs`, `process`,
@@ -45,6 +45,7 @@
 //! ```
 
 pub mod explain;
+pub mod harness;
 pub mod headless;
 pub mod health;
 pub mod logs;
@@ -57,3 +58,5 @@ pub mod scenario;
 pub mod supervisor;
 #[cfg(feature = "tui")]
 pub mod tui;
+
+pub use harness::{E2ETestHarness, ProxyConfig, ProxyMode, TestClient};

@@ -641,7 +641,7 @@ must_see = "listening"
     let (run, report) = run_with_report(&bench, &format!("{}{expectations}", TALKED_ABOUT.trim_start()));
     run.assert_code(1);
     assert!(run.stdout.contains("server * violated: must not see \" 5\\d\\d \"   GET /mcp 502 took 61ms"), "{}", run.stdout);
-    assert_eq!(report["reason"], "expectation violated: server must not see \" 5\\d\\d \"");
+    assert_eq!(report["reason"], "server: expectation violated: must not see \" 5\\d\\d \"");
     let met: Vec<_> = report["expectations"].as_array().expect("a list").iter().map(|one| one["met"].as_bool()).collect();
     assert_eq!(met, [Some(false), Some(false), Some(true)]);
     let first = &report["first_failure"];

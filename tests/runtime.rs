@@ -265,3 +265,39 @@ fn d2_a_limit_on_the_size_of_files_is_a_full_disk_and_no_death() {
     assert!(run.stdout.contains("refuses output (File too large"), "{}", run.stdout);
     bench.assert_nothing_left(SOON);
 }
+
+#[test]
+fn a_tree_that_uses_more_memory_than_it_may_is_stopped_and_the_limit_is_named() {
+    let bench = Bench::new("memory");
+    let hog = "[process.hog]\nshell = \"python3 -c 'x = bytearray(120000000); import time; time.sleep(600)' & wait\"\nlimits = { memory = \"60MiB\" }\n";
+    let modest = "[process.modest]\ncommand = [\"sleep\", \"600\"]\nlimits = { memory = \"60MiB\" }\n";
+    let test = "[process.test]\nrole = \"test\"\nshell = \"sleep 600\"\n";
+    let running = start(&bench, &format!("name = \"x\"\ntimeout = \"15s\"\n{hog}{modest}{test}"));
+    wait_for("the hog to be stopped", SOON, || {
+        let recorded = bench.dir.path().join("state/e2e-tui/recordings").exists();
+        let recorded = recorded.then(|| fs::read_to_string(bench.recording().join("events.jsonl")).ok()).flatten().unwrap_or_default();
+        recorded.contains("of 60 MiB") && recorded.contains("\"state\":\"failed\"")
+    });
+    send(running.id(), Signal::SIGTERM);
+    let run = finish(running);
+    assert!(
+        run.stdout.lines().any(|line| line.starts_with("hog ") && line.contains("failed") && line.contains("of 60 MiB")),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.lines().any(|line| line.starts_with("modest ") && line.contains("failed")), "{}", run.stdout);
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
+fn p19_more_processes_than_allowed_are_stopped_even_where_the_system_does_not_care() {
+    let bench = Bench::new("processes");
+    let bomb = "[process.bomb]\nshell = \"for i in 1 2 3 4 5 6 7 8; do sleep 600 & done; wait\"\nlimits = { processes = 4 }\n";
+    let run = bench.run(&format!("name = \"x\"\ntimeout = \"15s\"\n{bomb}"), &[]);
+    run.assert_code(3);
+    if nix::unistd::getuid().is_root() {
+        assert!(run.stdout.contains("bomb: limits.processes = 4: the system does not hold a privileged user to it"), "{}", run.stdout);
+        assert!(run.stdout.lines().any(|line| line.starts_with("bomb ") && line.contains("9 of 4 processes")), "{}", run.stdout);
+    }
+    bench.assert_nothing_left(SOON);
+}

@@ -386,6 +386,39 @@ fn kinds_become_command_lines_and_tokens_go_by_environment() {
 }
 
 #[test]
+fn a_validator_is_its_checkout_or_a_stand_in_with_its_command_line() {
+    let text = r#"
+        name = "x"
+        [ports]
+        a = 20500
+        b = 20501
+        [process.stand-in]
+        kind = "mcp-validator"
+        listens = "a"
+        [process.checkout]
+        kind = "mcp-validator"
+        listens = "b"
+        path = "validator"
+        token = "my-own-token"
+        [process.client]
+        kind = "test-client"
+        target = "http://127.0.0.1:20500/mcp"
+        tool = "ping"
+        arguments = '{"to": "you"}'
+    "#;
+    let scenario = scenario(text);
+    let draft = scenario.draft();
+    let of = |name: &str| argv(&draft.processes[name]).join(" ");
+    assert_eq!(of("stand-in"), "e2e-tui part mcp-validator --port 20500");
+    assert!(draft.processes["stand-in"].stand_in && !draft.processes["checkout"].stand_in);
+    assert_eq!(of("checkout"), "python3 /work/x/validator/ref_http_server/reference_mcp_server.py --host 127.0.0.1 --port 20501");
+    assert!(scenario.warnings().to_string().contains("takes one token only"), "{}", scenario.warnings());
+    assert_eq!(of("client"), r#"e2e-tui part test-client --target http://127.0.0.1:20500/mcp --tool ping --arguments {"to": "you"}"#);
+    let wrong = try_scenario(&text.replace(r#"{"to": "you"}"#, "to=you"), &overrides(&[], &[])).expect_err("no JSON");
+    assert!(wrong.to_string().contains("`arguments` is no JSON object"), "{wrong}");
+}
+
+#[test]
 fn warnings_do_not_stop_a_run() {
     let text = r#"
         name = "x"

@@ -1,7 +1,7 @@
 //! `e2e-tui explain RECORDING`.
 
 use e2e_tui::{
-    explain::{explain, explanation_text},
+    explain::explanation_text,
     model::exit_code,
     record::{Recording, default_dir},
 };
@@ -12,11 +12,14 @@ use super::args::{ExplainArgs, Format};
 pub(super) fn main(args: &ExplainArgs) -> anyhow::Result<u8> {
     let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
     let recording = Recording::open_named(&args.recording, &base)?;
-    let explanation = explain(&recording.journal.from(0), &recording.logs);
-    match (args.format, explanation) {
+    super::warn_broken(&recording);
+    match (args.format, recording.explain()) {
         (Format::Json, explanation) => println!("{}", serde_json::to_string_pretty(&explanation)?),
         (Format::Text, Some(explanation)) => print!("{}", explanation_text(&explanation, "")),
-        (Format::Text, None) => println!("{}: nothing has failed", recording.manifest.scenario),
+        (Format::Text, None) => {
+            let verdict = recording.snapshot.outcome.as_ref().map_or("RUNNING", |outcome| outcome.verdict.badge());
+            println!("{}: {verdict}, nothing has failed", recording.manifest.scenario);
+        }
     }
     Ok(exit_code::PASSED)
 }

@@ -14,6 +14,7 @@ use super::args::LogsArgs;
 pub(super) fn main(args: &LogsArgs) -> anyhow::Result<u8> {
     let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
     let recording = Recording::open_named(&args.recording, &base)?;
+    super::warn_broken(&recording);
     let printer = Printer::start(recording.logs, BufWriter::new(io::stdout()), Colour::No, |_| {})?;
     match printer.finish() {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e.into()),

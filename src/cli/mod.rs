@@ -66,6 +66,13 @@ fn report(error: &anyhow::Error) {
     eprintln!("error: {text}");
 }
 
+/// Says so if a recording's archive breaks off.
+fn warn_broken(recording: &e2e_tui::record::Recording) {
+    if let Some(why) = recording.broken() {
+        eprintln!("warning: the archive breaks off ({why}): this is what came before");
+    }
+}
+
 /// The runtime of a run: policy, timers and HTTP keep one thread less than busy, and a second would only be woken in vain.
 fn run_time() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context;

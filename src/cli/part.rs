@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use e2e_tui::mcp::{
     Level, Part, Token,
-    client::{ClientConfig, ClientTarget, Scenario},
+    client::{ClientConfig, ClientTarget, Scenario, ToolCall},
     parse_duration,
     protocol::Revision,
     proxy::{Listen, ProxyConfig, ProxyMode, SessionLimits, Target},
@@ -184,6 +184,12 @@ pub(crate) struct ClientArgs {
     /// What to do: ping, tools, stream, auth, session-loss, concurrency or soak
     #[arg(long, default_value_t)]
     scenario: Scenario,
+    /// The tool to call
+    #[arg(long, default_value = "echo", value_name = "NAME")]
+    tool: String,
+    /// Its arguments, a JSON object [default for echo: a message that must come back]
+    #[arg(long, value_parser = object, value_name = "JSON")]
+    arguments: Option<Object>,
     /// How many calls [default: 5]
     #[arg(long)]
     calls: Option<u32>,
@@ -233,6 +239,13 @@ fn every(text: &str) -> Result<u32, String> {
         "false" => Ok(0),
         number => number.parse().map_err(|_| "use true, or a number n to break every n-th answer".to_owned()),
     }
+}
+
+/// The arguments of a tool.
+type Object = serde_json::Map<String, serde_json::Value>;
+
+fn object(text: &str) -> Result<Object, String> {
+    serde_json::from_str(text).map_err(|error| format!("that is no JSON object: {error}"))
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -337,8 +350,13 @@ impl ProxyModeArgs {
 impl ClientArgs {
     fn into_config(self) -> ClientConfig {
         let target = if self.target == "stdio" { ClientTarget::Stdio(self.command) } else { ClientTarget::Url(self.target) };
+        let tool = match self.arguments {
+            None if self.tool == ToolCall::default().name() => ToolCall::default(),
+            arguments => ToolCall::Named { name: self.tool, arguments: arguments.unwrap_or_default() },
+        };
         ClientConfig {
             scenario: self.scenario,
+            tool,
             calls: self.calls,
             rate: self.rate,
             duration: self.duration,

@@ -18,9 +18,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
     let options = args.looks.options(args.no_color)?;
     let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
     let recording = Recording::open_named(&args.recording, &base)?;
-    if let Some(why) = recording.broken() {
-        eprintln!("warning: the archive breaks off ({why}): shown is what came before");
-    }
+    super::warn_broken(&recording);
     let wall = recording.manifest.started.parse().unwrap_or_default();
     let clock = RunClock::standing(wall, recording.snapshot.at);
     let (_shown, snapshot) = watch::channel(recording.snapshot.clone());

@@ -4,10 +4,10 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::{LogStore, plain},
-    model::{Event, EventKind, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
+    model::{Event, EventKind, Failure, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
 };
 
-use super::{Explanation, explanation_text, text::essence};
+use super::{Explanation, ending::failed_by_itself, explanation_text};
 
 /// How much of each thing the block tells; what is folded is counted.
 #[derive(Debug, Clone, Copy)]
@@ -165,46 +165,31 @@ fn verdict_time(end: &Snapshot) -> String {
     human_duration(Duration::from_micros(end.at.0).saturating_sub(took))
 }
 
-/// What happened, then every failed process that it does not name, with its last lines where they are wanted.
+/// What happened, and who else failed; then where they are wanted the last lines of every failed process.
 fn failures(closing: &Closing<'_>, verdict: &Snapshot, most: Most, block: &mut String) {
-    let facts = closing.explanation.map_or(&[][..], |explanation| &explanation.facts);
     if let Some(explanation) = closing.explanation {
-        block.push_str(&folded(&explanation_text(explanation, ""), most.facts));
+        let text = explanation_text(explanation, "");
+        let lines: Vec<&str> = text.lines().collect();
+        let (facts, others) = lines.split_at(explanation.facts.len());
+        block.push_str(&folded(facts, most.facts));
+        others.iter().take(most.failed).for_each(|line| block.extend([line, "\n"]));
+        if others.len() > most.failed {
+            let _ = writeln!(block, "{:>9}  … {} more failed", "", others.len() - most.failed);
+        }
     }
     let width = verdict.rows.iter().map(|row| row.id().as_str().len()).max().unwrap_or(0);
-    let failed = |row: &&Arc<ProcessSnapshot>| matches!(row.state, ProcessState::Failed { .. } | ProcessState::GaveUp { .. });
-    let (mut lines, mut tails, mut more) = (0, 0, 0);
-    for row in verdict.rows.iter().filter(failed) {
-        let named = facts.iter().any(|fact| fact.process == *row.id() && fact.generation == row.generation);
-        if !named && lines == most.failed {
-            more += 1;
-            continue;
-        }
-        if !named {
-            lines += 1;
-            failed_line(row, verdict, width, block);
-        }
-        if tails < most.tails {
-            tails += 1;
-            last_lines(row, closing.logs, width, most.tail, block);
-        }
+    for row in verdict.rows.iter().filter(|row| failed_by_itself(&row.state)).take(most.tails) {
+        last_lines(row, closing.logs, width, most.tail, block);
     }
-    if more > 0 {
-        let _ = writeln!(block, "{:>9}  … {more} more failed", "");
-    }
-}
-
-fn failed_line(row: &ProcessSnapshot, verdict: &Snapshot, width: usize, block: &mut String) {
-    let (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. }) = &row.state else { return };
-    let last = row.exits.last();
-    let at = last.map_or(verdict.at, |exit| exit.at);
-    let words = last.and_then(|exit| exit.tail.last()).map_or(String::new(), |words| format!("  \"{}\"", clip(&essence(words), 70)));
-    let short = clip(&reason.short(), 200);
-    let _ = writeln!(block, "{:>9}  {:width$}  {}, {short}{words}", at.seconds(), row.id(), row.state.word());
 }
 
 fn last_lines(row: &ProcessSnapshot, logs: &LogStore, width: usize, most: usize, block: &mut String) {
-    let tail = row.exits.last().map_or(&[][..], |exit| &exit.tail);
+    if let ProcessState::Failed { reason: Failure::NotStarted { error, .. } } = &row.state {
+        // It never said a word, so this is all there is, and it names what to install.
+        let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(error, 160));
+        return;
+    }
+    let tail = row.exits.last().filter(|exit| exit.generation == row.generation).map_or(&[][..], |exit| &exit.tail);
     let shown = &tail[tail.len().saturating_sub(most)..];
     let all = logs.lines(row.id());
     let before = all.saturating_sub(shown.len() as u64);
@@ -217,11 +202,10 @@ fn last_lines(row: &ProcessSnapshot, logs: &LogStore, width: usize, most: usize,
     }
 }
 
-/// At most `most` of the lines of `text`: the first ones and the last, and how many are between.
-fn folded(text: &str, most: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
+/// At most `most` of the lines: the first ones and the last, and how many are between.
+fn folded(lines: &[&str], most: usize) -> String {
     if lines.len() <= most {
-        return text.to_owned();
+        return lines.iter().fold(String::new(), |text, line| text + line + "\n");
     }
     let between = lines.len() - (most - 1);
     let (head, last) = (&lines[..most - 2], &lines[lines.len() - 1..]);

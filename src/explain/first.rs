@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::text::essence;
+use super::{
+    ending::{excused, is_excused},
+    text::essence,
+};
 use crate::{
     logs::{Level, LogStore, LogView, Selection, Source, plain},
     model::{At, Event, EventKind, Exit, Generation, ProcessId, Standing},
@@ -45,19 +48,23 @@ pub struct FailureLine {
     pub text: String,
 }
 
-/// Finds it: the first exit nobody asked for that was no success, or the first failure to start or become ready.
+/// Finds it: the first exit nobody asked for that was no success, or the first failure to start or become ready. What
+/// somebody killed from outside has not failed.
 pub fn first_failure(events: &[Arc<Event>], logs: &LogStore) -> Option<FirstFailure> {
-    let (event, what) = events.iter().find_map(|event| failure_of(event).map(|what| (event, what)))?;
+    let excused = excused(events);
+    let own = events.iter().filter(|event| !excused.contains(&event.seq));
+    let (event, what) = own.into_iter().find_map(|event| failure_of(event).map(|what| (event, what)))?;
     let process = event.kind.process()?.clone();
     let generation = match &event.kind {
         EventKind::Exited { generation, .. } | EventKind::Failed { generation, .. } | EventKind::GaveUp { generation, .. } => *generation,
         _ => 0,
     };
-    let line = match &event.kind {
-        EventKind::Expected { line, stream, detail, .. } => {
-            line.zip(stream.clone()).map(|(number, stream)| FailureLine { number, stream, text: detail.clone() })
-        }
-        _ => telling_line(logs, &process, generation, event.seq).map(|told| told.line),
+    let line = if let EventKind::Expected { line, stream, detail, .. } = &event.kind {
+        line.zip(stream.clone()).map(|(number, stream)| FailureLine { number, stream, text: detail.clone() })
+    } else {
+        let mut view = LogView::new(Selection::Some(vec![process.clone()]));
+        view.refresh(logs);
+        telling_line(logs, &view, generation, event.seq).map(|told| told.line)
     };
     Some(FirstFailure { process, generation, at_ms: event.at.millis(), what, line, at: event.at })
 }
@@ -70,15 +77,14 @@ fn failure_of(event: &Event) -> Option<String> {
         }),
         EventKind::Failed { reason, .. } => Some(reason.to_string()),
         EventKind::Expected { standing: Standing::Violated, what, .. } => Some(format!("violated: {what}")),
-        EventKind::GaveUp { reason, times, .. } => Some(format!("gave up ({} ×{times})", reason.short())),
+        EventKind::GaveUp { reason, times, .. } if !is_excused(reason) => Some(format!("gave up ({} ×{times})", reason.short())),
         _ => None,
     }
 }
 
-/// Of what this generation said before `seq`: a panic's line, else its last error, else its last words.
-pub(super) fn telling_line(logs: &LogStore, process: &ProcessId, generation: Generation, seq: u64) -> Option<Telling> {
-    let mut view = LogView::new(Selection::Some(vec![process.clone()]));
-    view.refresh(logs);
+/// Of what this generation said before `seq`, in a view of its process: a panic's line, else its last error, else its
+/// last words.
+pub(super) fn telling_line(logs: &LogStore, view: &LogView, generation: Generation, seq: u64) -> Option<Telling> {
     let end = view.row_at_seq(logs, seq).ok()?.min(view.len());
     let from = end.saturating_sub(LOOK_BACK);
     let lines = view.window(logs, from, usize::try_from(end - from).ok()?).ok()?;

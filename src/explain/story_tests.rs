@@ -3,12 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Closing, Explanation, closing_block, explain, explanation_text, first_failure, replay_command};
+use super::{Closing, Explanation, closing_block, explain, explain_broken_off, explanation_text, first_failure, replay_command};
 use crate::{
     logs::{LogStore, Stream},
     model::{
-        At, Containment, Event, EventKind, Exit, Outcome, ProcessId, ProcessInfo, ProcessState, Role, RunClock, RunInfo, StartCause, Then,
-        Verdict, exit_code,
+        Actor, At, Containment, Event, EventKind, Exit, Failure, Leak, Outcome, ProcessId, ProcessInfo, ProcessState, Role, RunClock,
+        RunInfo, Signal, StartCause, Then, Verdict, exit_code,
     },
 };
 
@@ -80,7 +80,11 @@ impl Story {
     }
 
     fn exit(&mut self, ms: u64, name: &str, generation: u32, code: i32, then: Then) {
-        let (process, exit) = (id(name), Exit::Code(code));
+        self.exited(ms, name, generation, Exit::Code(code), then);
+    }
+
+    fn exited(&mut self, ms: u64, name: &str, generation: u32, exit: Exit, then: Then) {
+        let process = id(name);
         let up = Duration::from_millis(ms);
         let state = match &then {
             Then::Failed { .. } => ProcessState::Failed { reason: crate::model::Failure::Exited { exit, by: None } },
@@ -189,6 +193,192 @@ fn the_closing_block_tells_it_all_in_a_few_lines() {
     Stopped 2 processes in 0.3 s, none needed SIGKILL, no process or port left.
     Recorded: e2e-tui replay x
     "#);
+}
+
+impl Story {
+    fn state(&mut self, ms: u64, name: &str, state: ProcessState) {
+        self.event(ms, EventKind::StateChanged { process: id(name), generation: 1, state });
+    }
+
+    fn verdict(&mut self, ms: u64, outcome: Outcome) {
+        self.event(ms, EventKind::VerdictReached { outcome });
+    }
+
+    /// The run ends: all is taken down in 100 ms.
+    fn end(&mut self, ms: u64, outcome: Outcome) {
+        self.event(ms, EventKind::RunEnded { outcome, stopped: 1, killed: 0, took: Duration::from_millis(100) });
+    }
+
+    fn told(&self) -> String {
+        explain(&self.events, &self.store).map_or_else(|| "nothing".into(), |told| explanation_text(&told, ""))
+    }
+
+    fn block(&self) -> String {
+        let explanation = explain(&self.events, &self.store);
+        let (events, logs) = (&self.events[..], &*self.store);
+        closing_block(&Closing { events, logs, explanation: explanation.as_ref(), replay: None, archives: &[], full: true })
+    }
+}
+
+fn leak(pid: u32, command: &str) -> Leak {
+    Leak { pid: Some(pid), command: command.into(), port: None }
+}
+
+#[test]
+fn a_run_that_leaked_tells_who_left_what() {
+    let mut story = Story::new();
+    story.start(30, "client-a");
+    story.say(40, "client-a", 1, "ERROR retried once\n", Some(1));
+    story.exit(100, "client-a", 1, 0, Then::Completed);
+    story.event(300, EventKind::Leaked { process: id("client-a"), generation: 1, leaks: vec![leak(4711, "sleep 600"), leak(4712, "sh")] });
+    story.verdict(400, Outcome::new(Verdict::Passed, 0, "1 test passed"));
+    let port = Leak { pid: None, command: "python3 (pid 77)".into(), port: Some(20_001) };
+    story.event(450, EventKind::Leaked { process: id("upstream"), generation: 1, leaks: vec![port] });
+    story.end(500, Outcome::new(Verdict::Leaked, 5, "client-a, upstream leaked"));
+    insta::assert_snapshot!(story.told(), @r#"
+    0.300  client-a  left pid 4711 behind  "sleep 600"   first abnormal event
+    0.300  client-a  left pid 4712 behind  "sh"   <1 ms later
+    0.450  upstream  left port 20001 bound  "python3 (pid 77)"   150 ms later
+    "#);
+}
+
+#[test]
+fn a_run_that_took_too_long_tells_for_whom_it_waited() {
+    let mut story = Story::new();
+    story.start(30, "upstream");
+    story.start(40, "client-a");
+    story.state(40, "client-a", ProcessState::Running);
+    story.say(90, "upstream", 1, "ERROR no answer from backend\n", Some(1));
+    let outcome = Outcome::new(Verdict::TimedOut, 4, "timed out after 300 ms");
+    story.verdict(300, outcome.clone());
+    story.event(
+        301,
+        EventKind::Signalled { process: id("client-a"), generation: 1, signal: Signal::TERM, by: Actor::Supervisor, stop: true },
+    );
+    story.end(400, outcome);
+    insta::assert_snapshot!(story.told(), @r#"
+    0.090  upstream  said  "no answer from backend"   first abnormal event
+    0.300  e2e-tui   timed out after 300 ms, waiting for client-a (running)   210 ms later
+    "#);
+}
+
+#[test]
+fn a_lost_guardian_is_told() {
+    let mut story = Story::new();
+    story.start(30, "upstream");
+    let outcome = Outcome::new(Verdict::Failed, 3, "guardian lost");
+    story.verdict(250, outcome.clone());
+    story.end(300, outcome);
+    insta::assert_snapshot!(story.told(), @r#"    0.250  e2e-tui  guardian lost   no abnormal event before the failure"#);
+}
+
+#[test]
+fn a_recording_that_breaks_off_says_where_and_who_was_alive() {
+    let mut story = Story::new();
+    story.start(30, "upstream");
+    story.start(40, "client-a");
+    story.exit(60, "client-a", 1, 0, Then::Completed);
+    story.say(700, "upstream", 1, "still at it\n", None);
+    assert_eq!(story.told(), "nothing", "as far as anybody knows it goes on");
+    let told = explain_broken_off(&story.events, &story.store).expect("that is something to tell");
+    insta::assert_snapshot!(explanation_text(&told, ""), @r#"    0.700  e2e-tui  the recording breaks off: the supervisor was killed or the machine died; alive then: upstream   no abnormal event before the failure"#);
+    // A failure before is the story; the break is its end.
+    let story = Story::crash_restart();
+    let told = explain_broken_off(&story.events, &story.store).expect("that is something to tell");
+    insta::assert_snapshot!(explanation_text(&told, ""), @r#"
+    0.884  upstream  exited 101  "panicked at src/upstream.rs:42: crash_after 3 calls"   first abnormal event
+    0.886  proxy     said  "upstream failed error="Connection refused" status=502"  ×2   2 ms later
+    1.390  upstream  restarted by policy (1 of 5), generation 2, pid 41240   506 ms later
+    1.412  client-a  failed, exit 1  "tools/call #3: HTTP 404, wanted 200"   528 ms later
+    1.412  e2e-tui   the recording breaks off: the supervisor was killed or the machine died; alive then: upstream, proxy   528 ms later
+    "#);
+    // What has ended has not broken off.
+    let mut story = Story::new();
+    story.end(500, Outcome::new(Verdict::Passed, 0, "everything has ended well"));
+    assert_eq!(explain_broken_off(&story.events, &story.store), None);
+}
+
+#[test]
+fn a_process_that_could_not_be_started_is_told_once_at_its_time() {
+    let mut story = Story::new();
+    let reason = Failure::NotStarted { error: "\"nginx\" was not found in PATH (/bin)".into(), short: "not found".into() };
+    story.event(12, EventKind::Failed { process: id("proxy"), generation: 1, reason: reason.clone(), fatal: true });
+    story.state(12, "proxy", ProcessState::Failed { reason });
+    story.state(13, "client-a", ProcessState::Skipped { because: "proxy failed".into() });
+    let outcome = Outcome::new(Verdict::Failed, 3, "proxy \"nginx\" was not found in PATH (/bin)");
+    story.verdict(13, outcome.clone());
+    story.event(900, EventKind::StoppingRun { by: Actor::Supervisor, now: false });
+    story.end(1000, outcome);
+    insta::assert_snapshot!(story.block(), @r#"
+    crash-restart: FAILED (exit 3) after 900 ms   proxy not found   1 test: 1 skipped   checks 0/0
+        0.012  proxy  failed  ""nginx" was not found in PATH (/bin)"   no abnormal event before the failure
+    Stopped 1 process in 0.1 s, none needed SIGKILL, no process or port left.
+    "#);
+}
+
+#[test]
+fn what_the_user_killed_explains_nothing_on_a_passed_run() {
+    let mut story = Story::new();
+    story.start(30, "upstream");
+    story.event(100, EventKind::Signalled { process: id("upstream"), generation: 1, signal: Signal::KILL, by: Actor::You, stop: false });
+    let exit = Exit::Signal(Signal::KILL);
+    story.exited(110, "upstream", 1, exit, Then::Failed { fails_run: true });
+    story.state(110, "upstream", ProcessState::Failed { reason: Failure::Exited { exit, by: Some(Actor::You) } });
+    story.exit(200, "client-a", 1, 0, Then::Completed);
+    let outcome = Outcome::new(Verdict::Passed, 0, "1 test passed");
+    story.verdict(200, outcome.clone());
+    assert_eq!(story.told(), "nothing");
+    assert_eq!(first_failure(&story.events, &story.store), None);
+    story.end(300, outcome);
+    assert!(!story.block().contains("KILL)"), "{}", story.block());
+}
+
+#[test]
+fn everybody_who_failed_is_named_beside_the_first() {
+    let mut story = Story::crash_restart();
+    let outcome = Outcome::new(Verdict::Failed, 1, "client-a exited with 1");
+    story.verdict(1412, outcome.clone());
+    story.say(1500, "proxy", 1, "FATAL out of memory\n", None);
+    story.exit(1510, "proxy", 1, 9, Then::Failed { fails_run: true });
+    story.event(1700, EventKind::StoppingRun { by: Actor::Supervisor, now: false });
+    story.end(1800, outcome);
+    insta::assert_snapshot!(story.block(), @r#"
+    crash-restart: FAILED (exit 1) after 1.7 s   client-a exit 1   1 test: 1 failed   checks 0/0
+        0.884  upstream  exited 101  "panicked at src/upstream.rs:42: crash_after 3 calls"   first abnormal event
+        0.886  proxy     said  "upstream failed error="Connection refused" status=502"  ×2   2 ms later
+        1.390  upstream  restarted by policy (1 of 5), generation 2, pid 41240   506 ms later
+        1.412  client-a  failed, exit 1  "tools/call #3: HTTP 404, wanted 200"   528 ms later
+        1.510  proxy     failed, exit 9  "out of memory"   also failed
+    Stopped 1 process in 0.1 s, none needed SIGKILL, no process or port left.
+    "#);
+}
+
+#[test]
+fn tests_run_again_are_a_story_of_their_own() {
+    let mut story = Story::crash_restart();
+    story.verdict(1412, Outcome::new(Verdict::Failed, 1, "client-a exited with 1"));
+    story.event(2000, EventKind::Rerun { by: Actor::You, process: None });
+    assert_eq!(story.told(), "nothing", "the verdict is open again");
+    story.say(2100, "client-a", 2, "second try: no\n", None);
+    story.exit(2110, "client-a", 2, 1, Then::Failed { fails_run: true });
+    story.verdict(2110, Outcome::new(Verdict::Failed, 1, "client-a exited with 1"));
+    insta::assert_snapshot!(story.told(), @r#"    2.110  client-a  failed, exit 1  "second try: no"   no abnormal event before the failure"#);
+}
+
+/// Every alert used to walk the log from its end: a flood of them took a square of its length.
+#[test]
+fn a_flood_of_alerts_is_explained_with_a_bounded_look_at_the_log() {
+    let mut story = Story::new();
+    story.start(1, "upstream");
+    let word = |n: u32| n.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect::<String>();
+    for n in 0..20_000 {
+        story.say(u64::from(n), "upstream", 1, &format!("ERROR failed with {}\n", word(n)), Some(u64::from(n) + 1));
+    }
+    story.exit(50_000, "client-a", 1, 1, Then::Failed { fails_run: true });
+    let told = story.explanation();
+    assert_eq!(told.facts.len(), 100);
+    assert_eq!(told.facts[0].at, At(0), "at its line's time, not at its event's");
+    assert!(super::gather::LOOK_UPS.with(std::cell::Cell::get) <= 200, "only what is shown is looked up");
 }
 
 #[test]

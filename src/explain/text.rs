@@ -14,7 +14,7 @@ const QUOTE: usize = 70;
 /// `   0.884  upstream  exited 101  "panicked at …"   first abnormal event`, one line a fact, each after `indent`.
 pub fn explanation_text(explanation: &Explanation, indent: &str) -> String {
     let facts = &explanation.facts;
-    let names = facts.iter().map(|fact| fact.process.as_str().len()).max().unwrap_or(0);
+    let names = facts.iter().chain(&explanation.also_failed).map(|fact| fact.who().len()).max().unwrap_or(0);
     let mut text = String::new();
     for (i, fact) in facts.iter().enumerate() {
         let distance = match i {
@@ -22,7 +22,10 @@ pub fn explanation_text(explanation: &Explanation, indent: &str) -> String {
             0 => "first abnormal event".to_owned(),
             _ => format!("{} later", distance(fact)),
         };
-        let _ = writeln!(text, "{indent}{:>9}  {:names$}  {}   {distance}", fact.at.seconds(), fact.process, fact_text(fact));
+        let _ = writeln!(text, "{indent}{:>9}  {:names$}  {}   {distance}", fact.at.seconds(), fact.who(), fact_text(fact));
+    }
+    for fact in &explanation.also_failed {
+        let _ = writeln!(text, "{indent}{:>9}  {:names$}  {}   also failed", fact.at.seconds(), fact.who(), fact_text(fact));
     }
     text
 }

@@ -19,7 +19,7 @@ pub struct Report {
     format: u32,
     scenario: String,
     recording: Option<String>,
-    verdict: Verdict, make_one_line,
+    verdict: Verdict,
     exit_code: u8,
     reason: String,
     started: Option<String>,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{exec::ExecQuestion, stdio::StdioQuestion};
-use crate::model::{HttpProbe, Probe, ProbeOutcome, ProcessId, UnresolvedPort};
+use crate::model::{CustomProbe, HttpProbe, Probe, ProbeOutcome, ProcessId, UnresolvedPort};
 
 /// How much longer than its time a question by command may take, all in all.
 const COMMAND_SLACK: Duration = Duration::from_millis(200);
@@ -23,6 +23,8 @@ pub enum Question {
     Exec(ExecQuestion),
     /// A line and its answer.
     Stdio(StdioQuestion),
+    /// Whatever the program which drives the run asks.
+    Custom(CustomProbe),
 }
 
 /// An HTTP request and what it must answer.
@@ -68,6 +70,7 @@ impl Question {
                 expect_body: expect_body.clone(),
                 degraded: degraded.to_vec(),
             })),
+            Probe::Custom(custom) => Some(Self::Custom(custom.clone())),
             Probe::Log { .. } | Probe::Exec { .. } | Probe::Stdio { .. } => None,
         })
     }
@@ -82,6 +85,7 @@ pub async fn ask(question: &Question, timeout: Duration, degraded_after: Option<
             Question::Tcp { addr } => super::tcp::ask(addr).await,
             Question::Exec(exec) => super::exec::ask(exec, timeout).await,
             Question::Stdio(stdio) => super::stdio::ask(stdio).await,
+            Question::Custom(custom) => custom.ask().await,
         }
     };
     // A command keeps the time itself and still has its last words to tell.

@@ -2,14 +2,14 @@
 
 use std::{
     io,
-    sync::PoisonError,
+    sync::{PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use super::{
     record::{CONTINUES, IN_MEMORY, LOST, ROUGH, Record},
     scan::Place,
-    segment::Writer,
+    segment::{Segment, Writer},
     store::{CHUNK, Inner, LogStore, Stream},
     text::is_rough,
 };
@@ -65,7 +65,7 @@ impl LogStore {
         let stored = match self.usable(stream, writer).and_then(|()| segment.write_data(writer, bytes)) {
             Ok(offset) => Some(offset),
             Err(error) => {
-                trouble = fail(writer, error).filter(|_| segment.is_on_disk());
+                trouble = self.fail(segment, writer, error);
                 None
             }
         };
@@ -88,7 +88,7 @@ impl LogStore {
         if stored.is_some()
             && let Err(error) = segment.write_record(writer, &record)
         {
-            trouble = fail(writer, error);
+            trouble = self.fail(segment, writer, error);
         }
         Appended { place: Place { first_line: record.first_line, continues: record.is(CONTINUES), rough }, trouble }
     }
@@ -108,9 +108,22 @@ impl LogStore {
         self.catch_up(stream, writer).inspect_err(|_| writer.failed = Some(Instant::now()))
     }
 
-    /// Tries once more to write what is only in memory, for all streams. Called when a run ends.
+    /// Notes the failure; tells it once per spell.
+    fn fail(&self, segment: &Segment, writer: &mut Writer, error: io::Error) -> Option<io::Error> {
+        if writer.failed.is_some() {
+            return None;
+        }
+        writer.failed = Some(Instant::now());
+        segment.is_on_disk().then(|| {
+            self.refused.fetch_add(1, Ordering::AcqRel);
+            error
+        })
+    }
+
+    /// Tries once more to write what is only in memory, for all streams: every now and then while the disk
+    /// refuses, and when a run ends.
     pub fn settle(&self) {
-        for (stream, segment) in (0..).zip(&self.segments) {
+        for (stream, segment) in (0..).zip(self.segments.iter()) {
             let mut writer = segment.writer.lock().unwrap_or_else(PoisonError::into_inner);
             if writer.failed.is_some() && segment.is_on_disk() {
                 let _ = self.catch_up(stream, &mut writer);
@@ -149,16 +162,11 @@ impl LogStore {
             };
             segment.write_record(writer, &record)?;
         }
-        writer.failed = None;
+        if writer.failed.take().is_some() && segment.is_on_disk() {
+            self.refused.fetch_sub(1, Ordering::AcqRel);
+        }
         Ok(())
     }
-}
-
-/// Notes the failure; tells it once per spell.
-fn fail(writer: &mut Writer, error: io::Error) -> Option<io::Error> {
-    let news = writer.failed.is_none();
-    writer.failed.get_or_insert_with(Instant::now);
-    news.then_some(error)
 }
 
 impl Inner {
@@ -194,9 +202,10 @@ impl Inner {
 
     /// Keeps a chunk in memory; what has to go for it is marked as lost.
     fn keep(&mut self, stream: u16, index: u64, bytes: &[u8]) {
-        let streams = &mut self.streams;
+        let (streams, lost) = (&mut self.streams, &mut self.lost);
         self.ring.push(stream, index, bytes, |stream, index| {
             if let Some(record) = streams[usize::from(stream)].records.recent_mut(index) {
+                *lost += record.len();
                 record.clear(IN_MEMORY);
                 record.set(LOST);
             }

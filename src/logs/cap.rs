@@ -50,7 +50,7 @@ impl LogStore {
         };
         let mut results = process.into_iter().chain(all).map(|(stream, bytes)| self.drop_oldest(stream, bytes));
         let error = results.find_map(Result::err)?;
-        Some(io::Error::new(error.kind(), format!("the cap on the log's size cannot be kept: {error}")))
+        Some(error)
     }
 
     /// Drops the oldest chunks of a stream, `bytes` at least, but never the newest.

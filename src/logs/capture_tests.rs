@@ -286,6 +286,14 @@ fn d2_a_disk_that_refuses_is_told_once_and_the_run_goes_on() {
     drop((up, down));
     rig.drained(0, SOON);
     assert_eq!(rig.drained(1, SOON).1, ["two"]);
+    assert!(rig.store.is_refused());
+    // It recovers: what was kept reaches it although nobody says anything more.
+    for name in ["up.out", "down.out"] {
+        std::fs::remove_dir(rig.dir.path().join(name)).expect("an empty folder");
+    }
+    assert_eq!(rig.until(|_| true), CaptureEvent::DiskRecovered { lost: 0 });
+    assert!(!rig.store.is_refused());
+    assert_eq!((rig.segment("up.out"), rig.segment("down.out")), (b"one\n".to_vec(), b"two\n".to_vec()));
 }
 
 proptest! {

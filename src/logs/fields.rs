@@ -49,7 +49,7 @@ pub(super) fn json(text: &str, any: bool) -> Option<Structure> {
     rest.for_each(|(name, value)| pair(&mut told, name, &quoted(value)));
     Some(Structure {
         level: level.as_ref().and_then(level_of_value),
-        time: time.as_ref().map(|time| Time::Value(readable(bare(time)))),
+        time: time.as_ref().map(|time| Time::Value(readable(printable(&bare(time))))),
         elided: Vec::new(),
         message: Some(printable(&told)),
     })
@@ -77,7 +77,7 @@ pub(super) fn logfmt(text: &str, any: bool) -> Option<Structure> {
     }
     Some(Structure {
         level,
-        time: time.map(|time| Time::Value(readable(time.clone()))),
+        time: time.map(|time| Time::Value(readable(printable(time)))),
         elided: Vec::new(),
         message: Some(printable(&told)),
     })

@@ -107,9 +107,19 @@ pub enum CaptureEvent {
         /// Its last lines, newest last, at most 10; of stderr, if it said anything there.
         tail: Vec<String>,
     },
-    /// The disk refuses output; it is kept in memory. Told once.
+    /// The disk refuses output; it is kept in memory. Told once, until it has recovered.
     DiskTrouble {
         /// Why.
         error: String,
+    },
+    /// The oldest output cannot be taken from the disk: it holds more than it may.
+    CapNotKept {
+        /// Why.
+        error: String,
+    },
+    /// The disk takes output again, and has what was kept in memory.
+    DiskRecovered {
+        /// Bytes that had to go before.
+        lost: u64,
     },
 }

@@ -30,6 +30,7 @@ mod filter_tests;
 #[cfg(test)]
 mod floor_tests;
 mod format;
+mod growing;
 mod head;
 mod heard;
 mod level;
@@ -42,6 +43,7 @@ mod order;
 mod orders;
 mod pattern;
 mod pipe;
+mod place;
 mod present;
 mod query;
 mod reader;

@@ -258,7 +258,10 @@ fn color(value: &mut dyn FnMut() -> Option<u8>) -> Option<Color> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::logs::text::is_disguised;
 
     fn style(params: &str) -> TextStyle {
         let mut style = TextStyle::default();
@@ -315,5 +318,38 @@ mod tests {
         assert_eq!(style("4:3"), TextStyle { underline: true, ..TextStyle::default() });
         assert_eq!(style("7;5;8;999999;x"), TextStyle::default());
         assert_eq!(style("1;31;"), TextStyle::default());
+    }
+
+    /// Lines full of what terminals act on.
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..12),
+            Just(b"\x1b[1;38;5;208m".to_vec()),
+            Just(b"\x1b]52;c;AAAA\x07".to_vec()),
+            Just(b"\x1b]8;;http://x\x1b\\".to_vec()),
+            Just(b"\xc2\x9d\xc2\x9b31m\x9b".to_vec()),
+            Just(b"\x1bP\x1b_\x1b^\x1bX".to_vec()),
+            Just("\u{202e}\u{2028}\u{e0001}\u{200f}".as_bytes().to_vec()),
+            Just(br#"{"level":"info","msg":"\u001b]0;t\u0007\u009d","k\u001b":"\u202e"}"#.to_vec()),
+            Just(b"level=info msg=\"\\u001b[2J\" ts=\"\\u009b\"".to_vec()),
+            Just(b"[I 2026-11-23 06:20:33,351 \x1b[5n] x\r".to_vec()),
+        ];
+        proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// Nothing but text and colours comes out, whatever goes in and in whatever format it is read.
+        #[test]
+        fn o4_nothing_outside_the_allow_list_is_shown(bytes in hostile()) {
+            let all = [LogFormat::Auto, LogFormat::Plain, LogFormat::Json, LogFormat::Logfmt, LogFormat::Tracing];
+            let mut texts: Vec<String> = styled(&bytes).into_iter().map(|span| span.text).collect();
+            for seen in all.map(|format| present_as(&bytes, format)) {
+                texts.extend(seen.own_time.clone());
+                texts.extend(seen.spans.into_iter().map(|span| span.text));
+            }
+            for text in texts {
+                prop_assert!(!text.chars().any(|c| c.is_control() || is_disguised(c)), "{text:?} of {}", bytes.escape_ascii());
+            }
+        }
     }
 }

@@ -35,6 +35,9 @@ const STREAK: u32 = 32;
 /// How long output may gather.
 const PACE: Duration = Duration::from_millis(1);
 
+/// The pause before a disk that refused is tried again on its own account.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// The token of the thread's own wake-up.
 const WAKE: u64 = u64::MAX;
 
@@ -48,7 +51,9 @@ pub(super) struct Reader {
     sources: Vec<Option<Source>>,
     drains: Vec<Drain>,
     room: Vec<u8>,
-    trouble_told: bool,
+    /// Bytes lost before the spell in which the disk refuses output, while there is one.
+    trouble: Option<u64>,
+    retry: Option<Instant>,
     due: Option<Instant>,
 }
 
@@ -69,7 +74,19 @@ impl Reader {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&orders.wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
         let room = vec![0; redactor.longest_held() + READ];
-        Ok(Self { store, redactor, events, orders, epoll, sources: Vec::new(), drains: Vec::new(), room, trouble_told: false, due: None })
+        Ok(Self {
+            store,
+            redactor,
+            events,
+            orders,
+            epoll,
+            sources: Vec::new(),
+            drains: Vec::new(),
+            room,
+            trouble: None,
+            retry: None,
+            due: None,
+        })
     }
 
     /// Runs until told to stop.
@@ -263,6 +280,7 @@ impl Reader {
             }
         }
         self.finish_drains(now);
+        self.retry(now);
     }
 
     fn note_due(&mut self, due: Option<Instant>) {
@@ -270,12 +288,18 @@ impl Reader {
     }
 
     fn note_trouble(&mut self, trouble: Option<io::Error>) {
-        if let Some(error) = trouble.filter(|_| !self.trouble_told) {
-            self.trouble_told = true;
+        let Some(error) = trouble else { return };
+        if !self.store.is_refused() {
+            let _ = self.events.send(CaptureEvent::CapNotKept { error: error.to_string() });
+        } else if self.trouble.is_none() {
+            self.trouble = Some(self.store.lost());
+            self.retry = Some(Instant::now() + RETRY);
+            self.note_due(self.retry);
             let _ = self.events.send(CaptureEvent::DiskTrouble { error: error.to_string() });
         }
     }
 
+    /// Reads what is in all pipes, and tells everything.
     fn flush(&mut self) {
         for slot in 0..self.sources.len() {
             self.read_what_is_there(slot);
@@ -284,6 +308,22 @@ impl Reader {
             }
         }
         let _ = self.events.send(CaptureEvent::Flushed);
+    }
+
+    /// While the disk refuses output: tries it again, also for those who fell silent, and tells when it is over.
+    fn retry(&mut self, now: Instant) {
+        let (Some(before), Some(due)) = (self.trouble, self.retry) else { return };
+        if due > now {
+            return self.note_due(Some(due));
+        }
+        self.store.settle();
+        if self.store.is_refused() {
+            self.retry = Some(now + RETRY);
+            return self.note_due(self.retry);
+        }
+        (self.trouble, self.retry) = (None, None);
+        let lost = self.store.lost().saturating_sub(before);
+        let _ = self.events.send(CaptureEvent::DiskRecovered { lost });
     }
 
     /// Reads what is there, tells everything, and lets go.

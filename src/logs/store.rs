@@ -9,13 +9,14 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use regex::Regex;
 
 use super::{
+    growing::Growing,
     manner::Manner,
     order::{NOTES, Order},
     record::{self, Record},
@@ -57,15 +58,19 @@ impl fmt::Display for Stream {
 /// One lock guards the index in memory and is held for microseconds; bytes are read and written outside of it.
 #[derive(Debug)]
 pub struct LogStore {
-    pub(super) processes: Vec<ProcessId>,
-    numbers: HashMap<ProcessId, u16>,
+    pub(super) processes: Growing<ProcessId>,
+    numbers: RwLock<HashMap<ProcessId, u16>>,
     pub(super) clock: Option<RunClock>,
-    pub(super) segments: Vec<Segment>,
+    pub(super) segments: Growing<Segment>,
+    /// Where segments of processes that come later go; none: memory only.
+    dir: Option<PathBuf>,
     /// By process; set once, at the start or never.
-    manners: Vec<OnceLock<Manner>>,
+    manners: Growing<OnceLock<Manner>>,
     usual: Manner,
     inner: RwLock<Inner>,
     changed: AtomicU64,
+    /// Streams that the disk refuses.
+    pub(super) refused: AtomicUsize,
     bell: Bell,
 }
 
@@ -91,6 +96,8 @@ pub(super) struct Inner {
     pub(super) order: Order,
     pub(super) notes: Vec<Note>,
     pub(super) ring: Ring,
+    /// Bytes lost to an overrun of the ring.
+    pub(super) lost: u64,
     pub(super) caps: Caps,
 }
 
@@ -117,7 +124,9 @@ impl LogStore {
         let dir = dir.as_ref();
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let streams = processes.iter().flat_map(|process| Stream::ALL.map(|stream| segment_path(dir, process, stream)));
-        Ok(Arc::new(Self::new(processes, Some(clock), streams.map(|path| Segment::new(Some(path))).collect())))
+        let mut store = Self::new(processes, Some(clock), streams.map(|path| Segment::new(Some(path))).collect());
+        store.dir = Some(dir.to_owned());
+        Ok(Arc::new(store))
     }
 
     /// A store that keeps the newest output in memory, for a run whose recording cannot be written.
@@ -134,17 +143,20 @@ impl LogStore {
             order: Order::default(),
             notes: Vec::new(),
             ring: Ring::default(),
+            lost: 0,
             caps: Caps::default(),
         };
         Self {
-            processes: processes.to_vec(),
-            numbers: processes.iter().cloned().zip(0..).collect(),
+            processes: processes.iter().cloned().collect(),
+            numbers: RwLock::new(processes.iter().cloned().zip(0..).collect()),
             clock,
-            segments,
+            segments: segments.into_iter().collect(),
+            dir: None,
             manners: processes.iter().map(|_| OnceLock::new()).collect(),
             usual: Manner::default(),
             inner: RwLock::new(inner),
             changed: AtomicU64::new(0),
+            refused: AtomicUsize::new(0),
             bell: Bell::default(),
         }
     }
@@ -189,8 +201,27 @@ impl LogStore {
     }
 
     /// The processes, in the order they were given.
-    pub fn processes(&self) -> &[ProcessId] {
-        &self.processes
+    pub fn processes(&self) -> Vec<ProcessId> {
+        self.processes.iter().cloned().collect()
+    }
+
+    /// Makes room for what `process` will say; nothing if it is known already. False: the store is full.
+    pub fn add(&self, process: &ProcessId) -> bool {
+        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+        if numbers.contains_key(process) {
+            return true;
+        }
+        let number = self.processes.len();
+        if number * 2 + 2 >= usize::from(NOTES) {
+            return false;
+        }
+        // In this order: whoever knows of a stream finds its segment and its owner.
+        self.processes.extend([process.clone()]);
+        self.manners.extend([OnceLock::new()]);
+        self.segments.extend(Stream::ALL.map(|stream| Segment::new(self.dir.as_deref().map(|dir| segment_path(dir, process, stream)))));
+        self.write().streams.extend(Stream::ALL.map(|_| StreamState::default()));
+        numbers.insert(process.clone(), number as u16);
+        true
     }
 
     /// Lines that `process` has begun, on both streams.
@@ -220,6 +251,16 @@ impl LogStore {
         inner.streams[out].last_at.max(inner.streams[err].last_at)
     }
 
+    /// Whether the disk refuses output of some stream at present: it is kept in memory, as far as there is room.
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire) > 0
+    }
+
+    /// Bytes that were said while the disk refused them, and that had to go from memory before it recovered.
+    pub fn lost(&self) -> u64 {
+        self.read().lost
+    }
+
     /// A counter that moves whenever anything was added.
     pub fn changed(&self) -> u64 {
         self.changed.load(Ordering::Acquire)
@@ -238,26 +279,30 @@ impl LogStore {
     /// Says how `process`'s output is to be read: its format, and which of its lines matter besides the built-in ones.
     /// To be said before anything is asked of them; the first word counts.
     pub fn set_manner(&self, process: &ProcessId, format: LogFormat, alerts: &[Regex]) {
-        if let Some(number) = self.numbers.get(process) {
-            let _ = self.manners[usize::from(*number)].set(Manner::new(format, alerts));
+        if let Some(number) = self.number_of(process) {
+            let _ = self.manners[usize::from(number)].set(Manner::new(format, alerts));
         }
     }
 
     /// How `process`'s output is to be read.
     pub(super) fn manner(&self, process: &ProcessId) -> &Manner {
-        let own = self.numbers.get(process).and_then(|number| self.manners[usize::from(*number)].get());
+        let own = self.number_of(process).and_then(|number| self.manners[usize::from(number)].get());
         own.unwrap_or(&self.usual)
     }
 
     /// The streams' numbers of a process.
     pub(super) fn both(&self, process: &ProcessId) -> Option<(usize, usize)> {
-        let number = usize::from(*self.numbers.get(process)?);
+        let number = usize::from(self.number_of(process)?);
         Some((number * 2, number * 2 + 1))
     }
 
     /// The number of a stream.
     pub(super) fn number(&self, process: &ProcessId, stream: Stream) -> Option<u16> {
-        self.numbers.get(process).map(|number| number * 2 + u16::from(stream == Stream::Err))
+        self.number_of(process).map(|number| number * 2 + u16::from(stream == Stream::Err))
+    }
+
+    fn number_of(&self, process: &ProcessId) -> Option<u16> {
+        self.numbers.read().unwrap_or_else(PoisonError::into_inner).get(process).copied()
     }
 
     /// Whose stream `number` is.

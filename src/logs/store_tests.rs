@@ -177,7 +177,7 @@ fn d2_what_the_memory_ring_loses_keeps_its_rows() {
     let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
     store.append(&all[0], Stream::Out, 1, At(1), b"first\n");
     // In the future, so that it is not tried again however long this takes.
-    let failed = std::time::Instant::now() + std::time::Duration::from_secs(3600);
+    let failed = std::time::Instant::now() + std::time::Duration::from_hours(1);
     store.segments[0].writer.lock().expect("nobody panicked").failed = Some(failed);
     let big: Vec<u8> = std::iter::repeat_n(*b"123456789\n", 10_000).flatten().collect();
     for _ in 0..100 {
@@ -188,6 +188,7 @@ fn d2_what_the_memory_ring_loses_keeps_its_rows() {
     assert_eq!(view.len(), 1_000_001);
     let lost = view.window(&store, 1, 2).expect("readable");
     assert!(lost.iter().all(|line| line.lost && line.bytes.is_empty()), "the oldest had to go");
+    assert_eq!(store.lost(), 1_700_000, "of 10 MB in chunks of 100 kB the memory holds 8 MiB");
     let last = view.window(&store, 1_000_000, 1).expect("readable");
     assert_eq!((last[0].bytes.as_slice(), last[0].number), (&b"123456789"[..], 1_000_001));
     store.settle();
@@ -254,6 +255,47 @@ fn notes_of_a_recording_find_their_places() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whoever is selected: the merged rows are those of each alone, in the one order of everything, which keeps the order
+    /// of each and does not change when more is said.
+    #[test]
+    fn merged_rows_are_a_stable_permutation(
+        said in proptest::collection::vec((0usize..3, any::<bool>(), 0u8..8, "[a\n]{0,5}"), 0..80),
+        chosen in proptest::collection::vec(any::<bool>(), 3),
+    ) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let all = ids(&["a", "b", "c"]);
+        let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+        let window = |selection: Selection| {
+            let mut view = LogView::new(selection);
+            view.refresh(&store);
+            view.window(&store, 0, usize::MAX).expect("readable")
+        };
+        let place = |line: &LogLine| (line.process.clone(), line.source.clone(), line.number, line.seq);
+        let mut early = Vec::new();
+        for (n, (process, err, note, text)) in said.iter().enumerate() {
+            store.append(&all[*process], Stream::ALL[usize::from(*err)], 1, At(n as u64), text.as_bytes());
+            if *note == 0 {
+                store.note(At(n as u64), told(&all[*process], "note"));
+            }
+            if n == said.len() / 2 {
+                early = window(Selection::All);
+            }
+        }
+        let merged = window(Selection::All);
+        prop_assert!(merged.is_sorted_by_key(|line| line.seq), "it is the order of the sequence");
+        prop_assert!(early.iter().map(place).eq(merged.iter().take(early.len()).map(place)), "rows never move");
+        let some: Vec<ProcessId> = all.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(id, _)| id.clone()).collect();
+        let selected = window(Selection::Some(some.clone()));
+        let of_merged = merged.iter().filter(|line| line.process.as_ref().is_some_and(|id| some.contains(id)));
+        prop_assert!(selected.iter().map(place).eq(of_merged.map(place)), "a selection is a part of the whole, in its order");
+        let mut apart: Vec<_> = all.iter().flat_map(|id| window(Selection::Some(vec![id.clone()]))).map(|line| place(&line)).collect();
+        let mut together: Vec<_> = merged.iter().map(place).collect();
+        for places in [&mut apart, &mut together] {
+            places.sort_by(|a, b| (&a.0, a.3, a.2, format!("{:?}", a.1)).cmp(&(&b.0, b.3, b.2, format!("{:?}", b.1))));
+        }
+        prop_assert_eq!(apart, together, "nothing is lost and nothing is doubled");
+    }
 
     /// For any output in any chunks of any streams: the segments hold it, every line has its row where it began, and a
     /// recording reads back the same.
@@ -387,6 +429,24 @@ fn o7_a_progress_line_shows_its_last_state_however_long_it_is() {
         store.append(&all[0], Stream::Out, 1, At(9_001), format!("{n}\n").as_bytes());
     }
     assert_eq!(last(&store), ("done".into(), true, false, 3));
+}
+
+#[test]
+fn a_process_that_comes_later_has_its_place_and_old_views_go_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up", "late"]);
+    let store = LogStore::create(dir.path(), &all[..1], RunClock::start()).expect("a store");
+    let mut view = LogView::new(Selection::All);
+    store.append(&all[0], Stream::Out, 1, At(1), b"one\n");
+    assert_eq!(rows(&mut view, &store).len(), 1);
+    assert!(store.add(&all[1]) && store.add(&all[1]), "a second time changes nothing");
+    store.append(&all[1], Stream::Err, 1, At(2), b"hello\n");
+    assert_eq!(view.window(&store, 0, 9).expect("readable").len(), 1, "a view that has not been refreshed");
+    assert_eq!(rows(&mut view, &store), [r#"up out 1 "one""#, r#"late err 1 "hello""#]);
+    assert_eq!(store.processes(), all);
+    drop(store);
+    let store = LogStore::open(dir.path(), &all).expect("a recording");
+    assert_eq!(rows(&mut LogView::new(Selection::All), &store), [r#"up out 1 "one""#, r#"late err 1 "hello""#]);
 }
 
 #[test]

@@ -187,6 +187,11 @@ impl LogView {
         }
     }
 
+    /// A stream that was added since the last refresh is not part of the view yet.
+    fn has_chosen(&self, stream: u16) -> bool {
+        self.chosen.get(usize::from(stream)).copied().unwrap_or(false)
+    }
+
     fn shows(&self, note: &Note) -> bool {
         self.lifecycle && note.narration.process.as_ref().is_none_or(|process| self.selects(process))
     }
@@ -198,7 +203,7 @@ impl LogView {
                 let notes = inner.notes.iter().skip(first).take(usize::try_from(share.lines).unwrap_or(0));
                 notes.filter(|note| self.shows(note)).count() as u64
             }
-            stream if self.chosen[usize::from(stream)] => share.lines,
+            stream if self.has_chosen(stream) => share.lines,
             _ => 0,
         });
         rows.fold(0, u64::saturating_add)
@@ -354,7 +359,7 @@ impl Sources {
                 all.next_note = usize::try_from(share.first).unwrap_or(usize::MAX);
                 continue;
             }
-            if !view.chosen[usize::from(share.source)] {
+            if !view.has_chosen(share.source) {
                 continue;
             }
             let count = share.count as usize;
@@ -374,7 +379,7 @@ impl Sources {
             self.next_note += 1;
             return note.filter(|note| view.shows(note)).map(Entry::Note);
         }
-        if !view.chosen[usize::from(source)] {
+        if !view.has_chosen(source) {
             return None;
         }
         let at = &mut self.next[usize::from(source)];

@@ -29,6 +29,11 @@ pub struct Event {
 pub enum EventKind {
     /// The run began.
     RunStarted(RunInfo),
+    /// A process was added while the run goes on.
+    ProcessAdded {
+        /// What it is.
+        info: ProcessInfo,
+    },
     /// A generation was started and has a pid.
     Spawned {
         /// Which process.
@@ -333,6 +338,7 @@ impl EventKind {
             | Self::Leaked { process, .. }
             | Self::Expected { process, .. }
             | Self::StateChanged { process, .. } => Some(process),
+            Self::ProcessAdded { info } => Some(&info.name),
             Self::Marked { process, .. } | Self::Rerun { process, .. } => process.as_ref(),
             Self::RunStarted(_)
             | Self::Sampled { .. }

@@ -13,6 +13,7 @@ impl EventKind {
     pub(crate) fn each_text(&mut self, visit: Visit<'_>) {
         match self {
             Self::RunStarted(info) => info.each_text(visit),
+            Self::ProcessAdded { info } => info.each_text(visit),
             Self::Ready { evidence, process: _, generation: _, pid: _, after: _, waited_for: _, port: _ } => visit(evidence),
             Self::Progress { text, process: _ }
             | Self::Alerted { text, process: _, generation: _, count: _, line: _, stream: _ }
@@ -63,6 +64,7 @@ impl EventKind {
     pub(crate) fn each_name(&mut self, visit: Visit<'_>) {
         match self {
             Self::RunStarted(info) => info.each_name(visit),
+            Self::ProcessAdded { info } => info.each_name(visit),
             Self::Ready { waited_for: names, .. } | Self::StateChanged { state: ProcessState::Pending { waits_for: names }, .. } => {
                 names.iter_mut().for_each(visit);
             }
@@ -76,8 +78,7 @@ impl RunInfo {
     fn each_name(&mut self, visit: Visit<'_>) {
         [&mut self.run, &mut self.scenario, &mut self.started].into_iter().for_each(&mut *visit);
         for process in &mut self.processes {
-            process.kind.iter_mut().chain(&mut process.waits_for).for_each(&mut *visit);
-            process.listens.iter_mut().for_each(|port| visit(&mut port.name));
+            process.each_name(visit);
         }
     }
 
@@ -87,13 +88,23 @@ impl RunInfo {
         visit(description);
         visit(origin);
         for process in processes {
-            let ProcessInfo { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _ } =
-                process;
-            argv.iter_mut().chain([cwd]).for_each(&mut *visit);
+            process.each_text(visit);
         }
         for expectation in expectations {
             expectation.each_text(visit);
         }
+    }
+}
+
+impl ProcessInfo {
+    fn each_name(&mut self, visit: Visit<'_>) {
+        self.kind.iter_mut().chain(&mut self.waits_for).for_each(&mut *visit);
+        self.listens.iter_mut().for_each(|port| visit(&mut port.name));
+    }
+
+    fn each_text(&mut self, visit: Visit<'_>) {
+        let Self { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _ } = self;
+        argv.iter_mut().chain([cwd]).for_each(visit);
     }
 }
 
@@ -133,10 +144,10 @@ impl Failure {
             Self::Dependency { state, process: _ } => visit(state),
             Self::Exited { exit: _, by: _ }
             | Self::ForeignListener { pid: _, port: _ }
+            | Self::GuardianLost
             | Self::TimedOut { after_ms: _ }
             | Self::CannotBeKilled { pids: _ }
-            | Self::StoppedBy { by: _ }
-            | Self::GuardianLost => {}
+            | Self::StoppedBy { by: _ } => {}
         }
     }
 }

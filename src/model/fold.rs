@@ -17,6 +17,9 @@ impl Snapshot {
         self.at = event.at;
         match &event.kind {
             EventKind::RunStarted(info) => self.begin(info),
+            // A recording may come from anybody: no name stands twice.
+            EventKind::ProcessAdded { info } if self.row(info.name.as_str()).is_some() => {}
+            EventKind::ProcessAdded { info } => self.rows.push(Arc::new(ProcessSnapshot::new(Arc::new(info.clone())))),
             EventKind::Sampled { samples } => {
                 for sample in samples {
                     self.with(&sample.process, |row| row.sample = Some(sample.clone()));

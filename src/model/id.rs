@@ -61,6 +61,12 @@ impl From<ProcessId> for String {
     }
 }
 
+impl AsRef<str> for ProcessId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::borrow::Borrow<str> for ProcessId {
     fn borrow(&self) -> &str {
         &self.0

@@ -14,6 +14,7 @@
 //! renamed, and an unknown event is read as [`EventKind::Unknown`].
 
 mod command;
+mod custom;
 mod event;
 mod event_texts;
 mod exit;
@@ -31,6 +32,7 @@ mod time;
 mod verdict;
 
 pub use command::{Actor, Command, Request};
+pub use custom::CustomProbe;
 pub use event::{Event, EventKind, Leak, NoticeLevel, ProbeOutcome, ProbeRecord, ProcessInfo, RunInfo, Sample, StartCause, Then};
 pub use exit::{Exit, Signal, UnknownSignal};
 pub use expectation::{ExpectationInfo, ExpectationSnapshot, Standing, factor, measure};

@@ -187,6 +187,7 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(Tone::Rest, "skipped").with(vec![because.clone()])
         }
         EventKind::RunStarted(_)
+        | EventKind::ProcessAdded { .. }
         | EventKind::Progress { .. }
         | EventKind::Probed { .. }
         | EventKind::Alerted { .. }

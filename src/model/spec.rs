@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Expectation, FileSpec, ProcessId, Signal, StepSpec, Text};
+use super::{CustomProbe, Expectation, FileSpec, ProcessId, Signal, StepSpec, Text};
 
 /// A whole run, resolved.
 #[derive(Debug, Clone)]
@@ -272,6 +272,8 @@ pub enum Probe {
         /// What the answer must match.
         expect: regex::Regex,
     },
+    /// A question that the program which drives the run asks by itself.
+    Custom(CustomProbe),
 }
 
 impl Probe {
@@ -281,7 +283,7 @@ impl Probe {
             Self::Http(http) => std::iter::once(&http.url).chain(http.headers.iter().map(|(_, v)| v)).chain(&http.body).collect(),
             Self::Tcp { addr } => vec![addr],
             Self::Exec { argv } => argv.iter().collect(),
-            Self::Log { .. } | Self::Stdio { .. } => Vec::new(),
+            Self::Log { .. } | Self::Stdio { .. } | Self::Custom(_) => Vec::new(),
         }
     }
 
@@ -293,6 +295,7 @@ impl Probe {
             Self::Log { .. } => "log",
             Self::Exec { .. } => "exec",
             Self::Stdio { .. } => "stdio",
+            Self::Custom(_) => "custom",
         }
     }
 }
@@ -448,7 +451,7 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// Open descriptors of each process.
     pub open_files: Option<u64>,
-    /// Processes of the user that it may bring the count to.
+    /// Processes of the whole tree; where the system holds the user to it, of the user.
     pub processes: Option<u64>,
     /// CPU time of each process.
     pub cpu_time: Option<Duration>,

@@ -12,7 +12,8 @@ use nix::errno::Errno;
 #[non_exhaustive]
 pub enum SpawnError {
     /// No folder of the PATH has it.
-    #[error("{program:?} was not found in PATH ({}){}", Joined(searched), Hint(hint.as_deref()))]
+    // What to do stands before the long list, for it is what must not be cut off.
+    #[error("{program:?} was not found in PATH{} ({})", Hint(hint.as_deref()), Joined(searched))]
     NotFound {
         /// The program as the scenario names it.
         program: String,
@@ -138,7 +139,7 @@ struct Joined<'a>(&'a [PathBuf]);
 impl fmt::Display for Joined<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, dir) in self.0.iter().enumerate() {
-            write!(f, "{}{}", if i == 0 { "" } else { ":" }, dir.display())?;
+            write!(f, "{}{}", if i == 0 { "searched " } else { ":" }, dir.display())?;
         }
         if self.0.is_empty() { f.write_str("which is empty") } else { Ok(()) }
     }
@@ -173,6 +174,10 @@ pub(crate) fn install_hint(program: &str) -> Option<String> {
         "docker" | "docker-compose" | "podman" => "install Docker or Podman",
         "nginx" | "haproxy" | "redis-server" | "curl" | "socat" | "tmux" | "make" | "git" => "install your system's package of that name",
         "psql" | "postgres" | "pg_ctl" => "install PostgreSQL; its servers often live outside PATH, in /usr/lib/postgresql/*/bin",
+        "mcp-server-everything" => "npm install @modelcontextprotocol/server-everything@2026.8.31",
+        "conformance" => "npm install @modelcontextprotocol/conformance@0.1.13",
+        "mcp-inspector-cli" => "npm install @modelcontextprotocol/inspector-cli@0.16.8",
+        "mcp-proxy" => "pip install mcp-proxy==0.13.0 (npm has another program of that name)",
         "shadowcat" => "build Shadowcat and set SHADOWCAT_BIN, or use `kind = \"shadowcat\"`, which has a stand-in",
         _ => return None,
     };
@@ -189,7 +194,7 @@ mod tests {
             SpawnError::NotFound { program: "npx".into(), searched: vec!["/usr/bin".into(), "/bin".into()], hint: install_hint("npx") };
         assert_eq!(
             error.to_string(),
-            "\"npx\" was not found in PATH (/usr/bin:/bin); install Node.js (https://nodejs.org, or your system's package `nodejs`)"
+            "\"npx\" was not found in PATH; install Node.js (https://nodejs.org, or your system's package `nodejs`) (searched /usr/bin:/bin)"
         );
         let error = SpawnError::WorkingDirectory { cwd: "/nowhere".into(), errno: 2 };
         assert_eq!(error.to_string(), "the working directory /nowhere cannot be entered: No such file or directory (ENOENT)");

@@ -25,14 +25,26 @@ pub(crate) fn open_files_for_children() -> u64 {
     STARTED_WITH.get().copied().unwrap_or_else(|| getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft))
 }
 
-/// What `limits` ask for and this machine does not grant, a sentence each: a hard limit that is lower is not raised.
+/// What `limits` ask for and this machine does not grant, a sentence each: a hard limit that is lower is not raised, and a
+/// privileged user is not held to a number of processes.
 pub fn clamped(limits: &Limits) -> Vec<String> {
-    asked(limits)
-        .filter_map(|(name, resource, wanted)| {
-            let (_, hard) = getrlimit(resource).ok()?;
-            (wanted > hard).then(|| format!("limits.{name} = {wanted} is more than this machine allows; {hard} holds instead"))
-        })
-        .collect()
+    let unheld = limits.processes.filter(|_| is_privileged()).map(|wanted| {
+        format!("limits.processes = {wanted}: the system does not hold a privileged user to it; the tree is counted once a second instead")
+    });
+    let lower = asked(limits).filter_map(|(name, resource, wanted)| {
+        let (_, hard) = getrlimit(resource).ok()?;
+        (wanted > hard).then(|| format!("limits.{name} = {wanted} is more than this machine allows; {hard} holds instead"))
+    });
+    lower.chain(unheld).collect()
+}
+
+/// Whether this user may have any number of processes: the first one, or one with the capability for it.
+fn is_privileged() -> bool {
+    /// See capabilities(7).
+    const ADMIN_OR_RESOURCE: u64 = 1 << 21 | 1 << 24;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
+    nix::unistd::getuid().is_root() || effective.is_some_and(|caps| caps & ADMIN_OR_RESOURCE != 0)
 }
 
 fn asked(limits: &Limits) -> impl Iterator<Item = (&'static str, Resource, u64)> {

@@ -223,7 +223,7 @@ mod tests {
         let error = lookup("server", Some(OsStr::new("/usr/bin:/bin")), dir.path()).expect_err("not in PATH");
         assert_eq!(
             error.to_string(),
-            "\"server\" was not found in PATH (/usr/bin:/bin); there is one in the working directory: write \"./server\""
+            "\"server\" was not found in PATH; there is one in the working directory: write \"./server\" (searched /usr/bin:/bin)"
         );
         assert_eq!(error.short(), "not found");
         let error = lookup("./target/debug/x", None, dir.path()).expect_err("not built");

@@ -76,6 +76,9 @@ pub enum Order {
     Sample {
         /// Which trees; unknown ones are left out of the answer.
         trees: Vec<TreeId>,
+        /// Whether members that came since the last look at all processes must be in it: else they may be missing for some
+        /// seconds, and the answer costs much less.
+        whole: bool,
     },
     /// No more events about this tree, please. What still lives of it is killed when the spawner ends.
     Forget {

@@ -223,7 +223,7 @@ pub(crate) fn order_frame(order: &Order) -> (Vec<u8>, Vec<BorrowedFd<'_>>) {
         Order::AwaitEmpty { tree } => plain(b'e', tree),
         Order::Census { tree } => plain(b'c', tree),
         Order::Forget { tree } => plain(b'f', tree),
-        Order::Sample { trees } => Writer::new(b'm').list(trees, |w, tree| w.u64(tree.0)),
+        Order::Sample { trees, whole } => Writer::new(if *whole { b'M' } else { b'm' }).list(trees, |w, tree| w.u64(tree.0)),
     };
     (writer.frame(), Vec::new())
 }
@@ -244,7 +244,7 @@ pub(crate) fn read_order(frame: &[u8], fds: Vec<OwnedFd>) -> Read<Order> {
             b'e' => Order::AwaitEmpty { tree: r.tree()? },
             b'c' => Order::Census { tree: r.tree()? },
             b'f' => Order::Forget { tree: r.tree()? },
-            b'm' => Order::Sample { trees: r.list(Reader::tree)? },
+            b'm' | b'M' => Order::Sample { trees: r.list(Reader::tree)?, whole: tag == b'M' },
             _ => return Err(Garbled),
         })
     })
@@ -442,7 +442,8 @@ mod tests {
             Order::AwaitEmpty { tree: TreeId(3) },
             Order::Census { tree: TreeId(u64::MAX) },
             Order::Forget { tree: TreeId(5) },
-            Order::Sample { trees: vec![TreeId(6), TreeId(7)] },
+            Order::Sample { trees: vec![TreeId(6), TreeId(7)], whole: false },
+            Order::Sample { trees: vec![TreeId(8)], whole: true },
         ] {
             assert_eq!(format!("{:?}", order_round_trip(&order)), format!("{order:?}"));
         }

@@ -230,7 +230,7 @@ fn o4_no_front_prints_what_acts_on_a_terminal() {
         other => unreachable!("{other:?}"),
     };
     let outcome = Some(Outcome::new(Verdict::Failed, 1, NASTY));
-    let begun = Manifest::begin(&info, &RunSpec::new("hostile"), &Redactor::default());
+    let begun = Manifest::begin(&info);
     let manifest = Manifest { processes: vec![process.clone()], version: NASTY.into(), outcome, ..begun };
     std::fs::write(dir.path().join("manifest.json"), manifest.to_json()).expect("a disk");
     let lines: String = events.iter().map(|event| serde_json::to_string(event).expect("plain data") + "\n").collect();

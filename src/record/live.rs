@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
+    holder::Holder,
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
     recorder::Recorder,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, KILL_BOUND, PidFile, Spawner, runs_dir},
+    process::{Guardian, GuardianError, KILL_BOUND, PidFile, TreeEvent, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -55,6 +56,9 @@ pub enum StartError {
     /// There is no guardian.
     #[error(transparent)]
     Guardian(#[from] GuardianError),
+    /// The spawner for programs that have no guardian could not be started.
+    #[error("the thread that starts processes could not be started: {0}")]
+    Spawner(#[source] std::io::Error),
     /// The thread that reads output could not be started.
     #[error("the capture thread could not be started: {0}")]
     Capture(#[source] std::io::Error),
@@ -73,25 +77,35 @@ pub struct LiveRun {
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
+        Self::start_under(request, false, |events| Ok(Guardian::launch(events)?.into()))
+    }
+
+    /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
+    /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
+    pub fn start_under(
+        request: RunRequest,
+        open: bool,
+        launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
+    ) -> Result<Self, StartError> {
         let RunRequest { spec, secrets, keep, end_when_done, timeout } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
-        let guardian = Guardian::launch(tree_sender)?;
+        let holder = launch(tree_sender)?;
         let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
         let runs = runs_dir();
-        let (pid_file, no_pid_file) = match PidFile::create(&runs, &id, &guardian) {
-            Ok(file) => (Some(file), None),
+        let (pid_file, no_pid_file) = match holder.pid_file(&runs, &id) {
+            Ok(file) => (file, None),
             Err(e) => (
                 None,
                 Some(format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display())),
             ),
         };
-        let info = Machine::describe(&spec, &id, rfc3339(&clock), guardian.containment());
+        let info = Machine::describe(&spec, &id, rfc3339(&clock), holder.spawner().containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
-        let manifest = Manifest::begin(&info, &spec, &redactor);
+        let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
         let (logs, recorder) = match &dir {
             Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
                 Ok((logs, recorder)) => (logs, Some(recorder)),
@@ -110,7 +124,7 @@ impl LiveRun {
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner: Arc::new(guardian),
+            spawner: holder.spawner(),
             tree_events,
             capture,
             capture_events,
@@ -119,6 +133,7 @@ impl LiveRun {
             redactor,
             clock,
             end_when_done,
+            open,
             timeout,
             runs,
             notices: [trouble, no_pid_file]
@@ -162,7 +177,8 @@ impl LiveRun {
         }
         if let Some(dir) = &self.dir {
             let duration_ms = Some(self.handle.snapshot().at.millis());
-            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, ..self.manifest };
+            let processes = self.handle.snapshot().rows.iter().map(|row| row.id().clone()).collect();
+            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, processes, ..self.manifest };
             if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
             }

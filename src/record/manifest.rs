@@ -42,6 +42,9 @@ pub struct Manifest {
     /// How long it took, in milliseconds.
     #[serde(default)]
     pub duration_ms: Option<u64>,
+    /// Whether the run went on when this was packed into an archive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub packed_live: bool,
 }
 
 /// How a process's lines are to be read.
@@ -96,8 +99,7 @@ fn start_ticks(pid: &str) -> Option<u64> {
 
 impl Manifest {
     /// The manifest of a run that begins.
-    pub(crate) fn begin(info: &RunInfo, spec: &RunSpec, redactor: &Redactor) -> Self {
-        let manner = |process: &Arc<ProcessSpec>| Some((process.id.clone(), LogManner::of(&process.log, redactor)?));
+    pub(crate) fn begin(info: &RunInfo) -> Self {
         Self {
             format: FORMAT,
             id: info.run.clone(),
@@ -107,11 +109,19 @@ impl Manifest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             containment: info.containment,
             processes: info.processes.iter().map(|p| p.name.clone()).collect(),
-            logs: spec.processes.values().filter_map(manner).collect(),
+            logs: BTreeMap::new(),
             lease: Lease::own(),
             outcome: None,
             duration_ms: None,
+            packed_live: false,
         }
+    }
+
+    /// With what the scenario says of reading its processes' lines.
+    pub(crate) fn with_logs_of(mut self, spec: &RunSpec, redactor: &Redactor) -> Self {
+        let manner = |process: &Arc<ProcessSpec>| Some((process.id.clone(), LogManner::of(&process.log, redactor)?));
+        self.logs = spec.processes.values().filter_map(manner).collect();
+        self
     }
 
     /// As it is written: pretty JSON, for people too.

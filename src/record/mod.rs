@@ -12,6 +12,8 @@
 //! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back.
 
 pub mod archive;
+mod beside;
+mod holder;
 mod live;
 mod manifest;
 mod open;
@@ -19,8 +21,11 @@ mod place;
 mod recorder;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod hostile_tests;
 
+pub use holder::Holder;
 pub use live::{Keep, LiveRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest};
 pub use open::{OpenError, Recording, find};

@@ -13,8 +13,9 @@ use super::{
     manifest::{FORMAT, Manifest},
 };
 use crate::{
+    explain::{Explanation, explain, explain_broken_off},
     logs::LogStore,
-    model::{Event, Snapshot, make_one_line, narrate},
+    model::{Event, EventKind, Phase, ProcessId, Snapshot, make_one_line, narrate},
     supervisor::Journal,
 };
 
@@ -80,7 +81,8 @@ impl Recording {
     /// Opens an archive by its path, or a recording by its folder or its id in `base`.
     pub fn open_named(name: &str, base: &Path) -> Result<Self, OpenError> {
         let path = Path::new(name);
-        if !path.is_file() {
+        // A pipe is read like a file.
+        if !path.exists() || path.is_dir() {
             return Self::open(&find(name, base)?);
         }
         let unpacked = unpack(path)?;
@@ -93,18 +95,37 @@ impl Recording {
         self.unpacked.as_ref()?.broken.as_deref()
     }
 
+    /// Whether the run goes on.
+    pub fn is_live(&self) -> bool {
+        self.snapshot.phase != Phase::Ended && (self.manifest.packed_live || self.unpacked.is_none() && self.manifest.lease.is_held())
+    }
+
+    /// Whether its end is missing, since the program that recorded it was killed, or the machine died. One that goes on,
+    /// or went on when it was packed, has not broken off.
+    pub fn is_cut_off(&self) -> bool {
+        self.snapshot.phase != Phase::Ended && !self.is_live()
+    }
+
+    /// Why the run did not pass, or where it breaks off; none if there is nothing to explain.
+    pub fn explain(&self) -> Option<Explanation> {
+        let events = self.journal.from(0);
+        if self.is_cut_off() { explain_broken_off(&events, &self.logs) } else { explain(&events, &self.logs) }
+    }
+
     /// Opens the recording in `dir`.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let unreadable = |name: &str| {
             let path = dir.join(name);
             move |source| OpenError::Unreadable { path, source }
         };
-        let manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
+        let mut manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
         if manifest.format > FORMAT {
             return Err(OpenError::Newer { path: dir.to_owned(), format: manifest.format });
         }
         let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
         let events = whole_events(&text);
+        // The manifest of a run that was killed knows only of those it began with.
+        manifest.processes = everybody(&manifest, &events);
         let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
         for (process, manner) in &manifest.logs {
             // What a later version's patterns may hold is no reason not to read the rest.
@@ -116,6 +137,19 @@ impl Recording {
         let snapshot = Arc::new(Snapshot::of(&events));
         Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot, unpacked: None })
     }
+}
+
+/// The processes that the run began with, and those that were added to it.
+fn everybody(manifest: &Manifest, events: &[Event]) -> Vec<ProcessId> {
+    let mut all = manifest.processes.clone();
+    for event in events {
+        if let EventKind::ProcessAdded { info } = &event.kind
+            && !all.contains(&info.name)
+        {
+            all.push(info.name.clone());
+        }
+    }
+    all
 }
 
 /// The events of a file whose last line may be cut, as a kill leaves it. It may come from anybody: their texts are made

@@ -1,14 +1,16 @@
 //! Where recordings are kept, and how a run gets a folder of its own.
 
 use std::{
-    fs::{self, DirBuilder},
-    io,
+    fs::DirBuilder,
+    io::{self, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 use etcetera::BaseStrategy;
 use jiff::{Timestamp, tz::TimeZone};
+
+use super::beside::Beside;
 
 /// Why there is no folder for a run.
 #[derive(Debug, thiserror::Error)]
@@ -62,21 +64,23 @@ impl RunDir {
         self.path.join("logs")
     }
 
-    /// Writes a small file of the recording, 0600 from its first byte.
+    /// Writes a small file of the recording, 0600 from its first byte. It is not waited for until it is on the disk: a
+    /// recording survives the program's death, not the machine's.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        write_private(&self.path.join(name), content)
+        put(&self.path.join(name), content, false)
     }
 }
 
-/// Writes `content` beside `path` and renames it there, so that a reader never meets half of it.
+/// Writes `content` beside `path`, syncs it and renames it there, 0600 from its first byte: a reader never meets half of
+/// it. Never through a link; what is a device or a pipe is written into, `-` is standard output.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".part");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(content)?;
-    drop(file);
-    fs::rename(&temporary, path)
+    put(path, content, true)
+}
+
+fn put(path: &Path, content: &[u8], sync: bool) -> io::Result<()> {
+    let mut beside = Beside::create(path, true)?;
+    beside.write_all(content)?;
+    beside.finish(sync).map(drop)
 }
 
 fn suffix(mut n: u64, len: usize) -> String {
@@ -103,7 +107,7 @@ mod tests {
         let dirs: Vec<_> = (0..200).map(|_| RunDir::create(base.path(), "forward", now).expect("a free name")).collect();
         let names: std::collections::BTreeSet<_> = dirs.iter().map(|d| &d.id).collect();
         assert_eq!(names.len(), 200);
-        let mode = fs::metadata(&dirs[0].path).expect("it was created").permissions().mode();
+        let mode = std::fs::metadata(&dirs[0].path).expect("it was created").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
     }
 

@@ -251,7 +251,8 @@ impl Patterns {
             if seen < view.bytes.len() {
                 start = view.raw(&(seen..seen + 1)).next().map_or(start, |raw| start.min(raw.start));
             } else if let Some(unfinished) = view.unfinished
-                && self.may_begin(unfinished.high)
+                // What is behind an escape sequence can only be read by who knows where it began.
+                && (reading == Reading::Terminal || self.may_begin(unfinished.high))
             {
                 start = start.min(unfinished.at);
             }

@@ -275,8 +275,7 @@ proptest! {
         prop_assert_eq!(streamed(&redactor, chunks(text.as_bytes(), &cuts)), whole);
     }
 
-    /// The same for output full of escapes and encodings, whole, cut and wrong. Only of an escape that begins in a chunk
-    /// gone by nothing is known any more; then more may be masked, never less.
+    /// The same for output full of escapes and encodings, whole, cut and wrong.
     #[test]
     fn chunks_make_no_difference_to_encoded_output(
         secrets in proptest::collection::vec("[ab/ \"]{4,7}", 1..3),
@@ -288,10 +287,7 @@ proptest! {
         redactor.mask_bytes(&mut whole);
         prop_assert_eq!(whole.len(), text.len());
         let cut = streamed(&redactor, chunks(text.as_bytes(), &cuts));
-        prop_assert_eq!(cut.len(), whole.len());
-        for (cut, whole) in cut.iter().zip(&whole) {
-            prop_assert!(*cut == *whole || *cut == b'*', "{:?} {}", text, cut.escape_ascii());
-        }
+        prop_assert_eq!(cut.escape_ascii().to_string(), whole.escape_ascii().to_string());
     }
 
     /// Whatever a program makes of a secret, and however it is cut and coloured: none of it is shown, nothing else is

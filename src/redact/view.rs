@@ -19,7 +19,7 @@ pub(super) struct View {
     pub(super) unfinished: Option<Unfinished>,
 }
 
-/// The beginning of an encoded byte at the end.
+/// The beginning of an encoded byte or of an escape sequence at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unfinished {
     /// Where it begins.
@@ -158,6 +158,7 @@ impl View {
                 }
                 Escape::Open if open && line_end == bytes.len() => {
                     view.literal(bytes, literal..from);
+                    view.unfinished = Some(Unfinished { at: from, high: None });
                     return Some(view);
                 }
                 Escape::Open | Escape::No => from += 1,

@@ -14,7 +14,7 @@ macro_rules! bundled {
 }
 
 /// All of them, the first things to try first.
-pub const BUNDLED: &[Bundled] = bundled!["forward", "reverse", "stdio", "crash-restart", "slow-start", "hang"];
+pub const BUNDLED: &[Bundled] = bundled!["forward", "reverse", "stdio", "crash-restart", "slow-start", "hang", "everything"];
 
 impl Bundled {
     /// Its own line about itself.

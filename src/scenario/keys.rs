@@ -361,6 +361,8 @@ pub(super) const KIND_KEYS: &[(&str, &[Key])] = &[
             key("target", Form::Text, "", "The full URL it calls, or \"stdio\" for a server that it starts itself; required"),
             key("argv", TEXTS, "", "stdio: the server's program and arguments"),
             key("scenario", Form::Choice(CLIENT_SCENARIOS), "tools", "What it does"),
+            key("tool", Form::Text, "echo", "The tool it calls; any result but an error does, of echo its message"),
+            key("arguments", Form::Text, "{}", "The tool's arguments, as JSON"),
             key("calls", Form::Integer, "", "How many calls"),
             key("rate", Form::Number, "", "Calls per second"),
             key("duration", Form::Duration, "", "How long it calls"),

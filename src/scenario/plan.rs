@@ -199,6 +199,7 @@ fn question(probe: &Probe) -> String {
         Probe::Tcp { addr } => format!("{addr} accepts a connection"),
         Probe::Log { pattern } => format!("a line matches {}", quoted(pattern.as_str())),
         Probe::Exec { argv } => format!("exit 0 of {}", words(texts(argv).iter().map(String::as_str))),
+        Probe::Custom(custom) => custom.name().to_owned(),
         Probe::Stdio { send, expect } => format!("{} on stdin is answered by {}", quoted(send), quoted(expect.as_str())),
     }
 }

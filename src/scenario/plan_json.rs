@@ -105,6 +105,7 @@ fn probe(probe: &Probe) -> Value {
         Probe::Tcp { addr } => json!({ "tcp": addr.to_string() }),
         Probe::Log { pattern } => json!({ "log": pattern.as_str() }),
         Probe::Exec { argv } => json!({ "exec": texts(argv) }),
+        Probe::Custom(custom) => json!({ "custom": custom.name() }),
         Probe::Stdio { send, expect } => json!({ "stdio": { "send": send, "expect": expect.as_str() } }),
     }
 }

@@ -7,8 +7,6 @@ pub(super) const PROCESS: &[&str] = &["tap", "tty", "watch", "skip_if_exists"];
 pub(super) const READY: &[&str] = &["exec", "stdio"];
 /// Of `health`.
 pub(super) const HEALTH: &[&str] = &["log", "exec", "stdio", "lazy"];
-/// Of `limits`.
-pub(super) const LIMITS: &[&str] = &["memory", "cpu"];
 /// Of the top level.
 pub(super) const TOP: &[&str] = &["step"];
 /// Of the words of `containment`.

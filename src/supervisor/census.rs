@@ -1,6 +1,6 @@
 //! What trees use while they live, and what is left when they should not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     effects::command_for_event,
@@ -8,34 +8,69 @@ use super::{
     runtime::{News, Runtime},
 };
 use crate::{
-    model::{EventKind, Leak, ProcessId, RunSpec, Sample},
-    process::{self, Order, TreeSample, sockets},
+    model::{EventKind, Leak, Limits, ProcessId, ProcessSnapshot, RunSpec, Sample},
+    process::{self, Order, TreeId, TreeSample, sockets},
     redact::Redactor,
 };
 
+/// The pause between two samples where somebody looks or something is limited…
+const TICK: Duration = Duration::from_secs(1);
+/// …and else.
+const EVERY: Duration = Duration::from_secs(5);
+
 impl Runtime {
-    /// Asks what the live trees use.
-    pub(super) fn sample(&mut self) {
-        let live = self.snapshot().rows.iter().filter(|row| row.pid.is_some());
-        let trees: Vec<_> = live.filter_map(|row| self.tree_of.get(&(row.id().clone(), row.generation)).copied()).collect();
-        if !trees.is_empty() {
-            self.order(Order::Sample { trees });
+    /// Asks what the live trees use: all of them while somebody looks and every [`EVERY`], those whose use is limited at each
+    /// tick. Says when the next tick is.
+    pub(super) fn sample(&mut self, looking: bool) -> Duration {
+        let now = self.parts.clock.now();
+        let all = looking || self.sampled_all.is_none_or(|at| now.since(at) + Duration::from_millis(500) >= EVERY);
+        if all {
+            self.sampled_all = Some(now);
         }
+        let live = |row: &&Arc<ProcessSnapshot>| row.pid.is_some();
+        let tree = |row: &Arc<ProcessSnapshot>| self.tree_of.get(&(row.id().clone(), row.generation)).copied();
+        let is_limited = |row: &Arc<ProcessSnapshot>| self.spec(row.id()).is_some_and(|spec| is_watched(&spec.limits));
+        let (limited, free): (Vec<_>, Vec<_>) = self.snapshot().rows.iter().filter(live).partition(|row| is_limited(row));
+        let limited: Vec<TreeId> = limited.into_iter().filter_map(tree).collect();
+        let free: Vec<TreeId> = free.into_iter().filter_map(tree).filter(|_| all).collect();
+        for (trees, whole) in [(limited, true), (free, false)] {
+            if !trees.is_empty() {
+                self.order(Order::Sample { trees, whole });
+            }
+        }
+        let watched = self.parts.spec.processes.values().any(|spec| is_watched(&spec.limits));
+        if looking || watched { TICK } else { EVERY }
     }
 
     /// What they use: CPU as a share of the time since the sample before.
     pub(super) fn sampled(&mut self, trees: Vec<TreeSample>) {
         let now = self.parts.clock.now();
-        let mut samples = Vec::new();
+        let (mut samples, mut hits) = (Vec::new(), Vec::new());
         for TreeSample { tree, cpu, memory, pids } in trees {
-            let Some((process, _)) = self.trees.get(&tree) else { continue };
+            let Some((process, generation)) = self.trees.get(&tree).cloned() else { continue };
             let before = self.cpu_before.insert(tree, (now, cpu));
             let cpu_percent = before.map_or(0.0, |(at, used)| share(cpu.saturating_sub(used), now.since(at)));
             let processes = u32::try_from(pids.len()).unwrap_or(u32::MAX);
-            samples.push(Sample { process: process.clone(), cpu_percent, memory, processes });
+            if let Some(what) = self.spec(&process).and_then(|spec| over(&spec.limits, memory, processes)) {
+                hits.push(Input::LimitHit { process: process.clone(), generation, what });
+            }
+            samples.push(Sample { process, cpu_percent, memory, processes });
         }
         if !samples.is_empty() {
             self.emit(EventKind::Sampled { samples });
+        }
+        for hit in hits {
+            self.feed(hit);
+        }
+    }
+
+    /// Says once what limits this machine does not grant.
+    pub(super) fn tell_what_is_not_granted(&mut self) {
+        let spec = self.parts.spec.clone();
+        for process in spec.processes.values() {
+            for sentence in process::clamped(&process.limits) {
+                self.warn(format!("{}: {sentence}", process.id));
+            }
         }
     }
 
@@ -75,6 +110,19 @@ fn bound_ports(spec: &RunSpec, redactor: &Redactor) -> Vec<(ProcessId, Leak)> {
         }
     }
     leaks
+}
+
+/// Whether the supervisor itself sees to these limits.
+fn is_watched(limits: &Limits) -> bool {
+    limits.memory.is_some() || limits.processes.is_some()
+}
+
+/// The limit that a tree has gone over, with what it uses.
+fn over(limits: &Limits, memory: u64, processes: u32) -> Option<String> {
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let memory = limits.memory.filter(|limit| memory > *limit).map(|limit| format!("memory {:.0} of {:.0} MiB", mib(memory), mib(limit)));
+    let processes = limits.processes.filter(|limit| u64::from(processes) > *limit).map(|limit| format!("{processes} of {limit} processes"));
+    memory.or(processes)
 }
 
 /// `used` of `span`, in percent of one core.

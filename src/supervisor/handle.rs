@@ -4,17 +4,28 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Journal;
+use super::{Journal, machine::TestEnd};
 use crate::{
     logs::LogStore,
-    model::{Actor, Command, Outcome, Phase, Request, RunClock, Snapshot},
+    model::{Actor, Command, Outcome, Phase, ProcessSpec, Request, RunClock, Snapshot},
 };
 
 /// A request on its way to the supervisor.
 #[derive(Debug)]
 pub(super) struct Asked {
-    pub(super) request: Request,
+    pub(super) wish: Wish,
     pub(super) answer: oneshot::Sender<Result<(), String>>,
+}
+
+/// What can be asked.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// A command, as every front has it.
+    Do(Request),
+    /// A process that was not there before.
+    Add(Arc<ProcessSpec>),
+    /// The test that drives the run has ended.
+    Close(TestEnd),
 }
 
 /// Resolves when a request was carried out, or says why it was not. Dropping it changes nothing: what was asked is done.
@@ -42,9 +53,25 @@ pub struct RunHandle {
 impl RunHandle {
     /// Asks for something. What comes of it is seen in snapshot and journal; the ticket tells when it is done.
     pub fn send(&self, command: Command, by: Actor) -> Ticket {
+        self.ask(Wish::Do(Request { command, by }))
+    }
+
+    /// Adds a process to the run; it starts at once, or as soon as what it depends on allows. Resolves when it is alive. Text in
+    /// its command line, environment and probes is taken as it stands.
+    pub fn add(&self, spec: ProcessSpec) -> Ticket {
+        self.ask(Wish::Add(Arc::new(spec)))
+    }
+
+    /// Says how the test that drives the run has ended (see [`RunParts::open`](super::RunParts::open)). The run is taken down by a
+    /// [`Command::Shutdown`] after it.
+    pub fn close(&self, end: TestEnd) -> Ticket {
+        self.ask(Wish::Close(end))
+    }
+
+    fn ask(&self, wish: Wish) -> Ticket {
         let (answer, ticket) = oneshot::channel();
         // A run that is over drops its receiver: the ticket then says so.
-        let _ = self.requests.send(Asked { request: Request { command, by }, answer });
+        let _ = self.requests.send(Asked { wish, answer });
         Ticket(ticket)
     }
 

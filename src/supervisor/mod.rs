@@ -29,6 +29,7 @@ mod signals;
 
 pub use handle::{RunHandle, Ticket};
 pub use journal::Journal;
+pub use machine::TestEnd;
 pub use runtime::{RunParts, start};
 pub use signals::{Signals, obey_signals};
 

@@ -22,13 +22,15 @@ use super::{
     Journal,
     errand::{Errands, Purpose},
     expectations::seen,
-    handle::{Asked, RunHandle},
+    handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
     machine::{Input, Machine, MachineOptions, TimerToken},
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
-    model::{At, Event, EventKind, Failure, Generation, ProcessId, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate},
+    model::{
+        At, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate,
+    },
     process::{Commands, Order, Spawner, TreeEvent, TreeId},
     redact::Redactor,
 };
@@ -57,6 +59,8 @@ pub struct RunParts {
     pub clock: RunClock,
     /// End the run once there is nothing to wait for (headless).
     pub end_when_done: bool,
+    /// A test drives the run: nothing that ends in it ends it, and its timeout takes it down.
+    pub open: bool,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
     /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
@@ -98,6 +102,8 @@ pub(super) struct Runtime {
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) errands: Errands,
+    /// When all trees were sampled last.
+    pub(super) sampled_all: Option<At>,
     /// CPU time at the last sample, by tree.
     pub(super) cpu_before: HashMap<TreeId, (At, Duration)>,
     finished: bool,
@@ -132,9 +138,13 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
     };
     let options =
         MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
+    let mut machine = Machine::new(&parts.spec, options);
+    if parts.open {
+        machine.keep_open();
+    }
     let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
     let runtime = Runtime {
-        machine: Machine::new(&parts.spec, options),
+        machine,
         parts,
         snapshot: Snapshot::default(),
         published,
@@ -151,6 +161,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         next_ticket: 1,
         news,
         errands: Errands::default(),
+        sampled_all: None,
         cpu_before: HashMap::new(),
         finished: false,
     };
@@ -170,6 +181,7 @@ impl Runtime {
         for notice in std::mem::take(&mut self.parts.notices) {
             self.emit(notice);
         }
+        self.tell_what_is_not_granted();
         self.feed(Input::Begin);
         self.publish();
         self.sweep_dead_runs();
@@ -185,9 +197,8 @@ impl Runtime {
                 Some(request) = asked.recv() => self.on_request(request),
                 Ok(()) = looking.changed() => sample_at = Instant::now(),
                 () = sleep_until(sample_at) => {
-                    self.sample();
-                    let pause = if *looking.borrow_and_update() { 1 } else { 5 };
-                    sample_at = Instant::now() + Duration::from_secs(pause);
+                    let looked_at = *looking.borrow_and_update();
+                    sample_at = Instant::now() + self.sample(looked_at);
                 }
             }
             self.drain_channels(&mut asked, &mut heard);
@@ -254,15 +265,35 @@ impl Runtime {
         self.parts.journal.push(event);
     }
 
-    fn on_request(&mut self, Asked { request, answer }: Asked) {
+    fn on_request(&mut self, Asked { wish, answer }: Asked) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.tickets.insert(ticket, answer);
-        self.feed(Input::Request { request, ticket });
+        match wish {
+            Wish::Do(request) => self.feed(Input::Request { request, ticket }),
+            Wish::Add(spec) => self.add(spec, ticket),
+            Wish::Close(end) => self.feed(Input::Close { end, ticket }),
+        }
+    }
+
+    /// A process that was not there before: first there is a place for its output, then it may start.
+    fn add(&mut self, spec: Arc<ProcessSpec>, ticket: u64) {
+        if self.parts.spec.processes.contains_key(&spec.id) {
+            return self.resolve(ticket, Err(format!("there is a process {} already", spec.id)));
+        }
+        if !self.parts.logs.add(&spec.id) {
+            return self.resolve(ticket, Err("a run has at most 32,000 processes".into()));
+        }
+        self.parts.logs.set_manner(&spec.id, spec.log.format, &spec.log.alert);
+        self.parts.logs.cap(&spec.id, spec.log.max_disk);
+        Arc::make_mut(&mut self.parts.spec).processes.insert(spec.id.clone(), spec.clone());
+        self.feed(Input::Add { spec, ticket });
     }
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
+            // Who asked looks next: what was done is seen by then.
+            self.publish();
             let _ = answer.send(result);
         }
     }
@@ -291,6 +322,18 @@ impl Runtime {
             CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
             CaptureEvent::DiskTrouble { error } => {
                 let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
+            CaptureEvent::CapNotKept { error } => {
+                let text = format!("the recording grows beyond its max_disk: its oldest output cannot be given back ({error})");
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
+            }
+            CaptureEvent::DiskRecovered { lost: 0 } => {
+                let text = "the recording's disk takes output again; nothing is lost".to_owned();
+                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Info, text });
+            }
+            CaptureEvent::DiskRecovered { lost } => {
+                let text = format!("the recording's disk takes output again; {lost} bytes that were said meanwhile are lost");
                 self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
             }
         }

@@ -1,11 +1,14 @@
 //! The events that tell something, as the events pane and the timeline list them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    model::{Event, EventKind, Narration, narrate},
+    model::{Event, EventKind, Narration, Verdict, narrate},
     supervisor::Journal,
 };
+
+/// What follows so soon is a consequence.
+const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// Events with words, oldest first. They are shared with the journal; words are made when they are shown.
 #[derive(Debug, Default)]
@@ -37,11 +40,24 @@ impl EventList {
                 if matches!(event.kind, EventKind::Marked { .. }) {
                     self.marks.push(event.seq);
                 }
-                if !matches!(event.kind, EventKind::Ready { generation: 2.., .. }) {
+                if !self.is_told_already(&event) {
                     self.newest.push(self.told.len());
                 }
                 self.told.push(event);
             }
+        }
+    }
+
+    /// Whether the pane lists it already, as part of another event.
+    fn is_told_already(&self, event: &Event) -> bool {
+        match &event.kind {
+            // Its restart says so.
+            EventKind::Ready { generation: 2.., .. } => true,
+            // What failed says that the run has, too.
+            EventKind::VerdictReached { outcome } => {
+                outcome.verdict == Verdict::Failed && self.told.last().is_some_and(|before| event.at.since(before.at) < AT_ONCE)
+            }
+            _ => false,
         }
     }
 

@@ -25,7 +25,7 @@ impl Row {
         self.folded.last().map_or(self.line.row, |last| last.row.max(self.line.row))
     }
 
-    /// Whether what is folded away are earlier lines like it: health probes.
+    /// Whether what is folded away are earlier lines like it: health probes, or steps of its progress.
     pub(crate) fn hidden_probes(&self) -> bool {
         self.folded.first().is_some_and(|first| first.row < self.line.row)
     }
@@ -52,7 +52,7 @@ struct Open {
 }
 
 /// Folds `lines`, but for the blocks whose first row is in `unfolded`. Of the lines that only tell of a process's health
-/// probes the newest stands for all, unless `probes` are wanted.
+/// probes, or of its progress, the newest stands for all, unless `probes` are wanted.
 pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>, probes: bool) -> Vec<Row> {
     let mut rows = fold_blocks(lines, unfolded);
     if !probes {
@@ -62,11 +62,12 @@ pub(crate) fn fold(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>, probes: bool) 
 }
 
 fn hide_probes(rows: &mut Vec<Row>) {
-    let mut newest: HashMap<ProcessId, usize> = HashMap::new();
+    let mut newest: HashMap<(ProcessId, Repeated), usize> = HashMap::new();
     let mut gone = vec![false; rows.len()];
     for i in 0..rows.len() {
-        let Some(process) = rows[i].line.process.clone().filter(|_| is_probe_line(&rows[i].line)) else { continue };
-        if let Some(before) = newest.insert(process, i) {
+        let Some(repeated) = repeated(&rows[i].line) else { continue };
+        let Some(process) = rows[i].line.process.clone() else { continue };
+        if let Some(before) = newest.insert((process, repeated), i) {
             gone[before] = true;
             let mut hidden = std::mem::take(&mut rows[before].folded);
             hidden.push(rows[before].line.clone());
@@ -77,9 +78,22 @@ fn hide_probes(rows: &mut Vec<Row>) {
     rows.retain(|_| !gone.next().unwrap_or(false));
 }
 
-fn is_probe_line(line: &LogLine) -> bool {
+/// What a process says again and again and the table shows anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Repeated {
+    Probe,
+    Progress,
+}
+
+fn repeated(line: &LogLine) -> Option<Repeated> {
     // Longer ones are no access lines; asking them costs more than it tells.
-    !matches!(line.source, Source::Lifecycle(_)) && line.bytes.len() < 400 && is_probe(&plain(&line.bytes))
+    if matches!(line.source, Source::Lifecycle(_)) || line.bytes.len() >= 400 {
+        return None;
+    }
+    if line.bytes.starts_with(b"##e2e progress ") {
+        return Some(Repeated::Progress);
+    }
+    is_probe(&plain(&line.bytes)).then_some(Repeated::Probe)
 }
 
 fn fold_blocks(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
@@ -238,6 +252,12 @@ mod tests {
         let texts = [("a", probe), ("b", "said"), ("a", probe), ("b", probe), ("a", probe), ("b", "said")];
         assert_eq!(folded(&texts, &[]), [(1, 0), (3, 0), (4, 2), (5, 0)]);
         assert_eq!(fold(lines(&texts), &BTreeSet::new(), true).len(), texts.len());
+    }
+
+    #[test]
+    fn progress_is_in_the_table_and_its_lines_stand_back() {
+        let texts = [("a", "##e2e progress 1 of 3"), ("a", "call"), ("a", "##e2e progress 2 of 3"), ("a", "##e2e mark here")];
+        assert_eq!(folded(&texts, &[]), [(1, 0), (2, 1), (3, 0)]);
     }
 
     #[test]

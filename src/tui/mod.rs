@@ -29,6 +29,7 @@ mod layout;
 mod logview;
 mod look;
 mod meter;
+mod names;
 mod options;
 mod outcomes;
 mod overlay;

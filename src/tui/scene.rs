@@ -15,6 +15,7 @@ use super::{
     logview::desk::Window,
     look::Look,
     meter::Meter,
+    names::Names,
 };
 
 /// What a frame shows.
@@ -30,6 +31,7 @@ pub(crate) struct Scene<'a> {
     /// Logs side by side, if they are.
     pub(crate) side: &'a [(ProcessId, Window)],
     pub(crate) meter: &'a Meter,
+    pub(crate) names: &'a Names,
     pub(crate) events: &'a EventList,
     pub(crate) facts: &'a [Fact],
     /// Whether all this is being recorded.

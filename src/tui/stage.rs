@@ -19,6 +19,7 @@ use super::{
     layout::{Areas, Pane},
     logview::desk::{Desk, Seek, Sought, Window},
     meter::Meter,
+    names::Names,
     options::Options,
     pane::{
         line::{self, Room},
@@ -56,6 +57,7 @@ pub(crate) struct Stage {
     explanation: Option<Arc<Explanation>>,
     events: EventList,
     meter: Meter,
+    names: Names,
     /// A place that a scan has yet to find.
     wanted: Option<Seek>,
 }
@@ -78,6 +80,7 @@ impl Stage {
             explanation: None,
             events: EventList::default(),
             meter: Meter::default(),
+            names: Names::default(),
             wanted: None,
         }
     }
@@ -90,6 +93,7 @@ impl Stage {
     /// Takes in how the run stands now.
     pub(crate) fn update(&mut self, snapshot: Arc<Snapshot>, now: At) {
         self.snapshot = snapshot;
+        self.names.update(&self.snapshot, &self.options.look);
         self.events.refresh(&self.sources.journal);
         self.app.table.selected = self.app.table.selected.min(self.snapshot.rows.len().saturating_sub(1));
         if let Some(seek) = self.wanted.take() {
@@ -210,6 +214,7 @@ impl Stage {
             window: &self.window,
             side: &self.side_windows,
             meter: &self.meter,
+            names: &self.names,
             events: &self.events,
             facts: self.facts(),
             recording: self.recording,

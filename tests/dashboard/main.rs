@@ -1,5 +1,6 @@
 //! The dashboard in a real terminal. Faults carry their ids of the reliability board in their names.
 
+mod keys;
 mod opening;
 #[path = "../support/mod.rs"]
 mod support;

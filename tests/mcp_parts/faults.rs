@@ -59,6 +59,24 @@ async fn it_hangs_with_its_health_and_still_ends_when_asked() {
 }
 
 #[tokio::test]
+async fn it_fails_and_hangs_by_the_clock_too() {
+    let after = Some(After::Time(Duration::from_millis(300)));
+    for (faults, wanted) in [
+        (Faults { fail_after: after, ..Faults::default() }, "HTTP 500, wanted 200"),
+        (Faults { hang_after: after, ..Faults::default() }, "no answer within 500ms"),
+    ] {
+        let upstream = upstream_with(faults).await;
+        let mut config = client(upstream.url());
+        (config.calls, config.rate, config.timeout) = (Some(100), Some(20.0), Duration::from_millis(500));
+        let (passed, lines) = test(config).await;
+        assert!(!passed);
+        assert!(lines.last().is_some_and(|line| line.ends_with(wanted)), "{lines:#?}");
+        assert!(count(&lines, "→ 200 in ") >= 3, "it was well at first: {lines:#?}");
+        upstream.end().await;
+    }
+}
+
+#[tokio::test]
 async fn broken_frames_are_told_apart() {
     for answers in [AnswerForm::Json, AnswerForm::Sse] {
         let faults = Faults { bad_frames: 1, ..Faults::default() };

@@ -1,11 +1,16 @@
 //! The MCP parts against each other and against independent peers, on real sockets and pipes.
 
 mod chain;
+mod conformance;
 mod faults;
 mod programs;
 mod reverse;
-mod rmcp_peer;
+mod rmcp_client;
+mod rmcp_server;
 mod scenarios;
 mod stateless;
 mod stdio;
 mod support;
+
+#[path = "../support/real.rs"]
+mod real;

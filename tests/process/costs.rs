@@ -81,7 +81,7 @@ fn a_thousand_starts_and_a_thousand_stops_at_once() {
     std::thread::sleep(Duration::from_millis(300));
     let before = cpu(guardian.pid());
     for _ in 0..20 {
-        guardian.send(Order::Sample { trees: (0..idle).map(TreeId).collect() }).expect("it lives");
+        guardian.send(Order::Sample { trees: (0..idle).map(TreeId).collect(), whole: false }).expect("it lives");
         std::thread::sleep(Duration::from_millis(100));
     }
     println!("{}", fs::read_to_string(format!("/proc/{}/stat", guardian.pid())).expect("it lives"));

@@ -130,8 +130,8 @@ fn p14_without_a_guardian_a_daemon_is_found_by_its_marker_and_reported_without_o
         TreeEvent::Notice { tree: Some(t), text } if *t == tree => Some(text.clone()),
         _ => None,
     });
-    assert!(told.contains(&yard.mark) && told.contains("left alone"), "{told}");
-    let pid = living(&yard.mark)[0].split(' ').next().expect("a pid").parse().expect("a number");
+    let pid: i32 = living(&yard.mark)[0].split(' ').next().expect("a pid").parse().expect("a number");
+    assert!(told.starts_with(&format!("pid {pid} (")) && told.contains("left alone"), "{told}");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("it is ours");
     wait_for("the daemon is gone", || living(&yard.mark).is_empty());
     yard.close();
@@ -241,7 +241,7 @@ fn samples_tell_what_a_tree_uses() {
         let (tree, leader) = yard.script("sleep 3600 & echo; while :; do :; done");
         let mut last = Duration::ZERO;
         wait_for("it has used some CPU time", || {
-            yard.order(Order::Sample { trees: vec![tree, e2e_tui::process::TreeId(999)] });
+            yard.order(Order::Sample { trees: vec![tree, e2e_tui::process::TreeId(999)], whole: false });
             let samples = yard.until("a sample", |event| match event {
                 TreeEvent::Sampled { trees } => Some(trees.clone()),
                 _ => None,

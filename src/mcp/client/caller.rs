@@ -12,7 +12,7 @@ use super::{
         PartLog, Token,
         log::{clean, millis},
     },
-    CallError, ClientConfig, Failure,
+    CallError, ClientConfig, Failure, ToolCall,
     pace::Pace,
     session::{Outcome, Session},
     tally::Tally,
@@ -86,10 +86,17 @@ impl Caller {
             }
         }
         let mut patience = Patience::new("notifications/initialized");
-        while let Err(error) = self.session.initialized().await {
-            self.retry(error, &mut patience).await?;
+        loop {
+            match self.session.initialized().await {
+                Ok(None) => return Ok(()),
+                // Servers exist that do this, and every client bears it.
+                Ok(Some(odd)) => {
+                    self.test.log.warn(format_args!("notifications/initialized → {odd}, where the protocol says 202"));
+                    return Ok(());
+                }
+                Err(error) => self.retry(error, &mut patience).await?,
+            }
         }
-        Ok(())
     }
 
     /// Lists the tools; the ones that are wanted must be there.
@@ -107,7 +114,8 @@ impl Caller {
         let tools = tools.ok_or_else(|| fail(CallError::Malformed("`tools` is no array".to_owned())))?;
         let names: Vec<&str> = tools.iter().filter_map(|tool| tool.get("name").and_then(Value::as_str)).collect();
         if let Some(missing) = wanted.iter().find(|wanted| !names.contains(wanted)) {
-            return Err(fail(CallError::Wrong(format!("the server has no tool {missing:?}"))));
+            let has = if names.is_empty() { "none".to_owned() } else { clean(&names.join(", ")) };
+            return Err(fail(CallError::Wrong(format!("the server has no tool {missing:?}, it has {has}"))));
         }
         self.test.log.info(format_args!("tools/list → {took}, {} tools", tools.len()));
         Ok(())
@@ -128,14 +136,14 @@ impl Caller {
         }
     }
 
-    /// Calls `echo` and compares.
-    pub(super) async fn echo(&mut self, n: u32) -> Result<(), Failure> {
-        let mut patience = Patience { step: format!("tools/call #{n}"), shown: format!("tools/call echo #{n}"), used: 0 };
-        let text = format!("call {n}");
+    /// Calls the tool of the test, and judges its result.
+    pub(super) async fn tool(&mut self, n: u32) -> Result<(), Failure> {
+        let name = self.test.config.tool.name();
+        let mut patience = Patience { step: format!("tools/call #{n}"), shown: format!("tools/call {} #{n}", clean(name)), used: 0 };
         loop {
             self.test.log.info(&patience.shown);
             let started = Instant::now();
-            match self.call("echo", json!({"message": text}), None).await.and_then(|(said, _)| check_echo(&said, &text)) {
+            match self.call_tool(n).await {
                 Ok(()) => {
                     self.passed(&patience, started);
                     return Ok(());
@@ -145,19 +153,38 @@ impl Caller {
         }
     }
 
+    /// The same once, without patience.
+    pub(super) async fn call_tool(&mut self, n: u32) -> Result<(), CallError> {
+        let test = Arc::clone(&self.test);
+        match &test.config.tool {
+            ToolCall::Echo => {
+                let text = format!("call {n}");
+                let (said, _) = self.call("echo", json!({"message": text}), None).await?;
+                check_echo(&said, &text)
+            }
+            ToolCall::Named { name, arguments } => self.result(name, Value::Object(arguments.clone()), None).await.map(drop),
+        }
+    }
+
     /// Calls a tool once; gives the text of its result, and what came ahead of it.
     pub(super) async fn call(&mut self, tool: &str, arguments: Value, progress: Option<u32>) -> Result<(String, Outcome), CallError> {
+        let outcome = self.result(tool, arguments, progress).await?;
+        let text = text_of(&outcome.result).ok_or_else(|| CallError::Malformed("the result has no text".to_owned()))?.to_owned();
+        Ok((text, outcome))
+    }
+
+    /// Calls a tool once; a result that says the tool failed is an error.
+    async fn result(&mut self, tool: &str, arguments: Value, progress: Option<u32>) -> Result<Outcome, CallError> {
         let mut params = json!({"name": tool, "arguments": arguments});
         if let Some(token) = progress {
             params["_meta"] = json!({"progressToken": token});
         }
         let outcome = self.session.request("tools/call", params).await?;
-        let text = outcome.result.pointer("/content/0/text").and_then(Value::as_str);
-        let text = text.ok_or_else(|| CallError::Malformed("the result has no text".to_owned()))?.to_owned();
         if outcome.result.get("isError").and_then(Value::as_bool) == Some(true) {
-            return Err(CallError::Wrong(format!("the tool failed: {}", clean(&text))));
+            let why = text_of(&outcome.result).unwrap_or("it does not say why");
+            return Err(CallError::Wrong(format!("the tool failed: {}", clean(why))));
         }
-        Ok((text, outcome))
+        Ok(outcome)
     }
 
     /// Ends the session.
@@ -189,6 +216,10 @@ impl Caller {
         tokio::time::sleep(FIRST_RETRY.mul_f64(factor).min(LONGEST_RETRY)).await;
         Ok(())
     }
+}
+
+fn text_of(result: &Value) -> Option<&str> {
+    result.pointer("/content/0/text").and_then(Value::as_str)
 }
 
 /// Servers differ in what they put around the echo, none in the echo itself.

@@ -11,6 +11,8 @@ pub struct ClientConfig {
     pub target: ClientTarget,
     /// What it does.
     pub scenario: Scenario,
+    /// The tool it calls, in the scenarios that call one.
+    pub tool: ToolCall,
     /// How many calls it makes. Without this and a duration: 5.
     pub calls: Option<u32>,
     /// Calls a second, of all its sessions together; none is as fast as they are answered.
@@ -32,11 +34,12 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// A client that makes five calls of `echo`.
+    /// A client that calls `echo` five times.
     pub fn new(target: ClientTarget) -> Self {
         Self {
             target,
             scenario: Scenario::default(),
+            tool: ToolCall::default(),
             calls: None,
             rate: None,
             duration: None,
@@ -46,6 +49,31 @@ impl ClientConfig {
             headers: Vec::new(),
             timeout: Duration::from_secs(10),
             revision: Revision::default(),
+        }
+    }
+}
+
+/// What a call is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum ToolCall {
+    /// `echo` with a message that differs from call to call, and must come back.
+    #[default]
+    Echo,
+    /// A tool of that name with these arguments; any result does that is no error.
+    Named {
+        /// Its name.
+        name: String,
+        /// Its arguments, a JSON object.
+        arguments: serde_json::Map<String, serde_json::Value>,
+    },
+}
+
+impl ToolCall {
+    /// The tool's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Echo => "echo",
+            Self::Named { name, .. } => name,
         }
     }
 }
@@ -64,7 +92,7 @@ pub enum ClientTarget {
 pub enum Scenario {
     /// Handshake, then pings.
     Ping,
-    /// Handshake, list of tools, calls of `echo`.
+    /// Handshake, list of tools, calls of one of them.
     #[default]
     Tools,
     /// Messages on a GET stream and progress in a streamed answer, each as it was sent and not at the end.

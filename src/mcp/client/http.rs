@@ -77,11 +77,14 @@ impl Http {
         .await
     }
 
-    /// Posts a message that gets no answer but 202.
-    pub(super) async fn notify(&self, message: &Message, credentials: &Credentials) -> Result<(), CallError> {
+    /// Posts a message that gets no answer but 202. Gives the status where it is another success.
+    pub(super) async fn notify(&self, message: &Message, credentials: &Credentials) -> Result<Option<u16>, CallError> {
         self.in_time(async {
-            let got = self.send(Method::POST, credentials, Some(message)).await?.status().as_u16();
-            if got == 202 { Ok(()) } else { Err(CallError::Status { got, wanted: 202 }) }
+            match self.send(Method::POST, credentials, Some(message)).await?.status().as_u16() {
+                202 => Ok(None),
+                got @ 200..=299 => Ok(Some(got)),
+                got => Err(CallError::Status { got, wanted: 202 }),
+            }
         })
         .await
     }
@@ -143,18 +146,28 @@ impl Http {
         Err(CallError::Malformed(format!("the stream ended without the answer to id {}", clean(&id.to_string()))))
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, CallError> {
+    pub(super) async fn body(&self, mut response: Response) -> Result<Vec<u8>, CallError> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
+        while let Some(chunk) = self.chunk(&mut response, body.len()).await? {
             body.extend_from_slice(&chunk);
-            if body.len() > BODY_LIMIT {
-                return Err(too_large());
-            }
         }
         Ok(body)
     }
 
-    async fn send(&self, method: Method, credentials: &Credentials, message: Option<&Message>) -> Result<Response, CallError> {
+    /// The next piece of a body of which `read` bytes are there.
+    pub(super) async fn chunk(&self, response: &mut Response, read: usize) -> Result<Option<bytes::Bytes>, CallError> {
+        let chunk = response.chunk().await.map_err(|error| self.broken(&error))?;
+        if chunk.as_ref().is_some_and(|chunk| read + chunk.len() > BODY_LIMIT) { Err(too_large()) } else { Ok(chunk) }
+    }
+
+    /// Sends any bytes; of what a request carries otherwise, only the fixed headers.
+    pub(super) async fn send_raw(&self, method: Method, headers: &[(String, String)], body: Vec<u8>) -> Result<Response, CallError> {
+        let mut all = self.headers.clone();
+        all.extend(fixed_headers(None, headers).map_err(|error| CallError::Wrong(error.to_string()))?);
+        self.client.request(method, self.url.clone()).headers(all).body(body).send().await.map_err(|error| self.broken(&error))
+    }
+
+    pub(super) async fn send(&self, method: Method, credentials: &Credentials, message: Option<&Message>) -> Result<Response, CallError> {
         let accept = if method == Method::GET { "text/event-stream" } else { "application/json, text/event-stream" };
         let mut request = self.client.request(method, self.url.clone()).headers(self.headers.clone()).header(ACCEPT, accept);
         if let Some(id) = &credentials.session {
@@ -175,7 +188,7 @@ impl Http {
         request.send().await.map_err(|error| self.broken(&error))
     }
 
-    async fn in_time<T>(&self, exchange: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    pub(super) async fn in_time<T>(&self, exchange: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
         tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(CallError::Timeout(self.timeout)))
     }
 
@@ -189,7 +202,7 @@ fn too_large() -> CallError {
     CallError::Malformed("the answer is over 16 MiB".to_owned())
 }
 
-fn is_stream(response: &Response) -> bool {
+pub(super) fn is_stream(response: &Response) -> bool {
     response.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 

@@ -7,13 +7,15 @@
 //! ```
 //!
 //! It does not guess: an answer counts only with the status, the id and the content that were wanted, and a
-//! session that is gone (404) fails the test unless the scenario is about exactly that.
+//! session that is gone (404) fails the test unless the scenario is about exactly that. [`Peer`] is its opposite, for test
+//! suites: it gives back whatever came.
 
 mod caller;
 mod config;
 mod error;
 mod http;
 mod pace;
+mod peer;
 mod pipe;
 mod run;
 mod scenario;
@@ -22,6 +24,7 @@ mod stats;
 mod tally;
 mod wire;
 
-pub use config::{ClientConfig, ClientTarget, Scenario, UnknownScenario};
+pub use config::{ClientConfig, ClientTarget, Scenario, ToolCall, UnknownScenario};
 pub use error::{CallError, Failure};
+pub use peer::{Peer, PeerSession, Reply};
 pub use run::run;

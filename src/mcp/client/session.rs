@@ -79,10 +79,10 @@ impl Session {
         Err(CallError::Wrong(format!("the server does not speak {}", self.wanted)))
     }
 
-    /// Says that the handshake is done.
-    pub(super) async fn initialized(&mut self) -> Result<(), CallError> {
+    /// Says that the handshake is done. Gives the status where it is a success, but not the protocol's.
+    pub(super) async fn initialized(&mut self) -> Result<Option<u16>, CallError> {
         if self.wanted.is_stateless() {
-            return Ok(());
+            return Ok(None);
         }
         self.wire.notify(&Message::notification("notifications/initialized", Value::Null), &self.credentials).await
     }
@@ -135,6 +135,6 @@ impl Session {
     }
 }
 
-fn client_info() -> Value {
+pub(super) fn client_info() -> Value {
     json!({"name": "e2e-tui test-client", "version": env!("CARGO_PKG_VERSION")})
 }

@@ -61,10 +61,10 @@ impl Wire {
         }
     }
 
-    pub(super) async fn notify(&self, message: &Message, credentials: &Credentials) -> Result<(), CallError> {
+    pub(super) async fn notify(&self, message: &Message, credentials: &Credentials) -> Result<Option<u16>, CallError> {
         match self {
             Self::Http(http) => http.notify(message, credentials).await,
-            Self::Pipe(pipe) => pipe.notify(message).await,
+            Self::Pipe(pipe) => pipe.notify(message).await.map(|()| None),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
         protocol::{Message, Revision, RpcError, code, stateless},
         streams::Streams,
     },
-    tools,
+    fixtures, tools,
 };
 
 const SERVER_NAME: &str = "e2e-tui mock-upstream";
@@ -34,11 +34,12 @@ impl Peer {
     }
 }
 
-/// Whether a request will send progress ahead of its answer: that has no place in a JSON body. Clients name a
+/// Whether a request will be told things ahead of its answer: those have no place in a JSON body. Clients name a
 /// progress token by habit, so it takes a tool that makes some.
-pub(super) fn makes_progress(method: &str, params: &Value) -> bool {
-    let tool = params.get("name").and_then(Value::as_str);
-    method == "tools/call" && tool == Some("count") && params.pointer("/_meta/progressToken").is_some()
+pub(super) fn speaks_ahead(method: &str, params: &Value) -> bool {
+    let tool = params.get("name").and_then(Value::as_str).filter(|_| method == "tools/call");
+    let progress = params.pointer("/_meta/progressToken").is_some();
+    tool.is_some_and(|tool| (tool == "count" && progress) || fixtures::speaks_ahead(tool))
 }
 
 /// The answer to `initialize`.

@@ -22,6 +22,7 @@ mod checks;
 mod config;
 mod dispatch;
 mod faults;
+mod fixtures;
 mod http;
 mod post;
 mod sessions;

@@ -150,7 +150,7 @@ impl Exchange {
             Fate::Spoiled(frame) => Some(frame),
             Fate::Answered => None,
         };
-        let streamed = self.server.config.answers == AnswerForm::Sse || dispatch::makes_progress(method, params);
+        let streamed = self.server.config.answers == AnswerForm::Sse || dispatch::speaks_ahead(method, params);
         if streamed && takes_streams {
             return self.streamed(spoil);
         }

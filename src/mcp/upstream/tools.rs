@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     super::protocol::{Message, RpcError, code},
     dispatch::Peer,
+    fixtures,
 };
 
 /// The longest that a tool waits, at once or between two messages.
@@ -46,7 +47,10 @@ pub(super) async fn call(params: &Value, peer: &Peer) -> Result<Value, RpcError>
         "count" => count(arguments, params.pointer("/_meta/progressToken"), peer).await,
         "notify" => notify(arguments, peer).await,
         "fail" => Err("failed as asked".to_owned()),
-        _ => return Err(RpcError::new(code::INVALID_PARAMS, format!("unknown tool: {name}"))),
+        _ => match fixtures::call(name, params, peer).await {
+            Some(result) => return Ok(result),
+            None => return Err(RpcError::new(code::INVALID_PARAMS, format!("unknown tool: {name}"))),
+        },
     };
     let (text, is_error) = match said {
         Ok(text) => (text, false),

@@ -67,8 +67,8 @@ pub(crate) struct Keeper<P> {
     pub(super) strangers: HashSet<Identity>,
     /// Processes that carry a tree's tag and nothing else that proves them its own, since when.
     pub(super) unsure: HashMap<Identity, (TreeId, Instant)>,
-    /// Samples asked for, one list an order.
-    pub(super) samples: Vec<Vec<TreeId>>,
+    /// Samples asked for, one an order: of whom, and whether newcomers count.
+    pub(super) samples: Vec<(Vec<TreeId>, bool)>,
     pub(super) last_pass: Option<Instant>,
     pub(super) glances: Glances,
     /// When this process's children were last read, and how long that took.
@@ -182,7 +182,7 @@ impl<P: Post> Keeper<P> {
     fn carry_out(&mut self, order: Order) {
         let (tree, note): (TreeId, fn(&mut Tree)) = match order {
             Order::Spawn { tree, launch } => return self.spawn(tree, launch),
-            Order::Sample { trees } => return self.samples.push(trees),
+            Order::Sample { trees, whole } => return self.samples.push((trees, whole)),
             Order::Signal { tree, signal } => {
                 if let Some(tree) = self.trees.get_mut(&tree) {
                     tree.signals.push(signal);

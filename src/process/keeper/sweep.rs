@@ -87,8 +87,8 @@ impl<P: Post> Keeper<P> {
         if !dying.is_empty() {
             self.kill_round(&dying, now);
         }
-        for trees in std::mem::take(&mut self.samples) {
-            self.sample(&trees);
+        for (trees, whole) in std::mem::take(&mut self.samples) {
+            self.sample(&trees, whole);
         }
     }
 
@@ -158,9 +158,11 @@ impl<P: Post> Keeper<P> {
         }
     }
 
-    fn sample(&mut self, trees: &[TreeId]) {
+    fn sample(&mut self, trees: &[TreeId], whole: bool) {
         let glanced = self.glance(trees);
-        let fresh = self.last_pass.is_some_and(|at| at.elapsed() < PASS_FOR_SAMPLES || !self.glances.is_stirred());
+        // Where nobody has done anything nobody has forked either.
+        let recent = |at: Instant| !whole && at.elapsed() < PASS_FOR_SAMPLES;
+        let fresh = self.last_pass.is_some_and(|at| recent(at) || !self.glances.is_stirred());
         let mut members = if fresh { glanced } else { self.pass() };
         let ticks = tick_micros();
         let page = page_size();

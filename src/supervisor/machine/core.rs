@@ -6,9 +6,7 @@ use super::expect::Expectations;
 use super::starters::Starters;
 use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
-use crate::model::{
-    Actor, At, EventKind, ExpectationInfo, Generation, ProcessId, ProcessInfo, ProcessState, RestartMode, RunInfo, RunSpec,
-};
+use crate::model::{Actor, At, EventKind, ExpectationInfo, Generation, ProcessId, ProcessState, RunInfo, RunSpec};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -52,18 +50,6 @@ impl Machine {
 
     /// What `spec` looks like as the first event of a run.
     pub(crate) fn describe(spec: &RunSpec, run: &str, started: String, containment: crate::model::Containment) -> RunInfo {
-        let processes = spec.processes.values().map(|p| ProcessInfo {
-            name: p.id.clone(),
-            role: p.role,
-            kind: p.kind.clone(),
-            stand_in: p.stand_in,
-            listens: p.listens.clone(),
-            has_health: p.health.is_some(),
-            waits_for: p.depends_on.iter().map(|d| format!("{} {}", d.on, d.condition.word())).collect(),
-            max_restarts: (p.restart.mode == RestartMode::OnFailure).then_some(p.restart.max_attempts),
-            argv: p.argv.iter().map(ToString::to_string).collect(),
-            cwd: p.cwd.display().to_string(),
-        });
         RunInfo {
             run: run.to_owned(),
             scenario: spec.name.clone(),
@@ -72,7 +58,7 @@ impl Machine {
             started,
             containment,
             timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
-            processes: processes.collect(),
+            processes: spec.processes.values().map(|process| super::open::describe(process)).collect(),
             expectations: spec.expectations.iter().map(ExpectationInfo::of).collect(),
         }
     }
@@ -107,9 +93,16 @@ impl Machine {
             }),
             Input::Seen { expectation, seen } => self.seen(expectation, seen),
             Input::Flushed => self.flushed(),
+            Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
             Input::FinalCensus { leaks } => self.final_census(leaks),
+            Input::Add { spec, ticket } => {
+                if let Err(why) = self.add(spec, ticket) {
+                    self.out.push(Effect::Resolve { ticket, result: Err(why) });
+                }
+            }
+            Input::Close { end, ticket } => self.close(end, ticket),
         }
     }
 

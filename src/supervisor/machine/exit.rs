@@ -195,6 +195,12 @@ impl Machine {
         let after_ms = self.procs[i].spec.timeout.map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
         self.fail_alive(i, Failure::TimedOut { after_ms });
     }
+
+    pub(super) fn limit_hit(&mut self, i: usize, what: String) {
+        if let Life::Up { .. } = self.procs[i].life {
+            self.fail_alive(i, Failure::LimitHit { what });
+        }
+    }
 }
 
 impl super::types::Proc {

@@ -90,7 +90,7 @@ impl Expectations {
     /// The first that is violated, in words.
     pub(super) fn violated(&self) -> Option<String> {
         let one = self.all.iter().find(|one| one.standing == Standing::Violated)?;
-        Some(format!("expectation violated: {} {}", one.spec.process, one.what))
+        Some(format!("{}: expectation violated: {}", one.spec.process, one.what))
     }
 }
 

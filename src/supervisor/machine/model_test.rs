@@ -294,8 +294,9 @@ impl<'a> World<'a> {
         let process = id(NAMES[n]);
         match self.chance.below(20) {
             0..=8 => self.deliver(),
-            9 | 10 => {
-                let code = [0, 1, 101][self.chance.below(3)];
+            9 => self.go_well(),
+            10 => {
+                let code = [0, 0, 1, 101][self.chance.below(4)];
                 if self.children.get(&process).is_some_and(|child| child.told) {
                     self.leader_dies(&process, Exit::Code(code));
                 }
@@ -342,12 +343,29 @@ impl<'a> World<'a> {
         self.give(input);
     }
 
+    /// All is as it should be: everything is delivered, and what waits for its readiness is ready.
+    fn go_well(&mut self) {
+        for name in NAMES {
+            for _ in 0..20 {
+                if self.pending.is_empty() {
+                    break;
+                }
+                self.deliver();
+            }
+            let starting = self.snapshot.row(name).is_some_and(|row| row.state.word() == "starting");
+            if let Some(generation) = self.children.get(&id(name)).filter(|child| starting && child.told).map(|child| child.generation) {
+                let report = ReadyReport::Yes { answered: self.now, evidence: String::new(), port: None };
+                self.give(Input::Ready { process: id(name), generation, report });
+            }
+        }
+    }
+
     /// A probe of a live one is answered.
     fn answer(&mut self, process: ProcessId) {
         let Some(generation) = self.children.get(&process).filter(|child| child.told).map(|child| child.generation) else { return };
-        let input = match self.chance.below(6) {
+        let input = match self.chance.below(16) {
             0 => Input::Ready { process, generation, report: ReadyReport::Foreign { pid: 1, port: 1 } },
-            1 | 2 => {
+            1..=5 => {
                 let bad = ProbeOutcome::Failed { short: "503".into(), why: "503".into() };
                 let outcome = if self.chance.one_in(2) { bad } else { ProbeOutcome::Ok };
                 Input::Probed { process, generation, record: ProbeRecord { at: self.now, took: Duration::ZERO, outcome } }
@@ -368,8 +386,9 @@ impl<'a> World<'a> {
             8..=11 => Command::Restart { process, now },
             12 => Command::Signal { process, signal: Signal::TERM },
             13 => Command::RerunTests,
+            14 if self.chance.one_in(4) => Command::Shutdown { now },
             14 => Command::SendLine { process, text: "x".into() },
-            _ => Command::Shutdown { now },
+            _ => Command::Mark { text: "x".into() },
         };
         self.ask(command);
     }

@@ -123,7 +123,7 @@ impl Machine {
     }
 
     /// Remembers who waits for `goal` of process `i`; resolved at once if it is reached.
-    fn expect(&mut self, i: usize, ticket: u64, goal: Goal) {
+    pub(super) fn expect(&mut self, i: usize, ticket: u64, goal: Goal) {
         self.procs[i].tickets.push((ticket, goal));
         self.resolve_tickets(i);
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::backoff::{Decision, Ledger};
 use super::expect::Seen;
+use super::open::TestEnd;
 use crate::model::{
     Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
     Signal, StartCause,
@@ -55,12 +56,18 @@ pub(crate) enum Input {
     Seen { expectation: usize, seen: Seen },
     /// What was in the pipes is told, asked for with [`Effect::FlushOutput`].
     Flushed,
+    /// It uses more than it may; `what` names the limit.
+    LimitHit { process: ProcessId, generation: Generation, what: String },
     /// An armed timer is due.
     Timer(TimerToken),
     /// The guardian is gone, and all trees with it.
     SpawnerLost { why: String },
     /// What is left after everything was stopped, asked for with [`Effect::FinalCensus`].
     FinalCensus { leaks: Vec<(ProcessId, Leak)> },
+    /// A process that was not there before.
+    Add { spec: Arc<ProcessSpec>, ticket: u64 },
+    /// The test that drives the run has ended.
+    Close { end: TestEnd, ticket: u64 },
 }
 
 /// News from a readiness probe.

@@ -10,6 +10,7 @@
 //! - The last census comes after all that, and can still make a leak (5) of a run that would have ended with 0.
 
 use super::core::Machine;
+use super::open::TestEnd;
 use super::types::{Effect, Life, Proc};
 use crate::model::{Actor, At, EventKind, Leak, NoticeLevel, Outcome, ProcessId, ProcessState, Role, Verdict, exit_code, human_duration};
 
@@ -29,6 +30,9 @@ pub(super) struct Course {
     reopened: Option<(Actor, ProcessId)>,
     census_asked: bool,
     finished: bool,
+    /// Nothing that ends, ends the run.
+    pub(super) open: bool,
+    said: Option<TestEnd>,
     stopped: u32,
     killed: u32,
     checks: (u32, u32),
@@ -85,6 +89,16 @@ impl Course {
     /// Whether it was not asked for before.
     pub(super) fn ask_census(&mut self) -> bool {
         !std::mem::replace(&mut self.census_asked, true)
+    }
+
+    pub(super) fn close(&mut self, end: TestEnd) {
+        self.said = Some(end);
+        self.decided = false;
+    }
+
+    /// What the test that drives the run said of itself.
+    pub(super) fn said(&self) -> Option<&TestEnd> {
+        self.said.as_ref()
     }
 
     pub(super) fn count_stop(&mut self, killed: bool) {
@@ -178,7 +192,7 @@ impl Machine {
 
     /// What the states say, if they say something.
     fn verdict_by_states(&mut self) -> Option<Outcome> {
-        let over = self.is_over();
+        let over = !self.course.open && self.is_over();
         let stopping = self.course.is_stopping();
         // An end that came before the take-down counts, once it is told.
         let untold = |proc: &Proc| !proc.late && matches!(proc.life, Life::Ending { .. } | Life::Stopping(_));
@@ -187,7 +201,8 @@ impl Machine {
             return None;
         }
         self.course.decided = certain;
-        if let Some(outcome) = self.failure() {
+        let said = self.said_by_test().filter(|_| !self.course.timed_out && !self.course.guardian_lost);
+        if let Some(outcome) = said.or_else(|| self.failure()) {
             return Some(outcome);
         }
         match (over, stopping) {
@@ -291,7 +306,7 @@ impl Machine {
     }
 
     pub(super) fn run_timed_out(&mut self) {
-        if !self.options.end_when_done {
+        if !self.options.end_when_done && !self.course.open {
             let limit = self.options.timeout.map(human_duration).unwrap_or_default();
             let text = format!("the run has taken longer than its timeout of {limit}; it goes on");
             self.emit(EventKind::Notice { level: NoticeLevel::Warning, text });

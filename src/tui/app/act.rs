@@ -43,7 +43,7 @@ impl App {
                 self.about_process(action, world, |_| Overlay::Prompt { kind: PromptKind::SendLine, typing: Typing::default() });
             }
             Action::Details => self.overlay = Some(Overlay::Details { scroll: 0 }),
-            Action::Tick => self.table.tick(&world.snapshot.rows),
+            Action::Tick => self.tick(world),
             Action::Sort => self.sort(world),
             Action::Follow if self.log.follows() => return vec![Outcome::Seek(Seek::Row(self.log.cursor()))],
             Action::Follow => return vec![Outcome::Seek(Seek::Follow)],
@@ -118,6 +118,17 @@ impl App {
 
     fn focus_other(&mut self) {
         self.focus = if self.focus == Pane::Processes { Pane::Logs } else { Pane::Processes };
+    }
+
+    fn tick(&mut self, world: &World<'_>) {
+        let Some(process) = self.selected(world.snapshot).map(|row| row.id().clone()) else { return };
+        let key = world.keymap.key_of(self.context(), Action::MergedOrSingle).unwrap_or_default();
+        let told = match self.table.tick(&process) {
+            0 => format!("{process} is ticked no more"),
+            n if self.table.ticked.contains(&process) => format!("ticked {process}; {key} shows the log of the ticked ones ({n})"),
+            n => format!("{process} is ticked no more; {n} still are"),
+        };
+        self.say(world.now, told);
     }
 
     fn sort(&mut self, world: &World<'_>) {

@@ -82,12 +82,12 @@ impl Table {
         }
     }
 
-    /// Ticks the selected process, or takes the tick away.
-    pub(crate) fn tick(&mut self, rows: &[Arc<ProcessSnapshot>]) {
-        let Some(row) = rows.get(self.selected) else { return };
-        if !self.ticked.remove(row.id()) {
-            self.ticked.insert(row.id().clone());
+    /// Ticks a process, or takes the tick away; how many are ticked then.
+    pub(crate) fn tick(&mut self, process: &ProcessId) -> usize {
+        if !self.ticked.remove(process) {
+            self.ticked.insert(process.clone());
         }
+        self.ticked.len()
     }
 }
 

@@ -73,12 +73,12 @@ pub(crate) enum Seek {
 impl Seek {
     /// Where a fact is to be looked at: its own line, else its place among the events.
     pub(crate) fn fact(fact: &Fact) -> Self {
-        match &fact.line {
-            Some(line) => {
+        match (&fact.process, &fact.line) {
+            (Some(process), Some(line)) => {
                 let stream = if line.stream == Stream::Err.word() { Stream::Err } else { Stream::Out };
-                Self::Line { process: fact.process.clone(), stream, number: line.number, seq: fact.seq }
+                Self::Line { process: process.clone(), stream, number: line.number, seq: fact.seq }
             }
-            None => Self::Seq(fact.seq),
+            _ => Self::Seq(fact.seq),
         }
     }
 }

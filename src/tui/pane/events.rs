@@ -8,13 +8,7 @@ use super::{
 };
 use crate::{
     model::{Event, Narration},
-    tui::{
-        glyph::Glyph,
-        layout::Pane,
-        scene::Scene,
-        text::{self, Pen},
-        theme::Role,
-    },
+    tui::{glyph::Glyph, layout::Pane, scene::Scene, text::Pen, theme::Role},
 };
 
 /// Draws the pane.
@@ -54,7 +48,7 @@ pub(crate) fn row(scene: &Scene<'_>, event: &Event, told: &Narration, pen: &mut 
     let at = pen.column();
     if let Some(process) = &told.process {
         let hue = scene.index_of(process).map(|index| look.theme.process(index)).unwrap_or_default();
-        pen.text(&text::fit(process.as_str(), usize::from(SOURCE), look.ellipsis()), hue);
+        pen.text(&scene.names.as_source(process, look), hue);
     }
     pen.to(at + SOURCE + 1).fitted(&told.event_text(), look.ellipsis(), look.style(Role::Plain));
 }

@@ -39,20 +39,26 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let rule = Rule { line: Glyph::Thick, line_style: style, title: &["What happened".to_owned()], title_style: style, mode: &mode };
     rule::draw(&rule, area, buf, scene.look);
     let room = usize::from(area.height - 1);
-    for (y, index) in (area.y + 1..area.bottom()).zip(chosen(scene.facts.len(), room)) {
+    for (y, index) in (area.y + 1..area.bottom()).zip(chosen(scene.facts.len(), room, scene.app.fact)) {
         row(scene, index, Rect { y, height: 1, ..area }, buf);
     }
 }
 
-/// Which facts to show in so many rows: the first and the last always, others from the first on.
-fn chosen(facts: usize, room: usize) -> Vec<usize> {
+/// Which facts to show in so many rows: the first and the last always, others from the first on, or up to the one that
+/// `F` jumped to.
+fn chosen(facts: usize, room: usize, here: Option<usize>) -> Vec<usize> {
     if facts <= room {
         return (0..facts).collect();
     }
     match room {
         0 => Vec::new(),
-        1 => vec![0],
-        _ => (0..room - 1).chain([facts - 1]).collect(),
+        1 => vec![here.unwrap_or(0).min(facts - 1)],
+        2 => vec![0, facts - 1],
+        _ => {
+            let between = room - 2;
+            let end = here.unwrap_or(0).clamp(between, facts - 2);
+            std::iter::once(0).chain(end + 1 - between..=end).chain([facts - 1]).collect()
+        }
     }
 }
 
@@ -66,10 +72,20 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
     let right = text::width(&distance) as u16 + if wide { 16 } else { 1 + u16::from(index > 0) };
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     let time = fact.at.seconds();
-    pen.text(&format!("{time:>9}"), strong).gap(2);
+    // The fact that the log is parked at, once somebody goes along them.
+    if scene.app.fact == Some(index) && index > 0 && !scene.app.log.follows() {
+        pen.text(look.glyph(Glyph::Here), look.style(Role::Selected)).text(&format!("{time:>8}"), strong).gap(2);
+    } else {
+        pen.text(&format!("{time:>9}"), strong).gap(2);
+    }
     let name = u16::from(wide) + 9;
-    let hue = scene.index_of(&fact.process).map(|i| look.theme.process(i)).unwrap_or_default();
-    pen.text(&text::fit(fact.process.as_str(), usize::from(name), look.ellipsis()), hue.patch(strong));
+    let hue = fact.process.as_ref().and_then(|process| scene.index_of(process)).map(|i| look.theme.process(i)).unwrap_or_default();
+    let named = match &fact.process {
+        Some(process) if wide => scene.names.in_table(process, look).to_string(),
+        Some(process) => scene.names.as_source(process, look).to_string(),
+        None => text::fit(fact.who(), usize::from(name), look.ellipsis()).into_owned(),
+    };
+    pen.text(&named, hue.patch(strong));
     pen.to(11 + name + 1);
     // Distances stand in one column where there is room, else at the right edge.
     let column = if wide {
@@ -120,10 +136,13 @@ mod tests {
 
     #[test]
     fn the_first_and_the_last_fact_are_always_shown() {
-        assert_eq!(chosen(4, 4), [0, 1, 2, 3]);
-        assert_eq!(chosen(4, 3), [0, 1, 3]);
-        assert_eq!(chosen(9, 1), [0]);
-        assert_eq!(chosen(9, 0), [0usize; 0]);
+        assert_eq!(chosen(4, 4, None), [0, 1, 2, 3]);
+        assert_eq!(chosen(4, 3, None), [0, 1, 3]);
+        assert_eq!(chosen(9, 1, None), [0]);
+        assert_eq!(chosen(9, 0, None), [0usize; 0]);
+        assert_eq!((chosen(4, 3, Some(2)), chosen(4, 3, Some(3))), (vec![0, 2, 3], vec![0, 2, 3]));
+        assert_eq!((chosen(9, 5, Some(1)), chosen(9, 5, Some(6))), (vec![0, 1, 2, 3, 8], vec![0, 4, 5, 6, 8]));
+        assert_eq!((chosen(9, 2, Some(6)), chosen(9, 1, Some(6))), (vec![0, 8], vec![6]));
         assert_eq!((wants(4, 24), wants(4, 40), wants(0, 40), wants(9, 40)), (4, 5, 0, 6));
     }
 

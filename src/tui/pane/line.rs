@@ -10,6 +10,7 @@ use crate::{
         fold::{Row, message_below},
         ids,
         look::Look,
+        names::{self, Names},
         text::{self, Pen},
         theme::{Colours, Role},
         units::{counted, memory},
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// Cells of the source column.
-pub(crate) const SOURCE: u16 = 9;
+pub(crate) const SOURCE: u16 = names::SOURCE as u16;
 
 /// A line ready to be written: what stands behind the level.
 #[derive(Debug, Clone, Default)]
@@ -219,6 +220,7 @@ pub(crate) struct Head<'h> {
     pub(crate) strong: Style,
     /// Of the pane.
     pub(crate) room: Room,
+    pub(crate) names: &'h Names,
 }
 
 /// Writes the cells before the text.
@@ -243,9 +245,10 @@ pub(crate) fn draw_head(pen: &mut Pen<'_>, line: &LogLine, body: &Body, head: &H
     }
     pen.to(behind_time);
     if behind_source > behind_time {
-        let name = line.process.as_ref().map_or("", |process| process.as_str());
         let hue = head.index.map_or(Style::new(), |index| look.theme.process(index)).patch(head.strong);
-        pen.text(&text::fit(name, usize::from(SOURCE), look.ellipsis()), hue);
+        if let Some(process) = &line.process {
+            pen.text(&head.names.as_source(process, look), hue);
+        }
     }
     pen.to(behind_source);
     if let Some(level) = body.level {

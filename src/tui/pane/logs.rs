@@ -221,6 +221,7 @@ fn rows(scene: &Scene<'_>, window: &Window, place: Place, buf: &mut Buffer) {
                 wall: &wall,
                 mark: mark(scene, row, here),
                 room: Room { width: area.width, alone: place.alone },
+                names: scene.names,
                 strong: if is_selected(log, row) { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() },
             };
             y += text_line(scene, row, &head, Rect { y, height: area.bottom() - y, ..area }, buf);

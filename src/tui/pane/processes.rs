@@ -177,7 +177,7 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) 
         Column::Mark => mark(scene, index),
         // Only 1 to 99 have room; only 1 to 9 are keys.
         Column::Number if index < 99 => ((index + 1).to_string(), look.theme.process(index)),
-        Column::Process => (text::fit(id.as_str(), NAME_CELLS, look.ellipsis()).into_owned(), plain),
+        Column::Process => (scene.names.in_table(id, look), plain),
         Column::Role if row.info.stand_in => ("stand-in".into(), plain),
         Column::Role => (row.info.role.word().into(), plain),
         Column::Kind => or_none(row.info.kind.as_ref().map(|kind| text::fit(kind, 14, look.ellipsis()).into_owned())),
@@ -199,9 +199,6 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) 
         Column::Number | Column::State | Column::Health | Column::Unseen => (String::new(), plain),
     }
 }
-
-/// The longest name that is shown whole.
-const NAME_CELLS: usize = 10;
 
 fn mark(scene: &Scene<'_>, index: usize) -> (String, Style) {
     let look = scene.look;

@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::status::{badge, first_failed_test};
 use crate::{
     model::{NoticeLevel, Phase, ProcessState, Verdict},
-    tui::{action::Action, app::Leaving, keymap::Context, scene::Scene, text::Pen, theme::Role, units::processes},
+    tui::{
+        action::Action,
+        app::Leaving,
+        keymap::Context,
+        look::Look,
+        scene::Scene,
+        text::{self, Pen},
+        theme::Role,
+        units::processes,
+    },
 };
 
 /// Notices of the supervisor stand so long.
@@ -21,13 +30,13 @@ pub(crate) fn replies(scene: &Scene<'_>) -> bool {
 /// Draws the row.
 pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let look = scene.look;
-    let mut pen = Pen::new(buf, area.x, area.y, area.width);
-    pen.gap(1);
     if let Some(toast) = &scene.app.toast {
         let role = if toast.bad { Role::Warn } else { Role::Plain };
-        pen.fitted(&toast.text, look.ellipsis(), look.style(role));
+        reply(&toast.text, look.style(role), area, buf, look);
         return;
     }
+    let mut pen = Pen::new(buf, area.x, area.y, area.width);
+    pen.gap(1);
     if let Some((word, role, text)) = standing(scene) {
         badge(&mut pen, word, look.style(role), look);
         pen.gap(1).fitted(&text, look.ellipsis(), look.style(Role::Plain));
@@ -41,6 +50,23 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// Draws a reply; one that is longer than the row takes the row above, too, since it is read once and gone.
+fn reply(reply: &str, style: Style, area: Rect, buf: &mut Buffer, look: &Look) {
+    let room = usize::from(area.width.saturating_sub(1));
+    let mut rest = reply;
+    if text::width(reply) > room && area.y > 1 {
+        let first = text::fit(reply, room + 1, "");
+        let cut = first.rfind(' ').filter(|cut| *cut > 0 && reply.is_char_boundary(*cut)).unwrap_or(0);
+        if cut > 0 {
+            let above = Rect { y: area.y - 1, ..area };
+            Pen::new(buf, area.x, above.y, area.width).fill_to(area.width, " ", Style::reset());
+            Pen::new(buf, area.x, above.y, area.width).gap(1).text(reply[..cut].trim_end(), style);
+            rest = reply[cut..].trim_start();
+        }
+    }
+    Pen::new(buf, area.x, area.y, area.width).gap(1).fitted(rest, look.ellipsis(), style);
+}
+
 /// Badge and sentence for what stands until something changes it.
 fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
     let snapshot = scene.snapshot;
@@ -48,7 +74,7 @@ fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
         return Some(("STOPPING", Role::BadgeStopped, stopping(scene)));
     }
     let outcome = snapshot.outcome.as_ref()?;
-    let stay = if snapshot.count(ProcessState::is_alive) > 0 { " Services stay up." } else { "" };
+    let stay = if scene.abilities.live && snapshot.count(ProcessState::is_alive) > 0 { " Services stay up." } else { "" };
     match outcome.verdict {
         Verdict::Passed => Some(("PASSED", Role::BadgePassed, format!("{}.{stay}", capital(&outcome.reason)))),
         Verdict::Failed => {

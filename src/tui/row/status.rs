@@ -26,6 +26,8 @@ struct Part {
     text: String,
     dear: u8,
     style: Style,
+    /// The same in fewer words, and how dear its length is.
+    short: Option<(u8, String)>,
 }
 
 /// Draws the row.
@@ -38,7 +40,9 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let name = scene.snapshot.run.as_ref().map_or("e2e-tui", |run| &run.scenario);
     pen.gap(1).text(&text::fit(name, 24, look.ellipsis()), look.style(Role::Strong)).gap(if wide { 3 } else { 1 });
     let verdict = scene.snapshot.outcome.as_ref().map(|outcome| outcome.verdict);
-    let word = verdict.map_or("RUNNING", Verdict::badge);
+    // A recording without an end is that of a program that was killed.
+    let without = if scene.abilities.live { "RUNNING" } else { "BROKEN OFF" };
+    let word = verdict.map_or(without, Verdict::badge);
     if scene.abilities.live {
         badge(&mut pen, word, look.theme.badge(verdict), look);
     } else {
@@ -46,7 +50,7 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         pen.gap(1).text(word, look.style(Role::Strong));
     }
     pen.gap(if wide { 2 } else { 1 });
-    let mut parts = vec![Part { text: uptime(elapsed(scene), true), dear: 9, style: look.style(Role::Plain) }];
+    let mut parts = vec![Part { text: uptime(elapsed(scene), true), dear: 9, style: look.style(Role::Plain), short: None }];
     parts.extend(story(scene));
     fit(&mut parts, usize::from(pen.room()), gap, &right);
     for (i, part) in parts.iter().filter(|part| part.dear != RIGHT).enumerate() {
@@ -77,6 +81,10 @@ fn right_end(scene: &Scene<'_>) -> Vec<(String, Style)> {
             Phase::Ended => ("ENDED", Role::Dim),
         };
         parts.push((word.into(), look.style(role)));
+    } else if let Some(run) = &scene.snapshot.run {
+        // 2026-11-23T06:25:57.881890Z: the minute is enough to know which run this is.
+        let minute = run.started.get(..16).unwrap_or(&run.started).replace('T', " ");
+        parts.push((format!("recorded {minute}"), look.style(Role::Dim)));
     }
     parts
 }
@@ -84,29 +92,35 @@ fn right_end(scene: &Scene<'_>) -> Vec<(String, Style)> {
 /// Only the sign of the recording is red.
 fn draw_right(pen: &mut Pen<'_>, text: &str, style: Style, scene: &Scene<'_>) {
     match text.split_once(' ') {
-        Some((sign, word)) => pen.text(sign, style).gap(1).text(word, scene.look.style(Role::Plain)),
-        None => pen.text(text, style),
+        Some((sign, word)) if scene.abilities.live => pen.text(sign, style).gap(1).text(word, scene.look.style(Role::Plain)),
+        _ => pen.text(text, style),
     };
 }
 
-/// Drops the least dear parts until all fit; adds the right end if there is room for it.
+/// Shortens and drops the least dear parts until all fit; adds the right end if there is room for it.
 fn fit(parts: &mut Vec<Part>, room: usize, gap: usize, right: &[(String, Style)]) {
     let cells = |parts: &[Part]| parts.iter().map(|part| text::width(&part.text) + gap).sum::<usize>();
     let right_cells: usize = right.iter().map(|(text, _)| text::width(text) + gap).sum::<usize>() + 1;
     loop {
-        let least = parts.iter().map(|part| part.dear).min().unwrap_or(9);
         let all = cells(parts);
         if all.saturating_sub(gap) + right_cells <= room {
             break;
         }
+        let dear = |part: &Part| part.short.as_ref().map_or(part.dear, |(dear, _)| *dear);
+        let Some((place, least)) = parts.iter().map(dear).enumerate().rev().min_by_key(|(_, dear)| *dear) else { return };
         // The right end is dearer than what explains, and less dear than what counts.
         if least >= 5 && (all.saturating_sub(gap) <= room || parts.len() <= 1) {
             return;
         }
-        let Some(place) = parts.iter().rposition(|part| part.dear == least).filter(|_| parts.len() > 1) else { return };
-        parts.remove(place);
+        if let Some((_, short)) = parts[place].short.take() {
+            parts[place].text = short;
+        } else if parts.len() > 1 {
+            parts.remove(place);
+        } else {
+            return;
+        }
     }
-    parts.extend(right.iter().map(|(text, style)| Part { text: text.clone(), dear: RIGHT, style: *style }));
+    parts.extend(right.iter().map(|(text, style)| Part { text: text.clone(), dear: RIGHT, style: *style, short: None }));
 }
 
 /// What the run is worth telling: how processes stand, or what failed; checks; alerts.
@@ -114,25 +128,30 @@ fn story(scene: &Scene<'_>) -> Vec<Part> {
     let look = scene.look;
     let snapshot = scene.snapshot;
     let plain = look.style(Role::Plain);
-    let part = |text: String, dear| Part { text, dear, style: plain };
+    let part = |text: String, dear, short: Option<(u8, String)>| Part { text, dear, style: plain, short };
     let mut parts = Vec::new();
     let failed = snapshot.outcome.as_ref().filter(|outcome| outcome.verdict != Verdict::Passed);
     if let Some(outcome) = failed {
-        parts.push(part(first_failed_test(snapshot).unwrap_or_else(|| outcome.reason.clone()), 6));
+        let test = first_failed_test(snapshot);
+        // When it failed stands below, too.
+        let short = test.as_ref().and_then(|test| Some((4, test.split_once(" at ")?.0.to_owned())));
+        parts.push(part(test.unwrap_or_else(|| outcome.reason.clone()), 6, short));
         let alive = snapshot.rows.iter().filter(|row| row.info.role == ProcessRole::Test && row.state.is_alive()).count() as u64;
         if alive > 0 && snapshot.phase == Phase::Running {
-            parts.push(part(format!("{} still running", counted(alive, "test")), 1));
+            parts.push(part(format!("{} still running", counted(alive, "test")), 1, None));
         }
     } else {
-        parts.push(part(counts(snapshot, scene.areas.screen.width >= 100), 4));
+        let short = counts(snapshot, false);
+        let all = if scene.areas.screen.width >= 100 { part(counts(snapshot, true), 4, Some((1, short))) } else { part(short, 4, None) };
+        parts.push(all);
     }
     let (met, of) = snapshot.checks;
     if of > 0 {
-        parts.push(part(format!("checks {met}/{of}"), 2));
+        parts.push(part(format!("checks {met}/{of}"), 2, None));
     }
     let alerts = snapshot.alerts();
     let style = if alerts > 0 { look.style(Role::Warn) } else { look.style(Role::Dim) };
-    parts.push(Part { text: format!("alerts {alerts}"), dear: 5, style });
+    parts.push(Part { text: format!("alerts {alerts}"), dear: 5, style, short: None });
     parts
 }
 

@@ -44,7 +44,9 @@ fn in_a_merged_log_process_keys_say_where_they_act() {
     theatre.keys("Tab x");
     assert!(sent(&theatre).is_empty());
     assert_eq!(toast(&theatre), "x acts on one process: choose it in the table (Tab), or open its log there (Enter)");
-    assert!(row(&theatre.picture(), 23).contains("x acts on one process"), "the notice takes the hints' row where there is no other");
+    let screen = theatre.picture();
+    assert!(row(&screen, 22).contains("x acts on one process"), "a long notice takes two rows: {screen}");
+    assert!(row(&screen, 23).contains("(Enter)"), "the notice takes the hints' row where there is no other: {screen}");
     theatre.keys("Tab 2 Enter x");
     assert_eq!(sent(&theatre), [&Command::Stop { process: id("proxy"), now: false }]);
 }
@@ -256,7 +258,7 @@ fn the_strip_opens_by_itself_once_and_never_takes_the_view_from_somebody_who_rea
     let mut theatre = all_well(120, 40);
     theatre.keys("Tab k k");
     let place = theatre.stage.app.log.place;
-    let explanation = crate::explain::Explanation { facts: vec![fact()] };
+    let explanation = crate::explain::Explanation { facts: vec![fact()], ..Default::default() };
     theatre.explain(explanation);
     assert_eq!(theatre.stage.app.log.place, place);
     assert!(theatre.picture().contains("What happened"));
@@ -264,7 +266,7 @@ fn the_strip_opens_by_itself_once_and_never_takes_the_view_from_somebody_who_rea
 
 fn fact() -> crate::explain::Fact {
     crate::explain::Fact {
-        process: id("client-a"),
+        process: Some(id("client-a")),
         generation: 1,
         at: At(2_000_000),
         seq: 5,

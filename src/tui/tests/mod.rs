@@ -3,6 +3,7 @@
 mod hostile;
 mod keys;
 mod overlays;
+mod recorded;
 mod rows;
 mod screens;
 mod stories;

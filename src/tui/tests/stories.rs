@@ -259,7 +259,7 @@ fn more_output() -> Story {
 /// The facts of screen 2; `exit` is the number of the upstream's first exit, behind the four lines of its panic.
 fn explanation(exit: u64) -> Explanation {
     let fact = |process: &str, at: u64, what: &str, quote: Option<&str>, count| Fact {
-        process: id(process),
+        process: Some(id(process)),
         generation: 1,
         at: At(at * 1000),
         seq: if at == 884 { exit - 4 } else { exit },
@@ -276,5 +276,6 @@ fn explanation(exit: u64) -> Explanation {
             fact("upstream", 1390, "restarted by policy (1 of 5), generation 2, pid 41240", None, 1),
             fact("client-a", 1412, "failed, exit 1", Some("tools/call #3: HTTP 404, wanted 200"), 1),
         ],
+        also_failed: Vec::new(),
     }
 }

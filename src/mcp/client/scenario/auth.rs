@@ -19,9 +19,9 @@ pub(super) async fn run(test: &Arc<Test>) -> Result<String, Failure> {
     refused(test, Some(&Token::new("not-the-token")), "initialize with a wrong token").await?;
     let mut caller = Caller::new(test)?;
     caller.handshake().await?;
-    caller.list(&["echo"]).await?;
+    caller.list(&[test.config.tool.name()]).await?;
     while let Some(n) = test.pace.next().await {
-        caller.echo(n).await?;
+        caller.tool(n).await?;
     }
     caller.end().await?;
     Ok(summary(test))

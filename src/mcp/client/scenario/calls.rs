@@ -64,9 +64,9 @@ where
 async fn one(test: Arc<Test>) -> Result<(), Failure> {
     let mut caller = Caller::new(&test)?;
     caller.handshake().await?;
-    caller.list(&["echo"]).await?;
+    caller.list(&[test.config.tool.name()]).await?;
     while let Some(n) = test.pace.next().await {
-        caller.echo(n).await?;
+        caller.tool(n).await?;
     }
     caller.end().await
 }
@@ -96,14 +96,14 @@ async fn enduring(test: Arc<Test>) -> Result<(), Failure> {
     while let Some(n) = test.pace.next().await {
         let outcome = if std::mem::take(&mut lost) {
             match caller.handshake().await {
-                Ok(()) => caller.echo(n).await,
+                Ok(()) => caller.tool(n).await,
                 Err(failure) => {
                     lost = true;
                     Err(failure)
                 }
             }
         } else {
-            caller.echo(n).await
+            caller.tool(n).await
         };
         if let Err(failure) = outcome {
             lost |= failure.error == CallError::Status { got: 404, wanted: 200 };

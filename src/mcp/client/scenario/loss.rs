@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
+        super::log::clean,
         CallError, Failure,
         caller::{Caller, Test},
     },
@@ -21,7 +22,7 @@ pub(super) async fn run(test: &Arc<Test>) -> Result<String, Failure> {
         return Err(misused(test, "there are no sessions to lose on stdio"));
     }
     caller.handshake().await?;
-    caller.list(&["echo"]).await?;
+    caller.list(&[test.config.tool.name()]).await?;
     let half_way = test.pace.total().map_or(EARLY, |total| total / 2 + 1);
     let mut sessions = 1;
     while let Some(n) = test.pace.next().await {
@@ -31,10 +32,13 @@ pub(super) async fn run(test: &Arc<Test>) -> Result<String, Failure> {
         }
         let mut losses = 0;
         loop {
-            match caller.echo(n).await {
+            match caller.tool(n).await {
                 Ok(()) => break,
                 Err(Failure { error: CallError::Status { got: 404, .. }, .. }) if losses < MOST_LOSSES => {
-                    test.log.warn(format_args!("tools/call echo #{n} → 404, the session is lost: a new handshake"));
+                    test.log.warn(format_args!(
+                        "tools/call {} #{n} → 404, the session is lost: a new handshake",
+                        clean(test.config.tool.name())
+                    ));
                     caller.handshake().await?;
                     (losses, sessions) = (losses + 1, sessions + 1);
                 }
@@ -57,11 +61,11 @@ async fn lose_on_purpose(test: &Arc<Test>, caller: &mut Caller, n: u32) -> Resul
             return caller.handshake().await;
         }
     }
-    match caller.call("echo", serde_json::json!({"message": "after the end"}), None).await {
+    match caller.call_tool(n).await {
         Err(CallError::Status { got: 404, .. }) => test.log.info("tools/call in the ended session → 404, as it must be"),
         Err(CallError::Status { got, .. }) => return Err(Failure::new(format!("tools/call #{n}"), CallError::Status { got, wanted: 404 })),
         Err(error) => return Err(Failure::new(format!("tools/call #{n}"), error)),
-        Ok(_) => return Err(Failure::new(format!("tools/call #{n}"), CallError::Status { got: 200, wanted: 404 })),
+        Ok(()) => return Err(Failure::new(format!("tools/call #{n}"), CallError::Status { got: 200, wanted: 404 })),
     }
     caller.handshake().await
 }

@@ -117,9 +117,12 @@ async fn ahead(test: &Test, caller: &mut Caller, count: u32, interval: Duration)
     Ok(())
 }
 
+/// A whole number of progress; the protocol's type is a number, so some servers write 1.0.
 fn progress_of(message: &Message) -> Option<u64> {
     match message {
-        Message::Notification { method, params } if method == "notifications/progress" => params.get("progress").and_then(Value::as_u64),
+        Message::Notification { method, params } if method == "notifications/progress" => {
+            params.get("progress").and_then(Value::as_f64).filter(|progress| progress.fract() == 0.0).map(|progress| progress as u64)
+        }
         _ => None,
     }
 }

@@ -2,7 +2,12 @@
 
 use super::{
     super::{
-        super::{diagnostics::Diagnostic, keys, names::Instance, tree::Value},
+        super::{
+            diagnostics::Diagnostic,
+            keys,
+            names::Instance,
+            tree::{Node, Value},
+        },
         state::{Scope, Walk},
     },
     recipe::{Recipe, TOKEN},
@@ -23,6 +28,8 @@ impl Walk<'_> {
             argv.extend([Text::from("--target"), url]);
         }
         self.choice_flag(&mut argv, instance, "scenario", keys::CLIENT_SCENARIOS);
+        self.flag(&mut argv, instance, "tool", |w, node, scope| w.text("tool", node, scope));
+        self.flag(&mut argv, instance, "arguments", Self::json_object);
         self.integer_flag(&mut argv, instance, "calls", 1);
         self.flag(&mut argv, instance, "rate", |w, node, scope| {
             w.number("rate", node, scope, 1_000_000.0).map(|rate| Text::from(rate.to_string()))
@@ -43,6 +50,20 @@ impl Walk<'_> {
         let mut env = Vec::new();
         self.token(&mut env, instance, "token", TOKEN);
         Recipe { argv, env, role: Role::Test, ..Recipe::default() }
+    }
+
+    /// A text that is a JSON object.
+    fn json_object(&mut self, node: &Node, scope: Scope<'_>) -> Option<Text> {
+        let filled = self.filled("arguments", node, scope)?;
+        let Err(error) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&filled.sample) else {
+            return Some(filled.text);
+        };
+        self.out.push(
+            Diagnostic::error("`arguments` is no JSON object")
+                .at(node.span, error.to_string())
+                .help("write it like arguments = '{\"a\": 1}'"),
+        );
+        None
     }
 
     /// The server that a client on pipes starts itself.

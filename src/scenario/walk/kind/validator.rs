@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     super::{
-        super::names::Instance,
+        super::{diagnostics::Diagnostic, names::Instance},
         state::{Scope, Walk},
     },
     recipe::{Recipe, TOKEN},
@@ -25,18 +25,30 @@ impl Walk<'_> {
             Some(node) => self.path("path", node, scope),
             None => self.names.env.get(CHECKOUT).filter(|p| !p.is_empty()).map(PathBuf::from),
         };
-        let mut env = Vec::new();
         if let Some(checkout) = checkout {
+            self.token_it_takes(instance, scope);
             let server = checkout.join("ref_http_server/reference_mcp_server.py").to_string_lossy().into_owned();
             let words = ["python3", &server, "--host", "127.0.0.1", "--port"].map(Text::from);
             return Recipe { argv: words.into_iter().chain([port]).collect(), ..Recipe::default() };
         }
-        let mut argv = self.part(&["mock-upstream"]);
+        let mut argv = self.part(&["mcp-validator"]);
         argv.extend([Text::from("--port"), port]);
+        let mut env = Vec::new();
         self.token(&mut env, instance, "token", TOKEN);
-        if env.is_empty() {
-            env.push((TOKEN.to_owned(), Text::from(ITS_TOKEN)));
-        }
         Recipe { argv, env, stand_in: true, ..Recipe::default() }
+    }
+
+    /// The reference server cannot be told another token.
+    fn token_it_takes(&mut self, instance: &Instance, scope: Scope<'_>) {
+        let Some(node) = instance.table.node("token") else { return };
+        if let Some(filled) = self.filled("token", node, scope)
+            && filled.sample != ITS_TOKEN
+        {
+            self.out.push(
+                Diagnostic::warning("the reference server takes one token only")
+                    .at(node.span, "it will refuse this one")
+                    .help(format!("use \"{ITS_TOKEN}\", or leave `path` and MCP_VALIDATOR_DIR out for the stand-in")),
+            );
+        }
     }
 }

@@ -71,7 +71,7 @@ impl Bench {
 fn what_must_not_be_seen_fails_the_run_at_once_and_it_ends_with_its_tests() {
     let mut b = run(vec![(must_not_see(), None)]);
     b.sees(0, 1);
-    assert_eq!(b.verdict(), Some(Outcome::new(Verdict::Failed, 1, "expectation violated: up must not see \"x\"")));
+    assert_eq!(b.verdict(), Some(Outcome::new(Verdict::Failed, 1, "up: expectation violated: must not see \"x\"")));
     assert_eq!(b.standing(0), Some((Standing::Violated, "GET 502".into())));
     assert!(b.has(|e| matches!(e, Effect::Emit(EventKind::Expected { line: Some(7), .. }))));
     assert!(!b.has(|e| matches!(e, Effect::FinalCensus)), "the test still runs");
@@ -124,7 +124,7 @@ fn a_line_that_must_be_seen_is_waited_for_a_moment_and_then_missed() {
     let mut never = run(vec![(must_see(Bound::at_least_once()), None)]);
     never.ends("t", Exit::Code(0));
     never.pass_and_flush(2_000);
-    assert_eq!(never.verdict().map(|o| o.reason), Some("expectation violated: up must see \"x\"".into()));
+    assert_eq!(never.verdict().map(|o| o.reason), Some("up: expectation violated: must see \"x\"".into()));
     assert_eq!(never.standing(0), Some((Standing::Violated, "0 of >= 1".into())));
 }
 

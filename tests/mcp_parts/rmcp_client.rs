@@ -1,38 +1,26 @@
-//! The parts against rmcp, the Rust SDK of the protocol's own authors: an independent client and server.
+//! The upstream and the proxies against the client of rmcp, the Rust SDK of the protocol's own authors.
 #![expect(deprecated, reason = "log messages leave the protocol after the revisions that these parts speak")]
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use e2e_tui::mcp::{
     Token,
-    client::Scenario,
     protocol::Revision,
     proxy::{ProxyConfig, ProxyMode, SessionLimits, Target},
     upstream::{AnswerForm, UpstreamConfig},
 };
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use rmcp::{
-    ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, RoleClient, RoleServer, ServerHandler, ServiceExt,
-    model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, ListToolsResult,
-        LoggingMessageNotificationParam, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities,
-        ServerConfig, Tool,
-    },
-    service::{NotificationContext, RequestContext, RunningService},
-    transport::{
-        StreamableHttpClientTransport, TokioChildProcess,
-        streamable_http_client::StreamableHttpClientTransportConfig,
-        streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager},
-    },
+    ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient, ServiceExt,
+    model::{CallToolRequestParams, JsonObject, LoggingMessageNotificationParam, ProgressNotificationParam, ProtocolVersion},
+    service::{NotificationContext, RunningService},
+    transport::{StreamableHttpClientTransport, TokioChildProcess, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use serde_json::json;
 
-use crate::support::{Served, anywhere, client, client_for, count, forward, http, in_time, passes, proxy, reverse, upstream};
+use crate::support::{Served, anywhere, count, forward, http, in_time, proxy, reverse, upstream};
 
 /// Remembers what the server said unasked.
 #[derive(Clone, Default)]
@@ -221,63 +209,4 @@ async fn its_client_reaches_a_stdio_server_over_http() {
     hear_unasked(&client, &listener).await;
     in_time(client.cancel()).await.expect("a clean end");
     bridge.end().await;
-}
-
-/// A server made with rmcp, with the one tool that the test client wants.
-#[derive(Clone)]
-struct Echo;
-
-impl ServerHandler for Echo {
-    fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-    }
-
-    async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: RequestContext<RoleServer>) -> Result<ListToolsResult, ErrorData> {
-        let schema = arguments(json!({"type": "object", "properties": {"message": {"type": "string"}}}));
-        Ok(ListToolsResult::with_all_items(vec![Tool::new("echo", "Answers with its message", schema)]))
-    }
-
-    async fn call_tool(&self, request: CallToolRequestParams, _: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
-        let message = request.arguments.as_ref().and_then(|arguments| arguments.get("message")?.as_str()).unwrap_or_default();
-        Ok(CallToolResult::success(vec![ContentBlock::text(format!("Echo: {message}"))]).into())
-    }
-}
-
-/// Serves it on a free port, for as long as the runtime lives.
-async fn rmcp_server(config: StreamableHttpServerConfig) -> SocketAddr {
-    let sessions = Arc::new(LocalSessionManager::default());
-    let service: StreamableHttpService<Echo, LocalSessionManager> = StreamableHttpService::new(|| Ok(Echo), sessions, config);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let addr = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = service.clone();
-            let answer = service_fn(move |request| {
-                let service = service.clone();
-                async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }
-            });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-        }
-    });
-    addr
-}
-
-#[tokio::test]
-async fn the_test_client_uses_its_server_through_both_proxies() {
-    let addr = rmcp_server(StreamableHttpServerConfig::default()).await;
-    let forward = forward(format!("http://{addr}/mcp")).await;
-    let reverse = reverse(forward.url()).await;
-    for revision in Revision::ALL {
-        let mut config = client(reverse.url());
-        config.revision = revision;
-        let last = passes(config).await;
-        assert!(last.starts_with("INFO 5 of 5 calls passed, p50 "), "{last}");
-    }
-    passes(client_for(reverse.url(), Scenario::Ping)).await;
-    passes(client_for(reverse.url(), Scenario::SessionLoss)).await;
-    let mut config = client_for(reverse.url(), Scenario::Concurrency);
-    config.calls = Some(40);
-    passes(config).await;
-    let logs = end_all(vec![reverse, forward]).await;
-    assert!(logs.iter().flatten().all(|line| !line.starts_with("ERROR")), "{logs:#?}");
 }

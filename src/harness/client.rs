@@ -1,0 +1,316 @@
+//! An MCP client for assertions: it gives back whatever came.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::sync::{OnceCell, mpsc};
+
+use super::kinds::endpoint;
+use crate::mcp::{
+    ServeError, Token,
+    client::{CallError, ClientConfig, ClientTarget, Peer, PeerSession, Reply},
+    protocol::{Message, Revision, RpcError},
+};
+
+/// Nothing came that could be looked at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The URL or a header cannot be used.
+    #[error(transparent)]
+    Setup(#[from] ServeError),
+    /// Refused, broken off, or no answer in time.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The server did not open a session.
+    #[error("no session was opened: {error}{}", status.map_or_else(String::new, |status| format!(" (HTTP {status})")))]
+    Handshake {
+        /// Why not.
+        error: CallError,
+        /// What it answered, if it did.
+        status: Option<u16>,
+    },
+    /// The answer holds no result.
+    #[error("{method} was answered with HTTP {status} and no result: {body}")]
+    NoResult {
+        /// What was asked.
+        method: String,
+        /// What came.
+        status: u16,
+        /// The start of the body.
+        body: String,
+    },
+    /// The server answered with a JSON-RPC error.
+    #[error("{method}: {error}")]
+    Rpc {
+        /// What was asked.
+        method: String,
+        /// The error.
+        error: RpcError,
+    },
+}
+
+/// An MCP client over streamable HTTP. It opens its session at the first request, and judges nothing: a 401 or a 502 is an
+/// answer like any other. Must be used within a tokio runtime.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), e2e_tui::harness::ClientError> {
+/// use e2e_tui::harness::TestClient;
+/// use serde_json::json;
+///
+/// let client = TestClient::new("http://127.0.0.1:20100").bearer("test-token");
+/// let pong = client.send_mcp_request("ping", None).await?;
+/// assert_eq!(pong.status(), 200);
+/// assert_eq!(client.call_tool("echo", json!({"message": "hi"})).await?.text, "hi");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TestClient {
+    config: ClientConfig,
+    next_id: Arc<AtomicU64>,
+    /// A new cell takes the old one's place when a session is given up.
+    session: Arc<Mutex<Arc<OnceCell<Open>>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    peer: Peer,
+    session: PeerSession,
+}
+
+impl fmt::Debug for TestClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestClient").field("target", &self.config.target).field("session", &self.session_id()).finish_non_exhaustive()
+    }
+}
+
+impl TestClient {
+    /// A client for the endpoint at `url`; one without a path means its `/mcp`. Nothing is sent yet.
+    pub fn new(url: impl AsRef<str>) -> Self {
+        let config = ClientConfig::new(ClientTarget::Url(endpoint(url.as_ref())));
+        Self { config, next_id: Arc::new(AtomicU64::new(1)), session: Arc::default() }
+    }
+
+    /// Sends a bearer token with every request.
+    #[must_use]
+    pub fn bearer(mut self, token: impl AsRef<str>) -> Self {
+        let token = token.as_ref();
+        self.config.token = Some(Token::new(token.strip_prefix("Bearer ").unwrap_or(token)));
+        self.anew()
+    }
+
+    /// Sends a header with every request.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.config.headers.push((name.into(), value.into()));
+        self.anew()
+    }
+
+    /// How long an answer may take; 10 s unless set.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.config.timeout = timeout;
+        self.anew()
+    }
+
+    /// The revision of the protocol that it asks for.
+    #[must_use]
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.config.revision = revision;
+        self.anew()
+    }
+
+    /// The same client with a session of its own.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { config: self.config.clone(), next_id: Arc::new(AtomicU64::new(1)), session: Arc::default() }
+    }
+
+    /// Sends a request and gives back what came, whatever its status. Opens the session first, if there is none.
+    pub async fn send_mcp_request(&self, method: &str, params: Option<Value>) -> Result<McpResponse, ClientError> {
+        let open = self.open().await?;
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let reply = open.peer.request(id, method, params.unwrap_or(Value::Null), &open.session).await?;
+        Ok(McpResponse { method: method.to_owned(), reply, session: open.session.id().map(str::to_owned) })
+    }
+
+    /// Sends a notification.
+    pub async fn notify(&self, method: &str, params: Option<Value>) -> Result<McpResponse, ClientError> {
+        let open = self.open().await?;
+        let reply = open.peer.notify(&Message::notification(method, params.unwrap_or(Value::Null)), &open.session).await?;
+        Ok(McpResponse { method: method.to_owned(), reply, session: open.session.id().map(str::to_owned) })
+    }
+
+    /// Calls a tool; its failure is in the result, not an error.
+    pub async fn call_tool(&self, tool: &str, arguments: Value) -> Result<ToolResult, ClientError> {
+        let response = self.send_mcp_request("tools/call", Some(json!({"name": tool, "arguments": arguments}))).await?;
+        let result = response.clone().into_result()?;
+        let content = result.get("content").and_then(Value::as_array).cloned().unwrap_or_default();
+        let texts = content.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+        let text = texts.collect::<Vec<_>>().join("\n");
+        Ok(ToolResult { text, is_error: result.get("isError").and_then(Value::as_bool).unwrap_or(false), response })
+    }
+
+    /// The names of the server's tools.
+    pub async fn list_tools(&self) -> Result<Vec<String>, ClientError> {
+        let result = self.send_mcp_request("tools/list", None).await?.into_result()?;
+        let tools = result.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
+        Ok(tools.iter().filter_map(|tool| tool.get("name").and_then(Value::as_str)).map(str::to_owned).collect())
+    }
+
+    /// Opens a stream on which the server may speak first. It closes with the receiver.
+    pub async fn listen(&self) -> Result<mpsc::Receiver<Message>, ClientError> {
+        let open = self.open().await?;
+        Ok(open.peer.listen(&open.session).await?)
+    }
+
+    /// Sends any bytes with any method, without a session and without judging: for requests that should be refused.
+    pub async fn raw_request(&self, method: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Result<McpResponse, ClientError> {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let reply = Peer::new(&self.config)?.raw(method, &headers, body.into()).await?;
+        Ok(McpResponse { method: method.to_owned(), reply, session: None })
+    }
+
+    /// The id of the session, once there is one.
+    pub fn session_id(&self) -> Option<String> {
+        self.cell().get()?.session.id().map(str::to_owned)
+    }
+
+    /// Asks the server to forget the session; the next request opens another.
+    pub async fn end_session(&self) -> Result<Option<McpResponse>, ClientError> {
+        let Some(open) = self.forget_session() else { return Ok(None) };
+        let reply = open.peer.delete(&open.session).await?;
+        Ok(Some(McpResponse { method: "DELETE".to_owned(), reply, session: open.session.id().map(str::to_owned) }))
+    }
+
+    /// Gives the session up without telling the server; the next request opens another.
+    pub fn reconnect(&self) {
+        self.forget_session();
+    }
+
+    fn forget_session(&self) -> Option<Open> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *session).get().cloned()
+    }
+
+    fn cell(&self) -> Arc<OnceCell<Open>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The session; requests sent at once share one handshake.
+    async fn open(&self) -> Result<Open, ClientError> {
+        let cell = self.cell();
+        let open = cell.get_or_try_init(|| async {
+            let peer = Peer::new(&self.config)?;
+            match peer.open().await {
+                Ok(session) => Ok(Open { peer, session }),
+                Err((error @ (CallError::Refused { .. } | CallError::Broken { .. } | CallError::Timeout(_)), None)) => {
+                    Err(ClientError::Call(error))
+                }
+                Err((error, reply)) => Err(ClientError::Handshake { error, status: reply.map(|reply| reply.status) }),
+            }
+        });
+        open.await.cloned()
+    }
+}
+
+/// What came back for a request.
+///
+/// ```no_run
+/// # async fn example(client: e2e_tui::harness::TestClient) -> Result<(), e2e_tui::harness::ClientError> {
+/// let response = client.send_mcp_request("no/such/method", None).await?;
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.error().map(|error| error.code), Some(-32601));
+/// assert!(response.latency().as_secs() < 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct McpResponse {
+    method: String,
+    reply: Reply,
+    session: Option<String>,
+}
+
+impl McpResponse {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.reply.status
+    }
+
+    /// From the request to the last byte that was read.
+    pub fn latency(&self) -> Duration {
+        self.reply.took
+    }
+
+    /// The result, if the answer is one.
+    pub fn result(&self) -> Option<&Value> {
+        match &self.reply.answer {
+            Some(Message::Response { outcome: Ok(result), .. }) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// The JSON-RPC error, if the answer is one.
+    pub fn error(&self) -> Option<&RpcError> {
+        match &self.reply.answer {
+            Some(Message::Response { outcome: Err(error), .. }) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The result, or why there is none.
+    pub fn into_result(self) -> Result<Value, ClientError> {
+        let (method, status, body) = (self.method.clone(), self.status(), self.text());
+        match self.reply.answer {
+            Some(Message::Response { outcome: Ok(result), .. }) => Ok(result),
+            Some(Message::Response { outcome: Err(error), .. }) => Err(ClientError::Rpc { method, error }),
+            _ => Err(ClientError::NoResult { method, status, body: body.chars().take(200).collect() }),
+        }
+    }
+
+    /// Messages that came in the same stream ahead of the answer, each with its time since the request.
+    pub fn messages(&self) -> &[(Message, Duration)] {
+        &self.reply.ahead
+    }
+
+    /// A header, by its name in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.reply.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as it came; of a stream, what was read up to the answer.
+    pub fn body(&self) -> &[u8] {
+        &self.reply.body
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.reply.body).into_owned()
+    }
+
+    /// The session in which it was asked.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+}
+
+/// What came of a tool.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ToolResult {
+    /// The text parts of its content, a line each.
+    pub text: String,
+    /// Whether the tool says that it failed.
+    pub is_error: bool,
+    /// The whole answer.
+    pub response: McpResponse,
+}

@@ -1,0 +1,375 @@
+//! What to start, and how it is watched, restarted and stopped.
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::model::{
+    Condition, Dependency, HealthSpec, ListenPort, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, Role, Signal,
+    StdinMode, StopSpec, Text,
+};
+
+use super::{HealthCheck, LogPattern, ProcessError, ResourceLimits, health::probe_of};
+
+/// The program of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Program {
+    /// A path, or a name that is looked up in the process's own PATH. A relative path counts from the working directory.
+    Path(String),
+    /// The `e2e-tui` binary, which has the built-in parts; see [`BINARY_VARIABLE`](super::BINARY_VARIABLE).
+    BuiltIn,
+}
+
+impl From<&str> for Program {
+    fn from(path: &str) -> Self {
+        Self::Path(path.to_owned())
+    }
+}
+
+impl From<String> for Program {
+    fn from(path: String) -> Self {
+        Self::Path(path)
+    }
+}
+
+impl From<PathBuf> for Program {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path.to_string_lossy().into_owned())
+    }
+}
+
+/// Which exits that nobody asked for lead to a restart.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use e2e_tui::harness::RestartPolicy;
+///
+/// let policy = RestartPolicy::OnFailure { max_attempts: 3, backoff: Duration::from_millis(200) };
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RestartPolicy {
+    /// None.
+    #[default]
+    Never,
+    /// Any that is not exit 0.
+    OnFailure {
+        /// Restarts (not starts) before it gives up.
+        max_attempts: u32,
+        /// The first pause; it doubles up to 30 s.
+        backoff: Duration,
+    },
+    /// All. It gives up after 10 exits in a minute.
+    Always {
+        /// The pause before each start.
+        delay: Duration,
+    },
+}
+
+impl From<RestartPolicy> for crate::model::RestartPolicy {
+    fn from(policy: RestartPolicy) -> Self {
+        match policy {
+            RestartPolicy::Never => Self::default(),
+            RestartPolicy::OnFailure { max_attempts, backoff } => {
+                Self { mode: RestartMode::OnFailure, max_attempts, backoff, ..Self::default() }
+            }
+            RestartPolicy::Always { delay } => Self { mode: RestartMode::Always, delay, ..Self::default() },
+        }
+    }
+}
+
+/// A process to start. Fields may be set directly or through the methods of the same names.
+///
+/// ```
+/// use e2e_tui::harness::{HttpHealthCheck, ProcessConfig, RestartPolicy};
+///
+/// let config = ProcessConfig::new("api", "./target/debug/api")
+///     .args(["--port", "20100"])
+///     .env("RUST_LOG", "debug")
+///     .health_check(HttpHealthCheck::new("http://127.0.0.1:20100/health"))
+///     .restart_policy(RestartPolicy::Never);
+/// assert_eq!(config.name, "api");
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ProcessConfig {
+    /// Its name in logs, reports and errors: 1 to 64 of `A-Z a-z 0-9 _ -`. A second process of that name becomes `name-2`.
+    pub name: String,
+    /// What to run.
+    pub program: Program,
+    /// Its arguments, passed verbatim, never through a shell.
+    pub args: Vec<String>,
+    /// Variables on top of the inherited environment.
+    pub env_vars: Vec<(String, String)>,
+    /// Start from an empty environment instead of the inherited one.
+    pub env_clear: bool,
+    /// Its working directory; none: the test's own.
+    pub working_dir: Option<PathBuf>,
+    /// The port it owns. It is ready only once that port answers and the listener is its own, and the port must be free when
+    /// the run is over.
+    pub port: Option<u16>,
+    /// Shows that it is ready; none: its health check; without one, its port; without that, that it runs.
+    pub ready: Option<Arc<dyn HealthCheck>>,
+    /// How long it may take to become ready; 30 s unless set.
+    pub ready_timeout: Duration,
+    /// Shows that it is well.
+    pub health_check: Option<Arc<dyn HealthCheck>>,
+    /// Ask for its health only when the test does, not all the time.
+    pub lazy_health: bool,
+    /// Which exits lead to a restart.
+    pub restart_policy: RestartPolicy,
+    /// What is sent first to stop it.
+    pub stop_signal: Signal,
+    /// How long its tree has to end before KILL; 10 s unless set.
+    pub stop_grace: Duration,
+    /// What it may use.
+    pub limits: ResourceLimits,
+    /// Whether its stdin is a pipe that lines can be sent to; else reads end at once.
+    pub stdin_pipe: bool,
+    /// Whether it runs on a terminal of its own.
+    pub tty: bool,
+    /// What its end means: a service runs as long as it is needed, a task or test to its end.
+    pub role: Role,
+    /// The longest it may live.
+    pub timeout: Option<Duration>,
+    /// Processes that must be ready before it starts.
+    pub depends_on: Vec<ProcessId>,
+    /// Lines that matter, besides those that look like errors.
+    pub alerts: Vec<LogPattern>,
+    pub(super) kind: Option<&'static str>,
+    pub(super) stand_in: bool,
+}
+
+impl fmt::Debug for ProcessConfig {
+    /// Without the environment's values: secrets live there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.env_vars.iter().map(|(name, _)| name).collect();
+        f.debug_struct("ProcessConfig")
+            .field("name", &self.name)
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env_vars", &names)
+            .field("working_dir", &self.working_dir)
+            .field("port", &self.port)
+            .field("restart_policy", &self.restart_policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ProcessConfig {
+    /// A service that runs `program` in the test's own working directory and environment.
+    pub fn new(name: impl Into<String>, program: impl Into<Program>) -> Self {
+        Self {
+            name: name.into(),
+            program: program.into(),
+            args: Vec::new(),
+            env_vars: Vec::new(),
+            env_clear: false,
+            working_dir: None,
+            port: None,
+            ready: None,
+            ready_timeout: Duration::from_secs(30),
+            health_check: None,
+            lazy_health: false,
+            restart_policy: RestartPolicy::Never,
+            stop_signal: Signal::TERM,
+            stop_grace: Duration::from_secs(10),
+            limits: ResourceLimits::default(),
+            stdin_pipe: false,
+            tty: false,
+            role: Role::Service,
+            timeout: None,
+            depends_on: Vec::new(),
+            alerts: Vec::new(),
+            kind: None,
+            stand_in: false,
+        }
+    }
+
+    /// A text for `/bin/sh -c`.
+    pub fn shell(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(name, "/bin/sh").args(["-c".to_owned(), text.into()])
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env_vars.push((name.into(), value.into()));
+        self
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn working_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.working_dir = Some(dir.into());
+        self
+    }
+
+    /// The port it owns.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// What shows that it is ready.
+    #[must_use]
+    pub fn ready_when(mut self, check: impl HealthCheck + 'static) -> Self {
+        self.ready = Some(Arc::new(check));
+        self
+    }
+
+    /// How long it may take to become ready.
+    #[must_use]
+    pub fn ready_timeout(mut self, timeout: Duration) -> Self {
+        self.ready_timeout = timeout;
+        self
+    }
+
+    /// What shows that it is well, and, where nothing else is set, that it is ready.
+    #[must_use]
+    pub fn health_check(mut self, check: impl HealthCheck + 'static) -> Self {
+        self.health_check = Some(Arc::new(check));
+        self
+    }
+
+    /// Asks for its health only when the test does.
+    #[must_use]
+    pub fn lazy_health(mut self) -> Self {
+        self.lazy_health = true;
+        self
+    }
+
+    /// Which exits lead to a restart.
+    #[must_use]
+    pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
+        self.restart_policy = policy;
+        self
+    }
+
+    /// How long its tree has to end before KILL.
+    #[must_use]
+    pub fn stop_grace(mut self, grace: Duration) -> Self {
+        self.stop_grace = grace;
+        self
+    }
+
+    /// What it may use.
+    #[must_use]
+    pub fn limits(mut self, limits: ResourceLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Makes its stdin a pipe that lines can be sent to.
+    #[must_use]
+    pub fn stdin_pipe(mut self) -> Self {
+        self.stdin_pipe = true;
+        self
+    }
+
+    /// What its end means.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// The longest it may live.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Starts it only once `process` is ready.
+    #[must_use]
+    pub fn depends_on(mut self, process: &ProcessId) -> Self {
+        self.depends_on.push(process.clone());
+        self
+    }
+
+    /// Lines that matter, besides those that look like errors.
+    #[must_use]
+    pub fn alert(mut self, pattern: impl Into<LogPattern>) -> Self {
+        self.alerts.push(pattern.into());
+        self
+    }
+
+    /// What the supervisor starts for it.
+    pub(super) fn to_spec(&self, id: ProcessId, binary: Option<&std::path::Path>) -> Result<ProcessSpec, ProcessError> {
+        let program = match (&self.program, binary) {
+            (Program::Path(path), _) => path.clone(),
+            (Program::BuiltIn, Some(path)) => path.to_string_lossy().into_owned(),
+            (Program::BuiltIn, None) => return Err(ProcessError::NoBinary { process: self.name.clone() }),
+        };
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let stdin = [&self.ready, &self.health_check].iter().any(|check| is_stdio(check.as_ref()));
+        Ok(ProcessSpec {
+            role: self.role,
+            kind: self.kind.map(str::to_owned),
+            stand_in: self.stand_in,
+            argv: std::iter::once(&program).chain(&self.args).map(|word| Text::from(word.as_str())).collect(),
+            cwd: self.working_dir.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir)),
+            env: self.env_vars.iter().map(|(name, value)| (name.clone(), Text::from(value.as_str()))).collect(),
+            env_clear: self.env_clear,
+            listens: self.port.iter().map(|port| ListenPort { name: self.name.clone(), port: *port }).collect(),
+            depends_on: self.depends_on.iter().map(|on| Dependency { on: on.clone(), condition: Condition::Ready }).collect(),
+            ready: self.ready_spec(),
+            health: self.health_spec(),
+            restart: self.restart_policy.into(),
+            stop: StopSpec { signal: self.stop_signal, grace: self.stop_grace, command: None },
+            timeout: self.timeout,
+            stdin: if self.stdin_pipe || stdin { StdinMode::Pipe } else { StdinMode::Null },
+            tty: self.tty,
+            limits: self.limits.clone(),
+            log: crate::model::LogSpec {
+                alert: self.alerts.iter().map(|pattern| pattern.regex().clone()).collect(),
+                ..crate::model::LogSpec::default()
+            },
+            ..ProcessSpec::new(id)
+        })
+    }
+
+    fn ready_spec(&self) -> ReadySpec {
+        let by_port = || self.port.map(|port| Probe::Tcp { addr: format!("127.0.0.1:{port}").into() });
+        let probe = self.ready.as_ref().or(self.health_check.as_ref()).map(probe_of).or_else(by_port);
+        ReadySpec { probe, timeout: self.ready_timeout, ..ReadySpec::default() }
+    }
+
+    fn health_spec(&self) -> Option<HealthSpec> {
+        let check = self.health_check.as_ref().filter(|_| !self.lazy_health)?;
+        let probe = probe_of(check);
+        // A line is seen once; it shows that something is ready, never that it still is.
+        (!matches!(probe, Probe::Log { .. })).then(|| HealthSpec {
+            probe,
+            interval: check.interval(),
+            timeout: check.timeout(),
+            start_period: Duration::ZERO,
+            failures: check.failures().max(1),
+            successes: 1,
+            degraded_after: None,
+            degraded: Vec::new(),
+            on_unhealthy: OnUnhealthy::default(),
+            lazy: false,
+        })
+    }
+}
+
+fn is_stdio(check: Option<&Arc<dyn HealthCheck>>) -> bool {
+    check.and_then(|check| check.probe()).is_some_and(|probe| matches!(probe, Probe::Stdio { .. }))
+}

@@ -1,0 +1,280 @@
+//! The harness: a run that a test drives, and what is left of it when the test ends.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use super::{
+    HarnessBuilder, HarnessError, LogAggregator, PortAllocator, ProcessConfig, ProcessError, ProcessHandle, ProcessManager, ProcessType,
+    ProxyConfig, ProxyHandle, ProxyMode, RestartPolicy, ServerHandle, TestReport,
+};
+use crate::{
+    model::{Actor, Command, Outcome, ProcessId},
+    scenario::Lease,
+    supervisor::TestEnd,
+};
+
+/// How much longer than a process's own time for becoming ready is waited: the supervisor's reason is the better one.
+const READY_SLACK: Duration = Duration::from_secs(2);
+/// How long the take-down of a test may take before KILL.
+const TAKE_DOWN: Duration = Duration::from_secs(15);
+
+/// What becomes of a test's run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Options {
+    pub(super) archives: Option<PathBuf>,
+    pub(super) deny_leaks: bool,
+}
+
+/// What must outlive every process of a scenario.
+#[derive(Debug, Default)]
+#[expect(dead_code, reason = "held, not read")]
+pub(super) struct Kept {
+    pub(super) leases: Vec<Lease>,
+    pub(super) run_dir: Option<tempfile::TempDir>,
+}
+
+/// Processes for one test: started, watched, logged, recorded, and gone when the test is over, whatever way it ends.
+///
+/// It needs no runtime of a certain kind, changes nothing of the program it lives in (no panic hook, signal handler, tracing
+/// subscriber, limit or subreaper), and any number of them live side by side, in threads or in processes.
+///
+/// ```no_run
+/// use e2e_tui::harness::{E2ETestHarness, ProxyConfig, ProxyMode, TestClient};
+///
+/// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+/// let harness = E2ETestHarness::new().await?;
+/// let upstream = harness.start_mcp_validator().await?;
+/// let proxy = harness
+///     .start_shadowcat_proxy(ProxyConfig { mode: ProxyMode::Reverse, upstream: upstream.url.clone(), auth: None })
+///     .await?;
+/// let response = TestClient::new(&proxy.url).send_mcp_request("ping", None).await?;
+/// assert_eq!(response.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct E2ETestHarness {
+    manager: ProcessManager,
+    ports: PortAllocator,
+    options: Options,
+    /// Whether the end was carried out, or is being.
+    ended: AtomicBool,
+    _kept: Kept,
+}
+
+impl E2ETestHarness {
+    /// An empty harness, named after the test, with everything as it is unless set. See [`builder`](Self::builder).
+    pub async fn new() -> Result<Self, HarnessError> {
+        HarnessBuilder::default().start().await
+    }
+
+    /// A harness with a time limit, an archive of failures, another binary, …
+    pub fn builder() -> HarnessBuilder {
+        HarnessBuilder::default()
+    }
+
+    /// Runs a scenario: a path, a name in `scenarios/`, or a bundled one. See [`HarnessBuilder::from_scenario`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), e2e_tui::harness::HarnessError> {
+    /// use std::time::Duration;
+    ///
+    /// use e2e_tui::harness::E2ETestHarness;
+    ///
+    /// let harness = E2ETestHarness::from_scenario("reverse").await?;
+    /// harness.wait_for_ready("proxy", Duration::from_secs(10)).await?;
+    /// println!("{}", harness.url("proxy")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn from_scenario(name: &str) -> Result<Self, HarnessError> {
+        HarnessBuilder::default().from_scenario(name).await
+    }
+
+    pub(super) fn of(manager: ProcessManager, ports: PortAllocator, options: Options, kept: Kept) -> Self {
+        Self { manager, ports, options, ended: AtomicBool::new(false), _kept: kept }
+    }
+
+    /// Who starts and ends the processes.
+    pub fn process_manager(&self) -> &ProcessManager {
+        &self.manager
+    }
+
+    /// Ports for the test. They are given back when the harness has ended.
+    pub fn port_allocator(&self) -> &PortAllocator {
+        &self.ports
+    }
+
+    /// What all processes say, and assertions on it.
+    pub fn logs(&self) -> LogAggregator {
+        self.manager.logs()
+    }
+
+    /// Starts a proxy in front of `config.upstream` and waits until it is ready. Unlike
+    /// [`to_process_config`](ProcessType::to_process_config) it is not restarted when it ends: in a test that is a finding.
+    pub async fn start_shadowcat_proxy(&self, config: ProxyConfig) -> Result<ProxyHandle, HarnessError> {
+        let ProxyConfig { mode, upstream, auth } = config;
+        if let ProxyMode::Stdio { .. } = mode {
+            return Err(HarnessError::NoPort {
+                process: ProcessId::new("shadowcat").map_err(|error| ProcessError::InvalidName(error.0))?,
+                hint: "a proxy on stdio is started with `start_process(ProcessType::ShadowcatProxy { … }.to_process_config())`",
+            });
+        }
+        let port = self.ports.allocate().await?;
+        let bind_address = format!("127.0.0.1:{port}");
+        let config = ProcessType::ShadowcatProxy { mode, bind_address, upstream, auth }.to_process_config();
+        self.start_server(port, config.restart_policy(RestartPolicy::Never)).await
+    }
+
+    /// Starts an MCP server that wants no token: the reference server of mcp-validator where `MCP_VALIDATOR_DIR` names a checkout
+    /// (which wants its own token), else a built-in one. Waits until it is ready.
+    pub async fn start_mcp_validator(&self) -> Result<ServerHandle, HarnessError> {
+        let port = self.ports.allocate().await?;
+        self.start_server(port, ProcessType::McpValidator { port, auth_token: None }.to_process_config()).await
+    }
+
+    /// The same, but every request after the handshake must carry `token`.
+    pub async fn start_mcp_validator_with_token(&self, token: impl Into<String>) -> Result<ServerHandle, HarnessError> {
+        let port = self.ports.allocate().await?;
+        self.start_server(port, ProcessType::McpValidator { port, auth_token: Some(token.into()) }.to_process_config()).await
+    }
+
+    /// Starts the built-in MCP server, whose answers wait for `response_delay`. Waits until it is ready.
+    pub async fn start_mock_upstream(&self, response_delay: Duration) -> Result<ServerHandle, HarnessError> {
+        let port = self.ports.allocate().await?;
+        self.start_server(port, ProcessType::MockUpstream { port, response_delay }.to_process_config()).await
+    }
+
+    /// Starts the built-in MCP client against `target`. Its scenario is `ping`, `tools`, `stream`, `auth`, `session-loss`,
+    /// `concurrency` or `soak`; [`exited`](ProcessHandle::exited) says how it went.
+    pub async fn start_test_client(&self, target: impl Into<String>, scenario: impl Into<String>) -> Result<ProcessHandle, HarnessError> {
+        let config = ProcessType::TestClient { target: target.into(), scenario: scenario.into() }.to_process_config();
+        self.start_process(config).await
+    }
+
+    /// Starts a server that listens on `port` (see [`port_allocator`](Self::port_allocator)) and waits until it is ready.
+    pub async fn start_server(&self, port: u16, config: ProcessConfig) -> Result<ServerHandle, HarnessError> {
+        Ok(ServerHandle::new(self.start_process(config.port(port)).await?, port))
+    }
+
+    /// Starts a process and waits until it is ready.
+    pub async fn start_process(&self, config: ProcessConfig) -> Result<ProcessHandle, HarnessError> {
+        let patience = config.ready_timeout + READY_SLACK;
+        let begun = self.manager.begin(config)?;
+        // From here on the guard is its owner, whatever becomes of this future.
+        let guard = self.manager.alive(begun).await?;
+        self.manager.wait_for_ready(guard.process_id(), patience).await?;
+        Ok(ProcessHandle::new(&self.manager, guard))
+    }
+
+    /// Starts processes at once and waits until all are ready. If one fails, none of them is left.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), e2e_tui::harness::HarnessError> {
+    /// # let harness = e2e_tui::harness::E2ETestHarness::new().await?;
+    /// use e2e_tui::harness::ProcessConfig;
+    ///
+    /// let all = harness.start_all((0..4).map(|n| ProcessConfig::new(format!("worker-{n}"), "./worker"))).await?;
+    /// assert_eq!(all.len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn start_all(&self, configs: impl IntoIterator<Item = ProcessConfig>) -> Result<Vec<ProcessHandle>, HarnessError> {
+        let mut begun = Vec::new();
+        for config in configs {
+            let patience = config.ready_timeout + READY_SLACK;
+            begun.push((self.manager.begin(config)?, patience));
+        }
+        let all = begun.into_iter().map(async |(begun, patience)| {
+            let guard = self.manager.alive(begun).await?;
+            self.manager.wait_for_ready(guard.process_id(), patience).await?;
+            Ok::<_, ProcessError>(ProcessHandle::new(&self.manager, guard))
+        });
+        Ok(futures_util::future::try_join_all(all).await?)
+    }
+
+    /// Waits until a process is ready, at most `timeout`; fails as soon as it has ended, with how it ended and its last lines.
+    pub async fn wait_for_ready(&self, process: impl AsRef<str>, timeout: Duration) -> Result<(), HarnessError> {
+        Ok(self.manager.wait_for_ready(process, timeout).await?)
+    }
+
+    /// The port that a process listens on.
+    pub fn port(&self, process: impl AsRef<str>) -> Result<u16, HarnessError> {
+        let process = self.manager.process(process)?;
+        let hint = "give it `listens`, or a `ready.log` that captures `(?<port>…)` and wait until it is ready";
+        process.port().ok_or_else(|| HarnessError::NoPort { process: process.id().clone(), hint })
+    }
+
+    /// `http://127.0.0.1:PORT` of a process.
+    pub fn url(&self, process: impl AsRef<str>) -> Result<String, HarnessError> {
+        Ok(format!("http://127.0.0.1:{}", self.port(process)?))
+    }
+
+    /// Puts a mark on the run's timeline.
+    pub fn mark(&self, text: impl Into<String>) {
+        drop(self.manager.run().send(Command::Mark { text: text.into() }, Actor::Library));
+    }
+
+    /// Waits for a scenario's verdict: until its tests have ended, or one can never start. Services stay up.
+    pub async fn verdict(&self) -> Result<Outcome, HarnessError> {
+        let mut snapshots = self.manager.run().watch();
+        let reached = snapshots.wait_for(|snapshot| snapshot.outcome.is_some()).await;
+        let outcome = reached.ok().and_then(|snapshot| snapshot.outcome.clone());
+        outcome.ok_or_else(|| ProcessError::RunEnded { reason: "before there was a verdict".to_owned() }.into())
+    }
+
+    /// The folder of the recording, if it could be made.
+    pub fn recording(&self) -> Option<&Path> {
+        self.manager.recording()
+    }
+
+    /// Ends the test as passed: everything is stopped in order, nothing is left, and the recording is complete.
+    ///
+    /// # Errors
+    /// [`HarnessError::Leaked`] if something that the test had started outlived its stop, or held a port.
+    pub async fn shutdown(self) -> Result<TestReport, HarnessError> {
+        // Should this future be dropped on the way, the drop of `self` ends what is left.
+        let done = self.manager.end_in_order(TestEnd::Passed, TAKE_DOWN).await;
+        self.ended.store(true, Ordering::SeqCst);
+        let engine = &self.manager.inner.engine;
+        let outcome = engine.outcome().or_else(|| engine.run.snapshot().outcome.clone());
+        done?;
+        let Some(outcome) = outcome else { return Err(ProcessError::RunEnded { reason: "without a verdict".to_owned() }.into()) };
+        TestReport::of(engine, outcome).without_leaks()
+    }
+}
+
+impl Drop for E2ETestHarness {
+    fn drop(&mut self) {
+        let engine = &self.manager.inner.engine;
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let panicking = std::thread::panicking();
+        let end = if panicking { TestEnd::Failed("the test panicked".to_owned()) } else { TestEnd::Unknown };
+        let outcome = engine.end_now(end);
+        self.manager.inner.hooks.run();
+        let Some(outcome) = outcome else { return };
+        let mut report = TestReport::of(engine, outcome);
+        let trouble = engine.trouble.first();
+        if panicking || report.outcome.exit_code != 0 || trouble.is_some() {
+            let no_archive = self.options.archives.as_deref().and_then(|dir| report.archive_in(dir));
+            let mut text = report.text(engine);
+            if let Some(trouble) = trouble.filter(|_| !panicking) {
+                text = format!("an error was handed to the test: {trouble}\n{text}");
+            }
+            tell(&(text + &no_archive.unwrap_or_default()));
+        }
+        let pass = panicking || !self.options.deny_leaks || report.leaks.is_empty();
+        assert!(pass, "{}", HarnessError::Leaked(report.leaks));
+    }
+}
+
+/// On standard error, where the test's own panic is told; libtest keeps it with the test.
+#[expect(clippy::print_stderr, reason = "a failed test's evidence belongs beside its panic")]
+fn tell(text: &str) {
+    eprint!("{text}");
+}

@@ -1,0 +1,157 @@
+//! Assertions: they panic with the lines that tell why.
+
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use crate::logs::{Filter, Level, Lifecycle, LogView, Query};
+
+use super::{
+    LogCapture, LogEntry, LogPattern,
+    capture::{SHOWN, listed},
+};
+
+/// How long a line that is on its way may take to be read. Only an assertion that would fail waits for so long.
+const UNDER_WAY: Duration = Duration::from_millis(500);
+/// When nothing was said for so long, all that was said is read.
+const QUIET: Duration = Duration::from_millis(10);
+/// One step of a search.
+const STEP: Duration = Duration::from_millis(50);
+
+impl LogCapture {
+    /// Panics unless a line matches, and gives it back. A line that was said a moment ago may still be on its way, so this waits
+    /// for up to half a second before it fails.
+    #[track_caller]
+    pub fn assert_seen(&self, pattern: impl Into<LogPattern>) -> LogEntry {
+        let pattern = pattern.into();
+        let mut scan = self.scan();
+        let found = self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern));
+        found.unwrap_or_else(|| fail(&format!("{} should have said `{pattern}`", self.who()), &self.context()))
+    }
+
+    /// Panics if a line matches. Waits until nothing has been said for 10 ms, at most half a second.
+    #[track_caller]
+    pub fn assert_not_seen(&self, pattern: impl Into<LogPattern>) {
+        let pattern = pattern.into();
+        self.settle();
+        let found = self.find_all(&pattern);
+        if !found.is_empty() {
+            let lines = self.around(&found);
+            fail(&format!("{} should not have said `{pattern}`", self.who()), &lines);
+        }
+    }
+
+    /// Panics unless there is a line for each of `patterns`, each said after the one before; other lines may stand between. Waits
+    /// as [`assert_seen`](Self::assert_seen) does.
+    #[track_caller]
+    pub fn assert_sequence<P: Into<LogPattern> + Clone>(&self, patterns: &[P]) -> Vec<LogEntry> {
+        let mut scan = self.scan();
+        let mut found: Vec<LogEntry> = Vec::new();
+        for pattern in patterns {
+            let pattern = pattern.clone().into();
+            if let Some(entry) = self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern)) {
+                found.push(entry);
+                continue;
+            }
+            let seen = found.iter().map(ToString::to_string);
+            let after = if found.is_empty() { "" } else { " after these lines" };
+            let before = self.find(&pattern).map(|entry| format!("it was said earlier: {entry}"));
+            let lines: Vec<_> = seen.chain(before).chain(std::iter::once("the last lines:".to_owned())).chain(self.context()).collect();
+            fail(&format!("{} should have said `{pattern}`{after}", self.who()), &lines);
+        }
+        found
+    }
+
+    /// Panics if a line calls itself an error or looks like one: a panic, a trace back, a 5xx.
+    #[track_caller]
+    pub fn assert_no_errors(&self) {
+        self.assert_no_errors_but::<LogPattern>(&[]);
+    }
+
+    /// The same, but lines that match one of `expected` do not count.
+    #[track_caller]
+    pub fn assert_no_errors_but<P: Into<LogPattern> + Clone>(&self, expected: &[P]) {
+        let expected: Vec<LogPattern> = expected.iter().map(|pattern| pattern.clone().into()).collect();
+        self.settle();
+        let errors = self.errors();
+        let errors: Vec<_> = errors.into_iter().filter(|entry| !expected.iter().any(|pattern| pattern.matches(&entry.message))).collect();
+        if !errors.is_empty() {
+            fail(&format!("{} lines of {} tell of errors", errors.len(), self.who()), &self.around(&errors));
+        }
+    }
+
+    /// Lines that call themselves errors or look like ones.
+    pub fn errors(&self) -> Vec<LogEntry> {
+        let lifecycle = Lifecycle::Dropped;
+        let alerts = Query { alerts: Some(Vec::new()), lifecycle, ..Query::default() };
+        let levels = Query { level: Some(Level::Error), lifecycle, ..Query::default() };
+        let mut filter = Filter::new(LogView::new(self.selection.clone()).without_lifecycle(), vec![alerts, levels]);
+        // Files that cannot be read any more hold no errors that could be shown.
+        while !filter.advance(&self.store, STEP).unwrap_or(true) {}
+        let all = 0..filter.view().len();
+        let mut rows: Vec<u64> = (0..2).flat_map(|n| filter.rows(n).iter(all.clone()).collect::<Vec<_>>()).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let lines = filter.view().rows(&self.store, &rows).unwrap_or_default();
+        lines.iter().filter_map(|line| LogEntry::of(line, &self.clock)).filter(|entry| entry.seq >= self.from).collect()
+    }
+
+    /// Looks until there is something, for at most `patience`.
+    fn within<T>(&self, patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let count = self.bell.count();
+            self.store.arm();
+            if let Some(found) = look() {
+                return Some(found);
+            }
+            if !self.bell.wait_beyond(count, deadline.saturating_duration_since(Instant::now())) {
+                return look();
+            }
+        }
+    }
+
+    /// Waits until nothing is said for a moment.
+    fn settle(&self) {
+        let deadline = Instant::now() + UNDER_WAY;
+        loop {
+            let count = self.bell.count();
+            self.store.arm();
+            if !self.bell.wait_beyond(count, QUIET) || Instant::now() >= deadline {
+                return;
+            }
+        }
+    }
+
+    /// Each of `found`, marked, with the line before and after it.
+    fn around(&self, found: &[LogEntry]) -> Vec<String> {
+        let wanted: Vec<u64> = found.iter().take(SHOWN).map(|entry| entry.seq).collect();
+        let is_found = |entry: &LogEntry| found.iter().any(|f| (f.seq, f.number, f.source) == (entry.seq, entry.number, entry.source));
+        let (mut lines, mut before, mut after) = (Vec::new(), None, false);
+        let _: Option<()> = self.scan().visit(&self.store, |line, _| {
+            let Some(entry) = LogEntry::of(line, &self.clock) else { return ControlFlow::Continue(()) };
+            if is_found(&entry) {
+                lines.extend(before.take().map(|entry: LogEntry| format!("  {entry}")));
+                lines.push(format!("> {entry}"));
+                after = true;
+            } else if after {
+                lines.push(format!("  {entry}"));
+                after = false;
+            } else {
+                before = Some(entry);
+            }
+            let past = wanted.last().is_some_and(|last| line.seq > *last) && !after;
+            if past { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if found.len() > SHOWN {
+            lines.push(format!("… and {} more", found.len() - SHOWN));
+        }
+        lines
+    }
+}
+
+#[track_caller]
+fn fail(what: &str, lines: &[String]) -> ! {
+    panic!("{what}{}", listed(lines))
+}

@@ -1,0 +1,177 @@
+//! Processes that are lent to one test after the other.
+
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{BoxFuture, HarnessError, PortAllocator, ProcessConfig, ProcessManager, ServerHandle, handles::ProcessHandle};
+
+/// How long the reset of a process may take before another is started in its place.
+const RESET: Duration = Duration::from_secs(5);
+
+type Make = dyn Fn(u16) -> ProcessConfig + Send + Sync;
+type Reset = dyn for<'a> Fn(&'a ServerHandle) -> BoxFuture<'a, Result<(), String>> + Send + Sync;
+
+/// Lends servers to tests. Each test gets a fresh one, unless the pool knows how to [reset](Self::reset_with) them: then one
+/// that was given back is lent again, once its reset has succeeded.
+///
+/// ```no_run
+/// use e2e_tui::harness::{HarnessError, ProcessManager, ProcessPool, ProcessType, TestClient};
+///
+/// # async fn example() -> Result<(), HarnessError> {
+/// let pool = ProcessPool::new(ProcessManager::new().await?, |port| {
+///     ProcessType::MockUpstream { port, response_delay: std::time::Duration::ZERO }.to_process_config()
+/// })?
+/// .reset_with(|server| {
+///     Box::pin(async move {
+///         let reset = TestClient::new(&server.url).call_tool("reset", serde_json::json!({})).await;
+///         reset.map(|_| ()).map_err(|error| error.to_string())
+///     })
+/// });
+/// let server = pool.lend().await?;
+/// println!("{}", server.url);
+/// drop(server); // back in the pool
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ProcessPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    manager: ProcessManager,
+    ports: PortAllocator,
+    make: Box<Make>,
+    reset: Option<Box<Reset>>,
+    idle: Mutex<Vec<ServerHandle>>,
+    most_idle: usize,
+}
+
+impl std::fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProcessPool").field("idle", &self.idle()).finish_non_exhaustive()
+    }
+}
+
+impl ProcessPool {
+    /// A pool whose processes `manager` starts; `make` says how one is started that listens on a given port.
+    pub fn new(manager: ProcessManager, make: impl Fn(u16) -> ProcessConfig + Send + Sync + 'static) -> Result<Self, HarnessError> {
+        let ports = PortAllocator::new()?;
+        let shared = Shared { manager, ports, make: Box::new(make), reset: None, idle: Mutex::default(), most_idle: 4 };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// How a process that was used is made as good as new. One for which that fails is ended, and another started in its place.
+    /// Has no effect on a pool that is shared already.
+    #[must_use]
+    pub fn reset_with(
+        mut self,
+        reset: impl for<'a> Fn(&'a ServerHandle) -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'static,
+    ) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.reset = Some(Box::new(reset));
+        }
+        self
+    }
+
+    /// How many wait to be lent again at most; 4 unless set.
+    #[must_use]
+    pub fn most_idle(mut self, most: usize) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.most_idle = most;
+        }
+        self
+    }
+
+    /// How many wait to be lent again.
+    pub fn idle(&self) -> usize {
+        self.shared.lock().len()
+    }
+
+    /// Lends a server that is ready and as good as new.
+    pub async fn lend(&self) -> Result<PooledProcess, HarnessError> {
+        while let Some(server) = self.shared.take() {
+            if self.shared.is_as_new(&server).await {
+                return Ok(PooledProcess { server: Some(server), shared: self.shared.clone() });
+            }
+        }
+        let server = self.shared.start().await?;
+        Ok(PooledProcess { server: Some(server), shared: self.shared.clone() })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<ServerHandle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<ServerHandle> {
+        self.lock().pop()
+    }
+
+    async fn is_as_new(&self, server: &ServerHandle) -> bool {
+        let Some(reset) = &self.reset else { return false };
+        let lives = server.info().is_ok_and(|process| process.state().is_alive());
+        // On the caller's runtime: what a reset needs of one (a client's connection) lives there.
+        lives && matches!(tokio::time::timeout(RESET, reset(server)).await, Ok(Ok(())))
+    }
+
+    async fn start(&self) -> Result<ServerHandle, HarnessError> {
+        let port = self.ports.allocate().await?;
+        let config = (self.make)(port).port(port);
+        let patience = config.ready_timeout + RESET;
+        let begun = self.manager.begin(config)?;
+        let guard = self.manager.alive(begun).await?;
+        self.manager.wait_for_ready(guard.process_id(), patience).await?;
+        Ok(ServerHandle::new(ProcessHandle::new(&self.manager, guard), port))
+    }
+
+    fn give_back(&self, server: ServerHandle) {
+        let mut idle = self.lock();
+        if self.reset.is_some() && idle.len() < self.most_idle {
+            idle.push(server);
+        } else {
+            drop(idle);
+            let port = server.port;
+            drop(server);
+            self.ports.release(port);
+        }
+    }
+}
+
+/// A server on loan. Dropping it gives it back.
+#[must_use = "dropping it gives it back"]
+pub struct PooledProcess {
+    /// There until it is given back.
+    server: Option<ServerHandle>,
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for PooledProcess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PooledProcess").field(&self.server.as_ref().map(|server| &server.process_id)).finish()
+    }
+}
+
+impl Deref for PooledProcess {
+    type Target = ServerHandle;
+    fn deref(&self) -> &ServerHandle {
+        self.server.as_ref().expect("it is there until it is given back")
+    }
+}
+
+impl Drop for PooledProcess {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            // What a test that fails has done to it, no reset may undo.
+            if std::thread::panicking() {
+                drop(server);
+            } else {
+                self.shared.give_back(server);
+            }
+        }
+    }
+}

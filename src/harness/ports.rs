@@ -1,0 +1,60 @@
+//! Ports for tests, leased so that no other test, process or run is given them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::HarnessError;
+use crate::scenario::{Lease, Leases, PortRequest};
+
+/// Gives out ports that nobody else gets: no other harness in this program, no other test process, no other run of this user.
+/// A port is leased until it is released or the last copy of its allocator is dropped; should the test be killed, the kernel
+/// takes the lease back.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), e2e_tui::harness::HarnessError> {
+/// use e2e_tui::harness::PortAllocator;
+///
+/// let ports = PortAllocator::new()?;
+/// let (one, other) = (ports.allocate().await?, ports.allocate().await?);
+/// assert_ne!(one, other);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PortAllocator(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    leases: Leases,
+    held: HashMap<u16, Lease>,
+}
+
+impl PortAllocator {
+    /// An allocator with leases of its own.
+    pub fn new() -> Result<Self, HarnessError> {
+        Ok(Self(Arc::new(Mutex::new(State { leases: Leases::new()?, held: HashMap::new() }))))
+    }
+
+    /// Leases a free port outside the range from which the system gives out ports by itself.
+    #[expect(clippy::unused_async, reason = "the name is the design's; a lease over a network would wait")]
+    pub async fn allocate(&self) -> Result<u16, HarnessError> {
+        self.allocate_now()
+    }
+
+    /// The same, outside of futures.
+    pub fn allocate_now(&self) -> Result<u16, HarnessError> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lease = state.leases.lease(PortRequest::Any)?;
+        let port = lease.port();
+        state.held.insert(port, lease);
+        Ok(port)
+    }
+
+    /// Gives a port back. What listens on it had better be gone.
+    pub fn release(&self, port: u16) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&port);
+    }
+}

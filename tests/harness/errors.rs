@@ -1,0 +1,153 @@
+//! What fails says so at once, with what a person needs to see.
+
+use std::time::{Duration, Instant};
+
+use e2e_tui::harness::{
+    E2ETestHarness, Exit, HarnessError, HttpHealthCheck, LogHealthCheck, ProcessConfig, ProcessError, ProcessType, RestartPolicy, Role,
+};
+
+use crate::{
+    support::Bench,
+    yard::{self, Held, SOON},
+};
+
+fn process_error(error: HarnessError) -> ProcessError {
+    match error {
+        HarnessError::Process(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_wait_fails_within_a_tenth_of_a_second_of_the_death() {
+    for held in Held::BOTH {
+        let bench = Bench::new("death");
+        let harness = yard::builder(&bench, held).start().await.expect("a harness");
+        let lives = "echo up; sleep 0.4; date +%s.%N; echo 'thread main panicked: no such table' >&2; exit 101";
+        let config = yard::script(&bench, "server", lives).ready_when(LogHealthCheck::new("never said"));
+        let error = process_error(harness.start_process(config).await.expect_err("it dies"));
+        let noticed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
+        let ProcessError::UnexpectedExit { exit, evidence, .. } = &error else { panic!("{error}") };
+        assert_eq!((*exit, evidence.last_lines.last().map(String::as_str)), (Exit::Code(101), Some("thread main panicked: no such table")));
+        let logs = harness.logs();
+        let died: f64 = logs.find(r"^\d+\.\d+$").expect("the moment of its death").message.parse().expect("a number");
+        assert!(noticed - died < 0.1, "noticed after {:.3} s", noticed - died);
+        assert!(evidence.recording.as_ref().is_some_and(|path| path.is_dir()), "{evidence:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_says_why() {
+    let bench = Bench::new("spawn");
+    let harness = yard::harness(&bench).await;
+    let error = process_error(harness.start_process(ProcessConfig::new("nothing", "./no-such-program")).await.expect_err("there is none"));
+    let ProcessError::SpawnFailed { reason, .. } = &error else { panic!("{error}") };
+    assert!(reason.contains("no-such-program"), "{reason}");
+    let error = harness.start_process(ProcessConfig::new("no name", "true")).await.expect_err("a name with a space");
+    assert!(matches!(process_error(error), ProcessError::InvalidName(_)));
+    let error = harness.wait_for_ready("nobody", SOON).await.expect_err("there is none");
+    assert_eq!(error.to_string(), r#"there is no process "nobody"; there are nothing"#);
+}
+
+#[tokio::test]
+async fn what_never_becomes_ready_says_what_was_met_last() {
+    let bench = Bench::new("never");
+    let harness = yard::harness(&bench).await;
+    let port = harness.port_allocator().allocate().await.expect("a port");
+    // It ignores TERM: the answer does not wait for its end.
+    let deaf = yard::script(&bench, "deaf", "trap '' TERM; echo 'warming up'; while :; do sleep 1; done").port(port);
+    let deaf = deaf.health_check(HttpHealthCheck::new(format!("http://127.0.0.1:{port}/health"))).ready_timeout(Duration::from_millis(300));
+    let asked = Instant::now();
+    let error = process_error(harness.start_process(deaf).await.expect_err("it never listens"));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let ProcessError::HealthCheckFailed { last, evidence } = &error else { panic!("{error}") };
+    assert!(last.contains("refused"), "{last}");
+    assert_eq!(evidence.last_lines, ["warming up"]);
+    bench.assert_nothing_left(Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn restarts_are_waited_out_until_the_policy_gives_up() {
+    let bench = Bench::new("restarts");
+    let harness = yard::harness(&bench).await;
+    let counter = bench.dir.path().join("count").display().to_string();
+    let third = format!("echo x >> {counter}; test $(wc -l < {counter}) -ge 3 || exit 9; echo ready; sleep 600");
+    let policy = RestartPolicy::OnFailure { max_attempts: 3, backoff: Duration::from_millis(10) };
+    let config = |name, text: &str| yard::script(&bench, name, text).ready_when(LogHealthCheck::new("^ready")).restart_policy(policy);
+    let lucky = harness.start_process(config("lucky", &third)).await.expect("the third time");
+    assert_eq!(lucky.info().expect("it is there").restart_count(), 2);
+    let error = process_error(harness.start_process(config("hopeless", "echo 'no luck' >&2; exit 9")).await.expect_err("never"));
+    let ProcessError::RestartLimitExceeded { times, evidence, .. } = &error else { panic!("{error}") };
+    assert_eq!((*times, evidence.last_lines.last().map(String::as_str)), (4, Some("no luck")));
+}
+
+#[tokio::test]
+async fn without_the_binary_own_programs_run_and_parts_say_what_to_set() {
+    let bench = Bench::new("no-binary");
+    let nowhere = bench.dir.path().join("e2e-tui");
+    let error = E2ETestHarness::builder().binary(&nowhere).start().await.expect_err("there is no such binary");
+    assert!(error.to_string().contains("named by `.binary()`") && error.to_string().contains("E2E_TUI_BIN"), "{error}");
+
+    // A program of another kind is refused, not spoken to for ever.
+    let asked = Instant::now();
+    let error = E2ETestHarness::builder().binary("/bin/true").start().await.expect_err("no guardian");
+    assert!(matches!(error, HarnessError::Binary { .. }) && asked.elapsed() < Duration::from_secs(7), "{error}");
+    drop(bench);
+}
+
+#[tokio::test]
+async fn a_time_limit_takes_everything_down_and_fails_what_is_awaited() {
+    let bench = Bench::new("limit");
+    let harness = yard::builder(&bench, Held::ByGuardian).timeout(Duration::from_millis(400)).start().await.expect("a harness");
+    let tree = harness.start_process(yard::tree(&bench).stop_grace(Duration::from_millis(50))).await.expect("a shell");
+    let error = harness.logs().wait_for("never said", SOON).await.expect_err("the time is over");
+    assert!(error.to_string().contains("planted"), "the last lines: {error}");
+    bench.assert_nothing_left(SOON);
+    let error = tree.wait_for_ready(SOON).await.expect_err("it was taken down");
+    assert!(error.to_string().contains("stopped by") || error.to_string().contains("has ended"), "{error}");
+    let error = process_error(harness.start_process(yard::tree(&bench)).await.expect_err("too late"));
+    assert!(matches!(error, ProcessError::RunEnded { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_leak_is_told_by_the_report_with_its_pid() {
+    let bench = Bench::new("leak");
+    let harness = yard::harness(&bench).await;
+    let leaky = yard::script(&bench, "leaky", "setsid sleep 600 & echo gone").role(Role::Task);
+    let job = harness.start_process(leaky).await.expect("a shell");
+    assert_eq!(job.exited().await.expect("it ends"), Exit::Code(0));
+    let manager = harness.process_manager().clone();
+    crate::support::wait_for("the leak to be told", SOON, || manager.process("leaky").is_ok_and(|process| !process.leaks().is_empty()));
+    let error = harness.shutdown().await.expect_err("it leaked");
+    let HarnessError::Leaked(leaks) = &error else { panic!("{error}") };
+    assert!(leaks[0].contains("sleep 600") && leaks[0].ends_with("left by leaky"), "{leaks:?}");
+    bench.assert_nothing_left(Duration::ZERO);
+    drop(job);
+}
+
+#[tokio::test]
+#[should_panic(expected = "left by leaky")]
+async fn a_leak_fails_the_test_where_that_is_asked_for() {
+    let bench = Bench::new("deny");
+    let harness = yard::builder(&bench, Held::ByGuardian).deny_leaks().start().await.expect("a harness");
+    let leaky = yard::script(&bench, "leaky", "setsid sleep 600 & echo gone").role(Role::Task);
+    let job = harness.start_process(leaky).await.expect("a shell").keep();
+    let manager = harness.process_manager().clone();
+    crate::support::wait_for("the leak to be told", SOON, || manager.process(&job).is_ok_and(|process| !process.leaks().is_empty()));
+    drop(harness);
+}
+
+#[tokio::test]
+async fn a_proxy_on_stdio_has_no_url_and_is_a_process_like_others() {
+    let bench = Bench::new("stdio");
+    let harness = yard::harness(&bench).await;
+    let command = vec![env!("CARGO_BIN_EXE_e2e-tui").to_owned(), "part".into(), "mock-upstream".into(), "--stdio".into()];
+    let mode = e2e_tui::harness::ProxyMode::Stdio { command };
+    let config = e2e_tui::harness::ProxyConfig { mode: mode.clone(), ..Default::default() };
+    let error = harness.start_shadowcat_proxy(config).await.expect_err("no port");
+    assert!(matches!(error, HarnessError::NoPort { .. }), "{error}");
+    let config = ProcessType::ShadowcatProxy { mode, bind_address: String::new(), upstream: String::new(), auth: None };
+    let proxy = harness.start_process(config.to_process_config()).await.expect("a proxy");
+    proxy.send_line(r#"{"jsonrpc":"2.0","id":"ping-7","method":"ping"}"#).await.expect("it reads");
+    proxy.logs().wait_for("\"id\":\"ping-7\"", SOON).await.expect("an answer");
+}

@@ -1,0 +1,17 @@
+//! The harness as test suites use it: real processes, in every kind of test, and nothing left.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod archives;
+mod cancelled;
+mod client;
+mod errors;
+mod flow;
+mod guards;
+mod logs;
+mod managed;
+mod many;
+mod pool;
+mod scenarios;
+mod yard;
