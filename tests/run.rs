@@ -665,3 +665,85 @@ fn what_is_expected_of_a_process_that_does_not_run_is_not_asked() {
     run.assert_code(0);
     assert!(run.stderr.contains("checks 1/1"), "{}", run.stderr);
 }
+
+#[test]
+fn a_junit_report_tells_tests_expectations_and_failed_services_whatever_they_print() {
+    let bench = Bench::new("junit");
+    let scenario = "name = \"x\"\n[process.server]\nshell = \"sleep 0.2; exit 3\"\n[process.good]\nrole = \"test\"\nshell = \"sleep 0.4; echo fine\"\n[process.bad]\nrole = \"test\"\nshell = \"sleep 0.4; printf 'a<b & \\\\001\\\\033[31m]]>\\\\377 ##vso[x]\\\\n' >&2; exit 7\"\n[[expect]]\nprocess = \"good\"\nmust_see = \"fine\"\n";
+    let run = bench.run(scenario, &["--report", "junit=r.xml", "--report", "json=r.json"]);
+    run.assert_code(3);
+    let xml = std::fs::read_to_string(bench.dir.path().join("r.xml")).expect("it was written");
+    assert!(
+        xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"x\" tests=\"4\" failures=\"1\" errors=\"1\""),
+        "{xml}"
+    );
+    for part in [
+        "<error message=\"failed: exited with 3\" type=\"error\">",
+        "<failure message=\"failed: exited with 7\" type=\"failure\">",
+        "name=\"must see &quot;fine&quot;\"",
+        "<system-out>fine\n</system-out>",
+        "<system-err>a&lt;b &amp; ␁]]&gt;",
+        "## vso[x]",
+    ] {
+        assert!(xml.contains(part), "{part} is missing in\n{xml}");
+    }
+    assert!(xml.chars().all(|c| c == '\n' || !c.is_control()), "{xml}");
+    assert!(bench.dir.path().join("r.json").exists());
+}
+
+#[test]
+fn failures_are_annotations_where_github_runs() {
+    let bench = Bench::new("github");
+    let file = bench.write(
+        "scenario.toml",
+        "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo '::set-env name=A::b'; echo '##vso[x]'; exit 7\"\n",
+    );
+    let output = bench.command().env("GITHUB_ACTIONS", "true").arg("run").arg(file).output().expect("the binary runs");
+    let run = Finished::of(&output);
+    run.assert_code(1);
+    assert!(run.stderr.contains("\n::error title=x%3A FAILED::test exited with 7\n"), "{}", run.stderr);
+    assert!(run.stdout.lines().all(|line| !line.trim_start().starts_with("::") && !line.contains("##vso[")), "{}", run.stdout);
+}
+
+#[test]
+fn events_are_lines_of_json_in_place_of_the_log() {
+    let bench = Bench::new("events");
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo '##e2e mark ##vso[x]'\"\n", &["--events"]);
+    run.assert_code(0);
+    let events: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let kinds: Vec<_> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!((kinds.first(), kinds.last()), (Some(&"run-started"), Some(&"run-ended")));
+    let mark = events.iter().find(|event| event["event"] == "marked").expect("it was set");
+    assert_eq!(mark["text"], "##vso[x]");
+    assert!(!run.stdout.contains("##vso["), "{}", run.stdout);
+}
+
+#[test]
+fn many_runs_keep_the_failures_and_the_last_pass() {
+    let bench = Bench::new("repeat");
+    let scenario = "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo x >> count; [ $(wc -l < count) -ne 3 ]\"\n";
+    let recordings = || std::fs::read_dir(bench.dir.path().join("state/e2e-tui/recordings")).map_or(0, Iterator::count);
+    let run = bench.run(scenario, &["--repeat", "5", "--quiet", "--report", "json=r.json"]);
+    run.assert_code(1);
+    assert!(run.stderr.contains("run 5 of 5: ✓✓✗✓✓   4 of 5 passed   p50 "), "{}", run.stderr);
+    assert_eq!(recordings(), 2, "the failure and the last pass");
+    let report = std::fs::read_to_string(bench.dir.path().join("r.json")).expect("it was written");
+    assert!(report.contains("\"verdict\": \"failed\""), "the first failure's: {report}");
+    std::fs::remove_file(bench.dir.path().join("count")).expect("it was counted");
+    let run = bench.run(scenario, &["--until-fail", "--quiet"]);
+    run.assert_code(1);
+    assert!(run.stderr.contains("run 3: ✓✓✗   2 of 3 passed"), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn a_signal_ends_all_runs_that_were_to_come() {
+    let bench = Bench::new("repeatint");
+    let file = bench.write("scenario.toml", TALKER);
+    let child = bench.command().arg("run").arg(file).args(["--repeat", "100"]).spawn().expect("the binary runs");
+    let running = Running { child };
+    wait_for_output(&bench, "test", "testing");
+    running.signal(Signal::SIGINT);
+    running.finish().assert_code(130);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}

@@ -120,7 +120,7 @@ pub(crate) struct RunArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Write a report: json=FILE
+    /// Write a report: json=FILE or junit=FILE; may be repeated
     #[arg(long, value_name = "KIND=FILE")]
     pub(crate) report: Vec<String>,
     /// End the run with exit code 4 after this long [default: the scenario's timeout]
@@ -138,6 +138,15 @@ pub(crate) struct RunArgs {
     /// Print only the closing block, not the output of the processes
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Print events as lines of JSON instead of the output of the processes
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) events: bool,
+    /// Run it this many times, each with ports of its own; the recordings of failures and of the last pass are kept
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "archive")]
+    pub(crate) repeat: Option<u32>,
+    /// Run it until it fails (with --repeat: at most so many times)
+    #[arg(long, conflicts_with = "archive")]
+    pub(crate) until_fail: bool,
 }
 
 #[derive(Debug, Args)]
