@@ -301,3 +301,124 @@ fn p19_more_processes_than_allowed_are_stopped_even_where_the_system_does_not_ca
     }
     bench.assert_nothing_left(SOON);
 }
+
+/// Lines of a process in what a run printed.
+fn lines_of(run: &Finished, name: &str) -> Vec<String> {
+    let begin = |line: &&str| line.split_whitespace().take(2).eq([name, "|"]);
+    run.stdout.lines().filter(begin).map(|line| line.split_once("| ").map_or("", |(_, text)| text).to_owned()).collect()
+}
+
+#[test]
+fn a_process_with_a_terminal_has_one_and_all_it_says_is_kept() {
+    let bench = Bench::new("tty");
+    let script = "test -t 0 && test -t 1 && test -t 2 && echo three; stty size; ps -o tty= -p $$ | grep -q pts && echo controlling; echo $TERM; \
+                  i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; echo to stderr >&2; printf 'no end'";
+    let run = bench
+        .run(&format!("name = \"x\"\n[process.t]\nrole = \"test\"\ntty = true\nenv = {{ TERM = \"xterm\" }}\nshell = \"{script}\"\n"), &[]);
+    run.assert_code(0);
+    let lines = lines_of(&run, "t");
+    assert_eq!(lines[..4], ["three", "40 120", "controlling", "xterm"], "{}", run.stdout);
+    assert_eq!(lines.len(), 4 + 2000 + 2, "{:?}", &lines[lines.len() - 3..]);
+    assert_eq!(lines[2003..], ["line 1999", "to stderr", "no end"]);
+    let bytes = fs::read(bench.recording().join("logs/t.out")).expect("it was recorded");
+    assert!(!bytes.contains(&b'\r'), "lines end as the process ended them");
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
+fn a_process_with_a_terminal_is_stopped_with_all_its_tree() {
+    let bench = Bench::new("ttystop");
+    let script = "(trap '' HUP TERM; echo deaf; while :; do sleep 0.05; done) & setsid sleep 600 & sleep 600";
+    let server =
+        format!("[process.server]\ntty = true\nshell = \"{script}\"\nstop = {{ grace = \"300ms\" }}\nready = {{ log = \"deaf\" }}\n");
+    let test = "[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n";
+    bench.run(&format!("name = \"x\"\n{server}{test}"), &[]).assert_code(0);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn h11_probes_by_command_say_when_it_is_ready_and_how_it_is() {
+    let bench = Bench::new("exec");
+    let server = "[process.server]\nshell = \"sleep 0.3; touch up; exec sleep 600\"\nenv = { MARKER = \"up\" }\nready = { exec = [\"sh\", \"-c\", \"test -e $MARKER\"] }\nhealth = { exec = [\"sh\", \"-c\", \"echo asked >> asked; test ! -e broken\"], interval = \"50ms\", failures = 2 }\n";
+    let test = "[process.test]\nrole = \"test\"\nshell = \"while test $(wc -l < asked) -lt 3; do sleep 0.02; done; touch broken; while ! test -e told; do sleep 0.02; done\"\ndepends_on = { server = \"healthy\" }\n";
+    let watcher = "[process.watcher]\nrole = \"task\"\nshell = \"while ! test -e broken; do sleep 0.02; done; sleep 0.5; touch told\"\n";
+    let run = bench.run(&format!("name = \"x\"\n{server}{test}{watcher}"), &[]);
+    assert!(bench.dir.path().join("told").exists(), "{}", run.stdout);
+    let events = fs::read_to_string(bench.recording().join("events.jsonl")).expect("the run was recorded");
+    assert!(events.contains("its readiness probe"), "{events}");
+    assert!(events.contains("exited with 1"), "{events}");
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn h11_a_probe_that_forks_and_hangs_dies_with_its_tree_when_its_time_is_over_and_when_the_run_is() {
+    let bench = Bench::new("hang");
+    let server = "[process.server]\ncommand = [\"sleep\", \"600\"]\nready = { exec = [\"sh\", \"-c\", \"touch probed; setsid sleep 600 & trap '' TERM; sleep 600\"], timeout = \"500ms\" }\n";
+    let run = bench.run(&format!("name = \"x\"\n{server}"), &[]);
+    run.assert_code(3);
+    assert!(bench.dir.path().join("probed").exists());
+    bench.assert_nothing_left(SOON);
+}
+
+/// Answers lines: `ping` with `pong`, JSON-RPC requests with an error and their id, both after something unasked.
+const TALKER: &str = r#"import sys, json
+print("hello", flush=True)
+for line in sys.stdin:
+    with open("heard", "a") as log: log.write(line)
+    print("unasked", flush=True)
+    if line.strip() == "ping": print("pong", flush=True)
+    elif line.startswith("{"): print(json.dumps({"jsonrpc": "2.0", "id": json.loads(line)["id"], "error": {"code": -32601, "message": "no"}}), flush=True)
+"#;
+
+#[test]
+fn probes_by_stdio_are_answered_by_the_process_itself() {
+    for (send, expect) in [("ping", "^pong$"), (r#"{"jsonrpc":"2.0","id":"e2e-7","method":"ping"}"#, "result")] {
+        let bench = Bench::new("stdio");
+        bench.write("talker.py", TALKER);
+        let probe = format!("{{ send = '{send}', expect = '{expect}' }}");
+        let server = format!(
+            "[process.server]\ncommand = [\"python3\", \"talker.py\"]\nstdin = \"pipe\"\nready = {{ stdio = {probe} }}\nhealth = {{ stdio = {probe}, interval = \"50ms\" }}\n"
+        );
+        let test = "[process.test]\nrole = \"test\"\nshell = \"while test $(wc -l < heard) -lt 4; do sleep 0.02; done\"\ndepends_on = { server = \"healthy\" }\n";
+        let run = bench.run(&format!("name = \"x\"\ntimeout = \"20s\"\n{server}{test}"), &[]);
+        run.assert_code(0);
+        assert!(lines_of(&run, "server").contains(&"hello".to_owned()), "what a probe hears is in the log all the same");
+        bench.assert_nothing_left(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn a_lazy_health_check_asks_only_while_somebody_waits() {
+    let bench = Bench::new("lazy");
+    let server = |name: &str| {
+        format!(
+            "[process.{name}]\ncommand = [\"sleep\", \"600\"]\nhealth = {{ exec = [\"sh\", \"-c\", \"echo asked >> asked-{name}\"], interval = \"20ms\", lazy = true }}\n"
+        )
+    };
+    let test = "[process.test]\nrole = \"test\"\ncommand = [\"sleep\", \"0.5\"]\ndepends_on = { awaited = \"healthy\" }\n";
+    let run = bench.run(&format!("name = \"x\"\n{}{}{test}", server("awaited"), server("alone")), &[]);
+    run.assert_code(0);
+    let asked = |name: &str| fs::read_to_string(bench.dir.path().join(format!("asked-{name}"))).unwrap_or_default().lines().count();
+    assert_eq!(asked("alone"), 0);
+    assert!((1..=2).contains(&asked("awaited")), "{} times, though nobody waited any more", asked("awaited"));
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn containment_by_groups_alone_ends_its_trees_too_also_when_it_is_killed() {
+    let bench = Bench::new("group");
+    let daemon = "[process.daemon]\nshell = \"setsid sleep 600 & touch up; sleep 600\"\n";
+    let test = "[process.test]\nrole = \"test\"\nshell = \"while ! test -e up; do sleep 0.01; done\"\n";
+    let run = bench.run(&format!("name = \"x\"\ncontainment = \"group\"\n{daemon}{test}"), &[]);
+    run.assert_code(0);
+    bench.assert_nothing_left(Duration::from_millis(500));
+    let events = fs::read_to_string(bench.recording().join("events.jsonl")).expect("the run was recorded");
+    assert!(events.contains("\"containment\":\"group\""), "{events}");
+
+    fs::remove_file(bench.dir.path().join("up")).expect("it is there");
+    let mut running = start(&bench, &format!("name = \"x\"\ncontainment = \"group\"\n{daemon}"));
+    wait_for_file(&bench, "up");
+    send(running.id(), Signal::SIGKILL);
+    running.wait().expect("it was killed");
+    bench.assert_nothing_left(SOON);
+}

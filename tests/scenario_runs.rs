@@ -10,7 +10,7 @@ use std::{
 mod real;
 
 /// What it wrote to stdout, and the closing block on stderr.
-fn run_both(name: &str, options: &[&str], env: &[(&str, &OsStr)], code: i32, word: &str, within: Duration) -> (String, String) {
+fn ended(name: &str, options: &[&str], env: &[(&str, &OsStr)], code: i32, word: &str, within: Duration) -> (String, String) {
     let recordings = tempfile::tempdir().expect("a temporary folder");
     let started = Instant::now();
     let out = Command::new(env!("CARGO_BIN_EXE_e2e-tui"))
@@ -25,8 +25,14 @@ fn run_both(name: &str, options: &[&str], env: &[(&str, &OsStr)], code: i32, wor
     let (said, closing) = (String::from_utf8_lossy(&out.stdout).into_owned(), String::from_utf8_lossy(&out.stderr).into_owned());
     assert_eq!(out.status.code(), Some(code), "{said}\n{closing}");
     assert!(closing.contains(&format!("{name}: {word} (exit {code})")), "{closing}");
-    assert!(closing.contains("no process or port left"), "{closing}");
     assert!(started.elapsed() < within, "{name} took {:?}", started.elapsed());
+    (said, closing)
+}
+
+/// The same of one that leaves nothing behind.
+fn run_both(name: &str, options: &[&str], env: &[(&str, &OsStr)], code: i32, word: &str, within: Duration) -> (String, String) {
+    let (said, closing) = ended(name, options, env, code, word, within);
+    assert!(closing.contains("no process or port left"), "{closing}");
     (said, closing)
 }
 
@@ -87,4 +93,65 @@ fn everything_passes_on_npms_server_and_clients() {
 fn everything_without_npm_says_what_to_install() {
     let (_, closing) = run_both("everything", &[], &[("PATH", OsStr::new("/nowhere"))], 3, "FAILED", SOON);
     assert!(closing.contains("npm install @modelcontextprotocol/server-everything@"), "{closing}");
+}
+
+#[test]
+fn auth_passes_with_tokens_passed_on_and_added() {
+    let said = run("auth", &[], 0, "PASSED", SOON);
+    assert!(said.contains("initialize without a token → 401, as it must be"), "{said}");
+    assert!(said.contains("initialize with a wrong token → 401, as it must be"), "{said}");
+}
+
+#[test]
+fn auth_with_a_wrong_token_fails() {
+    let said = run("auth", &["--set", "sent=wrong-horse"], 1, "FAILED", SOON);
+    assert!(said.contains("ERROR initialize: HTTP 401, wanted 200"), "{said}");
+}
+
+#[test]
+fn flapping_health_comes_and_goes_while_every_call_passes() {
+    let said = run("flapping-health", &[], 0, "PASSED", SOON);
+    assert!(said.contains("upstream * unhealthy") && said.matches("upstream * healthy").count() >= 2, "{said}");
+}
+
+#[test]
+fn flapping_health_that_restarts_costs_the_session() {
+    let said = run("flapping-health", &["--set", "on_unhealthy=restart"], 1, "FAILED", SOON);
+    assert!(said.contains("HTTP 404, wanted 200") || said.contains("HTTP 502, wanted 200"), "{said}");
+}
+
+#[test]
+fn leak_is_named_and_ended() {
+    let (_, closing) = ended("leak", &[], &[], 5, "LEAKED", SOON);
+    let leaked = closing.lines().find_map(|line| line.strip_prefix("Leaked by suite: pid ")).expect("it is named");
+    let (pid, command) = leaked.split_once(' ').expect("pid and command");
+    assert_eq!(command, "(sleep 600)");
+    let pid = nix::unistd::Pid::from_raw(pid.parse().expect("a number"));
+    assert_eq!(nix::sys::signal::kill(pid, None), Err(nix::errno::Errno::ESRCH), "it is gone");
+}
+
+#[test]
+fn flood_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("report.json");
+    run("flood", &["--set", "lines=200000", "--quiet", "--report", &format!("json={}", file.display())], 0, "PASSED", SOON);
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("it is there")).expect("JSON");
+    assert_eq!(report["processes"][0]["name"], "flood");
+    assert_eq!(report["processes"][0]["lines"], 200_000);
+}
+
+#[test]
+fn soak_passes_and_says_how_long_calls_took() {
+    let said = run("soak", &["--set", "duration=6s"], 0, "PASSED", SOON);
+    assert!(said.contains(", 0 failed, p50 "), "it says so on the way: {said}");
+    assert!(said.lines().any(|line| line.contains(" calls passed, p50 ") && line.contains(", p99 ")), "{said}");
+}
+
+#[test]
+fn chain_passes_through_nginx_and_two_proxies() {
+    let parts = ["node", "mcp-server-everything", "conformance", "mcp-inspector-cli", "mcp-proxy", "nginx"];
+    let Some(path) = real::path_with("chain", &parts) else { return };
+    let (said, _) = run_both("chain", &[], &[("PATH", &path)], 0, "PASSED", Duration::from_secs(90));
+    assert_eq!(said.matches("Passed: 1/1, 0 failed, 0 warnings").count(), 2, "{said}");
+    assert!(said.contains("Echo: hello through three hops"), "{said}");
 }

@@ -104,6 +104,9 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Pack a recording into one file that replays anywhere
     Export(ExportArgs),
+    /// List what is recorded, newest first
+    #[command(args_conflicts_with_subcommands = true)]
+    Recordings(RecordingsArgs),
     /// Be one of the MCP parts of the bundled scenarios
     #[command(subcommand, hide = true)]
     Part(PartCommand),
@@ -164,8 +167,11 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// An archive, or a recording by its id or folder
-    #[arg(value_name = "RECORDING")]
-    pub(crate) recording: String,
+    #[arg(value_name = "RECORDING", required_unless_present = "last_failed")]
+    pub(crate) recording: Option<String>,
+    /// The newest recording of a run that did not pass
+    #[arg(long, conflicts_with = "recording")]
+    pub(crate) last_failed: bool,
     /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) recordings_dir: Option<PathBuf>,
@@ -216,10 +222,72 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RecordingsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RecordingsCommand>,
+    /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) recordings_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordingsCommand {
+    /// Remove old ones; a run that goes on is never touched
+    Prune(PruneArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("bounds").required(true).multiple(true).args(["keep", "older_than", "max_size"])))]
+pub(crate) struct PruneArgs {
+    /// Keep so many, the newest
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<usize>,
+    /// Remove what is older: 12h, 7d, 4w
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub(crate) older_than: Option<std::time::Duration>,
+    /// Keep so much, the newest: 500MiB, 5GB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_size: Option<u64>,
+    /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) recordings_dir: Option<PathBuf>,
+}
+
+/// Which part of a run is meant.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PartOfRun {
+    /// From then on: `30s` are the last 30 seconds, `+30s` all behind the first 30, or a time (2026-11-23T06:25:57Z)
+    #[arg(long, value_name = "TIME", value_parser = since, conflicts_with = "around_failure")]
+    pub(crate) since: Option<Since>,
+    /// So long before what went wrong first and so long behind the failure
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) around_failure: Option<std::time::Duration>,
+}
+
+/// From when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long before the end.
+    Last(std::time::Duration),
+    /// So long after the start.
+    After(std::time::Duration),
+    /// That instant.
+    At(jiff::Timestamp),
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
     /// An archive, or a recording by its id or folder
     #[arg(value_name = "RECORDING")]
     pub(crate) recording: String,
+    /// Only what these said and what happened to them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) process: Vec<String>,
+    /// Only lines that match; without capital letters in any case; may be repeated, then all must match
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) grep: Vec<String>,
+    #[command(flatten)]
+    pub(crate) part: PartOfRun,
     /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) recordings_dir: Option<PathBuf>,
@@ -233,4 +301,67 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         return Err("a run cannot end before it begins: leave --timeout out for no limit but the scenario's own".into());
     }
     Ok(parsed)
+}
+
+/// `12h`, `7d`, `4w`.
+fn age(text: &str) -> Result<std::time::Duration, String> {
+    let days = |unit: char, days: u64| Some(text.strip_suffix(unit)?.parse::<u64>().ok()?.saturating_mul(days * 24 * 60 * 60));
+    match days('d', 1).or_else(|| days('w', 7)) {
+        Some(seconds) => Ok(std::time::Duration::from_secs(seconds)),
+        None => duration(text).map_err(|_| format!("{text:?} is not an age: write 12h, 7d or 4w")),
+    }
+}
+
+/// `500MiB`, `5GB`, as in scenario files.
+fn size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("kB", 1000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+    ];
+    let wrong = || format!("{text:?} is not a size: write 500MiB or 5GB");
+    let (unit, bytes) = UNITS.into_iter().find(|(unit, _)| text.ends_with(unit)).ok_or_else(wrong)?;
+    let number: u64 = text[..text.len() - unit.len()].trim().parse().map_err(|_| wrong())?;
+    number.checked_mul(bytes).ok_or_else(wrong)
+}
+
+/// `30s`, `+30s` or a time.
+fn since(text: &str) -> Result<Since, String> {
+    let told = match text.strip_prefix('+') {
+        Some(after) => duration(after).map(Since::After).ok(),
+        None => duration(text).map(Since::Last).ok().or_else(|| text.parse().map(Since::At).ok()),
+    };
+    told.ok_or_else(|| format!("{text:?} is no time: write 30s (the last 30 seconds), +30s (behind the first 30) or 2026-11-23T06:25:57Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ages_sizes_and_times_are_read_or_explained() {
+        assert_eq!(age("7d"), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(age("2w"), Ok(Duration::from_hours(14 * 24)));
+        assert_eq!(age("90m"), Ok(Duration::from_mins(90)));
+        assert!(age("soon").expect_err("no age").contains("7d"));
+        assert_eq!((size("5GB"), size("500MiB"), size("1 kB")), (Ok(5_000_000_000), Ok(500 << 20), Ok(1000)));
+        assert!(size("5").is_err() && size("xGB").is_err() && size("99999999999TB").is_err());
+        assert_eq!(since("30s"), Ok(Since::Last(Duration::from_secs(30))));
+        assert_eq!(since("+1m30s"), Ok(Since::After(Duration::from_secs(90))));
+        assert!(matches!(since("2026-11-23T06:25:57Z"), Ok(Since::At(_))));
+        assert!(since("yesterday").expect_err("no time").contains("+30s"));
+    }
+
+    #[test]
+    fn the_command_line_holds_together() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
 }

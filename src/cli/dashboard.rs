@@ -1,11 +1,12 @@
 //! `e2e-tui --scenario FILE`.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use e2e_tui::{
     explain::{Closing, closing_block, explain, replay_command},
     model::{Actor, Command, Outcome, Signal},
+    process::TakenTerminal,
     record::{Keep, LiveRun, RunDir, RunRequest, archive::export},
     scenario::{Located, Resolved, locate},
     supervisor::{RunHandle, obey_signals},
@@ -53,6 +54,10 @@ async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::
         super::panic::remember_recording(dir.path.clone());
     }
     handle.observe(true);
+    let keeper = live.terminal_keeper();
+    tui::watch_terminal(Box::new(move |leave| {
+        keeper(leave.and_then(|leave| TakenTerminal::before_it_is_taken(io::stdout(), leave.as_bytes())))
+    }));
     let signals = obey_signals(handle.clone());
     let front = tui::spawn(front(&handle, dir.as_ref(), options, runtime))?;
     let ended = tokio::task::spawn_blocking(move || front.join()).await?;

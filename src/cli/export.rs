@@ -1,6 +1,6 @@
 //! `e2e-tui export RECORDING -o FILE`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use e2e_tui::{
     model::exit_code,
@@ -16,11 +16,17 @@ pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let target = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.zst")));
     let exported = export(&dir, &target, args.force)?;
-    println!(
+    let told = format!(
         "{}: {:.1} KiB, {} lines; secrets of the scenario and the environment are masked, other output is as it was said",
         exported.path.display(),
         exported.size as f64 / 1024.0,
         exported.lines
     );
+    // Where the archive itself goes to stdout, nothing else does.
+    if ["-", "/dev/stdout"].iter().any(|out| target == Path::new(out)) {
+        eprintln!("{told}")
+    } else {
+        println!("{told}")
+    }
     Ok(exit_code::PASSED)
 }

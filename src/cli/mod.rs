@@ -12,6 +12,7 @@ mod logs;
 mod panic;
 mod part;
 mod picker;
+mod recordings;
 mod replay;
 mod run;
 mod scenario;
@@ -29,6 +30,10 @@ pub(crate) fn main() -> ExitCode {
     panic::install();
     e2e_tui::process::survive_file_size_limit();
     let cli = Cli::parse();
+    // Each process costs a few descriptors. A part is a process of a run, with the limits that it was given.
+    if !matches!(cli.command, Some(Command::Part(_))) {
+        e2e_tui::process::raise_open_files();
+    }
     let result = match cli.command {
         None => dashboard::main(&cli.target()),
         Some(Command::Run(args)) => run::main(args),
@@ -39,6 +44,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),
         Some(Command::Export(args)) => export::main(&args),
+        Some(Command::Recordings(args)) => recordings::main(&args),
         Some(Command::Part(part)) => return ExitCode::from(part.run()),
     };
     match result {

@@ -41,7 +41,8 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
     let name = |number: usize| choices[number].name.clone();
     match picked {
         Picked::Open(number) if choices[number].place == Place::Recording => replay::main(&ReplayArgs {
-            recording: name(number),
+            recording: Some(name(number)),
+            last_failed: false,
             recordings_dir: target.common.recordings_dir.clone(),
             no_color: target.common.no_color,
             looks: target.common.looks.clone(),

@@ -1,9 +1,11 @@
 //! `e2e-tui replay RECORDING`.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use e2e_tui::{
     model::{RunClock, exit_code},
-    record::{Recording, default_dir},
+    record::{Kept, Recording, default_dir, recordings},
     tui::{self, Front},
 };
 use tokio::sync::watch;
@@ -12,12 +14,16 @@ use super::args::ReplayArgs;
 
 /// Shows a recording in the dashboard until the user leaves.
 pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
+    let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
+    let name = match &args.recording {
+        Some(name) => name.clone(),
+        None => last_failed(&base)?,
+    };
     if !tui::is_possible() {
-        bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui explain {0}, e2e-tui logs {0}", args.recording);
+        bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui explain {name}, e2e-tui logs {name}");
     }
     let options = args.looks.options(args.no_color)?;
-    let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
-    let recording = Recording::open_named(&args.recording, &base)?;
+    let recording = Recording::open_named(&name, &base)?;
     super::warn_broken(&recording);
     let wall = recording.manifest.started.parse().unwrap_or_default();
     let clock = RunClock::standing(wall, recording.snapshot.at);
@@ -37,4 +43,11 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
     })?;
     front.join().map_err(|_| anyhow::anyhow!("the dashboard's thread panicked"))?.context("the terminal cannot be used")?;
     Ok(exit_code::PASSED)
+}
+
+/// The newest recording of a run that did not pass.
+fn last_failed(base: &Path) -> anyhow::Result<String> {
+    let failed = recordings(base)?.into_iter().find(Kept::has_failed);
+    let dir = failed.with_context(|| format!("no recording in {} is of a run that did not pass", base.display()))?.dir;
+    Ok(dir.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }

@@ -185,8 +185,11 @@ fn failures(closing: &Closing<'_>, verdict: &Snapshot, most: Most, block: &mut S
 
 fn last_lines(row: &ProcessSnapshot, logs: &LogStore, width: usize, most: usize, block: &mut String) {
     if let ProcessState::Failed { reason: Failure::NotStarted { error, .. } } = &row.state {
-        // It never said a word, so this is all there is, and it names what to install.
-        let _ = writeln!(block, "{:>9}  {:width$} | {}", "", row.id(), clip(error, 160));
+        // It never said a word, so this is all there is, and it names what to install: once, whole.
+        let whole = clip(error, 160);
+        if !block.contains(&whole) {
+            let _ = writeln!(block, "{:>9}  {:width$} | {whole}", "", row.id());
+        }
         return;
     }
     let tail = row.exits.last().filter(|exit| exit.generation == row.generation).map_or(&[][..], |exit| &exit.tail);

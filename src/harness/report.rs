@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{HarnessError, engine::Engine};
 use crate::{
-    explain::{Closing, closing_block, explain},
-    model::{Outcome, Snapshot},
+    explain::{Closing, closing_block, explain, leaks},
+    model::{Leak, Outcome, ProcessId},
     record::archive::export,
 };
 
@@ -35,7 +35,7 @@ pub struct TestReport {
 
 impl TestReport {
     pub(super) fn of(engine: &Engine, outcome: Outcome) -> Self {
-        Self { outcome, leaks: leaks(&engine.run.snapshot()), recording: engine.dir.clone(), archive: None }
+        Self { outcome, leaks: told(leaks(&engine.run.journal().from(0))), recording: engine.dir.clone(), archive: None }
     }
 
     /// Itself, unless something leaked.
@@ -62,19 +62,20 @@ impl TestReport {
     pub(super) fn text(&self, engine: &Engine) -> String {
         let (events, logs) = (engine.run.journal().from(0), engine.run.logs());
         let explanation = explain(&events, &logs);
-        let archives: Vec<_> = self.archive.iter().map(|archive| format!("Archive: {}", archive.display())).collect();
-        // By its path: a test's recordings may be kept anywhere.
-        let replay = self.archive.as_ref().or(self.recording.as_ref()).map(|path| format!("e2e-tui replay {}", path.display()));
+        let archives: Vec<String> = self.archive.iter().map(|path| format!("Archive: {}", path.display())).collect();
+        let shown = self.archive.as_ref().or(self.recording.as_ref());
+        let replay = shown.map(|path| format!("e2e-tui replay {}", path.display()));
         closing_block(&Closing { events: &events, logs: &logs, explanation: explanation.as_ref(), replay, archives: &archives, full: true })
     }
 }
 
-fn leaks(snapshot: &Snapshot) -> Vec<String> {
-    let told = snapshot.rows.iter().flat_map(|row| row.leaks.iter().map(move |leak| (row.id(), leak)));
-    told.map(|(process, leak)| match (leak.pid, leak.port) {
-        (Some(pid), _) => format!("pid {pid} ({}), left by {process}", leak.command),
-        (None, Some(port)) => format!("port {port} of {process}, still bound by {}", leak.command),
-        (None, None) => format!("{}, left by {process}", leak.command),
-    })
-    .collect()
+fn told(leaks: Vec<(ProcessId, Leak)>) -> Vec<String> {
+    leaks
+        .into_iter()
+        .map(|(process, leak)| match (leak.pid, leak.port) {
+            (Some(pid), _) => format!("pid {pid} ({}), left by {process}", leak.command),
+            (None, Some(port)) => format!("port {port} of {process}, still bound by {}", leak.command),
+            (None, None) => format!("{}, left by {process}", leak.command),
+        })
+        .collect()
 }

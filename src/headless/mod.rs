@@ -15,6 +15,7 @@ mod ci;
 mod events;
 mod junit;
 mod printer;
+mod recorded;
 mod repeat;
 mod report;
 mod runner;
@@ -22,6 +23,7 @@ mod stdout;
 mod target;
 
 pub use printer::{Colour, Printer};
+pub use recorded::{Wanted, print_recorded};
 pub use repeat::Tally;
 pub use report::Report;
 pub use runner::{Ended, HeadlessOptions, Output, Reports, run, write_error};

@@ -89,9 +89,7 @@ impl Printer {
         logs.ring_when_changed(move || bell.tell(|told| told.more = true));
         let told = wake.clone();
         let thread = Builder::new().name("printer".into()).spawn(move || {
-            let names = logs.processes().iter().map(|p| p.as_str().len()).max().unwrap_or(0);
-            let mut printing =
-                Printing { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), names, colour, line: Vec::new(), out };
+            let mut printing = Printing::new(&logs, colour, out);
             let result = printing.follow(&logs, &told);
             if let Err(error) = &result {
                 on_trouble(error);
@@ -108,7 +106,8 @@ impl Printer {
     }
 }
 
-struct Printing<W> {
+/// Prints lines, each behind its process's name.
+pub(super) struct Printing<W> {
     view: LogView,
     /// The first row not looked at yet.
     next: u64,
@@ -121,6 +120,16 @@ struct Printing<W> {
 }
 
 impl<W: Write> Printing<W> {
+    pub(super) fn new(logs: &LogStore, colour: Colour, out: W) -> Self {
+        let names = logs.processes().iter().map(|p| p.as_str().len()).max().unwrap_or(0);
+        Self { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), names, colour, line: Vec::new(), out }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn follow(&mut self, logs: &LogStore, wake: &Wake) -> io::Result<()> {
         loop {
             // Armed before the look: what comes during it rings.
@@ -162,7 +171,7 @@ impl<W: Write> Printing<W> {
         Ok(())
     }
 
-    fn print(&mut self, line: &LogLine) -> io::Result<()> {
+    pub(super) fn print(&mut self, line: &LogLine) -> io::Result<()> {
         self.line.clear();
         let name = line.process.as_ref().map_or("e2e-tui", ProcessId::as_str);
         let (mark, colour) = match &line.source {
@@ -176,7 +185,9 @@ impl<W: Write> Printing<W> {
         }
         match &line.source {
             Source::Lifecycle(narration) => self.line.extend_from_slice(narration.log_text().unwrap_or_default().as_bytes()),
-            Source::Out | Source::Err if line.lost => self.line.extend_from_slice("(lost: the disk refused it)".as_bytes()),
+            Source::Out | Source::Err if line.lost => {
+                self.line.extend_from_slice("(gone: dropped to stay within the disk cap, or refused by the disk)".as_bytes());
+            }
             Source::Out | Source::Err if colour == Colour::Yes => paint(&mut self.line, &line.bytes)?,
             Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
         }

@@ -134,6 +134,7 @@ fn pieces() -> impl Strategy<Value = String> {
         Just("warning: a".to_owned()),
         Just("\u{fc}\r".to_owned()),
         Just("GET /health 200".to_owned()),
+        Just("GET /health?a".to_owned()),
     ]
 }
 

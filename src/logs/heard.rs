@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::{
     store::Stream,
+    tap::LineTap,
     wanted::{Counted, Wanted},
 };
 use crate::model::{Generation, ProcessId};
@@ -34,6 +35,8 @@ pub struct Watch {
     pub alerts: Vec<Regex>,
     /// What the scenario expects of its lines.
     pub wanted: Vec<Wanted>,
+    /// Where others listen to its lines.
+    pub tap: Option<LineTap>,
 }
 
 /// What was noticed in a stream. All texts are masked and without colour codes.
@@ -96,7 +99,7 @@ pub enum CaptureEvent {
     },
     /// A [`flush`](super::Capture::flush) is done: all that was in the pipes is in the store, and told.
     Flushed,
-    /// A [`drain`](Capture::drain) is done: all that the process said is in the store.
+    /// A [`drain`](super::Capture::drain) is done: all that the process said is in the store.
     Drained {
         /// Whose.
         process: ProcessId,

@@ -129,9 +129,10 @@ pub struct Query {
     pub lifecycle: Lifecycle,
 }
 
-/// Access lines of health probes that were answered well.
+/// Access lines of health probes that were answered well. haproxy tells the answer before the question.
 pub(super) static PROBE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"\b(?:GET|HEAD) (?:https?://[^ /]+)?/(?:healthz?|livez|readyz?|ping|status)(?:\?[^ "]*)?(?:[ "].*)?\b200\b"#)
+    const ASKED: &str = r#"\b(?:GET|HEAD) (?:https?://[^ /]+)?/(?:healthz?|livez|readyz?|ping|status)(?:\?[^ "]*)?"#;
+    pattern(&format!(r#"{ASKED}(?:[ "].*)?\b200\b| 200 \d+ .*"{ASKED} HTTP"#))
 });
 
 /// Whether `line` only tells that a health probe was answered.
@@ -169,7 +170,7 @@ impl Query {
         let without = self.without.iter().map(|pattern| Condition::Without(pattern.regex.clone()));
         let level = self.level.filter(|level| *level > Level::Trace).map(Condition::AtLeast);
         let alerts = self.alerts.as_ref().map(|own| Condition::Matters((!own.is_empty()).then(|| Alerts::new(own, LogFormat::Auto))));
-        let probes = self.hide_probes.then(|| bytes::Regex::new(PROBE.as_str()).expect("it is one already"));
+        let probes = self.hide_probes.then(|| LinePattern::new(PROBE.as_str(), false, TYPED).expect("it is one already").regex);
         within.chain(without).chain(probes.map(Condition::Without)).chain(alerts).chain(level).collect()
     }
 }
@@ -209,10 +210,16 @@ mod tests {
             "health probe GET /health → 200",
             "INFO:     127.0.0.1:5 - \"GET /health HTTP/1.1\" 200 OK",
             "127.0.0.1 - - [x] \"HEAD /readyz?v HTTP/1.1\" 200 0",
+            "127.0.0.1:5 [23/Nov/2026:06:21:22.693] fe be/srv 0/0/0/1/1 200 100 - - ---- 1/1/0/0/0 0/0 \"GET /health HTTP/1.1\"",
         ] {
             assert!(is_probe(line), "{line}");
         }
-        for line in ["\"GET /health HTTP/1.1\" 503 x", "\"GET /healthy-food HTTP/1.1\" 200", "GET /mcp 200"] {
+        for line in [
+            "\"GET /health HTTP/1.1\" 503 x",
+            "\"GET /healthy-food HTTP/1.1\" 200",
+            "GET /mcp 200",
+            "fe be/srv 503 100 - - \"GET /health HTTP/1.1\"",
+        ] {
             assert!(!is_probe(line), "{line}");
         }
     }

@@ -16,6 +16,7 @@ use super::{
     pattern::{ACCEPTED, LinePattern},
     scan::{Assembler, Lines, Place},
     store::{LogStore, Stream},
+    tap::Tapped,
     text::{is_rough, plain, shorten},
     wanted::{Counted, Wanted},
 };
@@ -50,6 +51,7 @@ pub(super) struct Source {
     redactor: Redactor,
     lines: Assembler,
     ready: Option<Ready>,
+    tapped: Option<Tapped>,
     matched: bool,
     alerts: Arc<Alerts>,
     wanted: Vec<(Wanted, Counted)>,
@@ -92,13 +94,14 @@ struct Batch {
 
 impl Source {
     pub(super) fn new(stream: CaptureStream, store: &LogStore, redactor: &Redactor, events: UnboundedSender<CaptureEvent>) -> Self {
-        let CaptureStream { process, generation, stream, fd, watch: Watch { ready, alerts, wanted } } = stream;
+        let CaptureStream { process, generation, stream, fd, watch: Watch { ready, alerts, wanted, tap } } = stream;
         Self {
             number: store.number(&process, stream),
             mask: redactor.stream(),
             redactor: redactor.clone(),
             lines: Assembler::default(),
             ready: ready.map(Ready::new),
+            tapped: tap.map(Tapped::new),
             matched: false,
             alerts: Alerts::new(&alerts, store.manner(&process).format),
             wanted: wanted.into_iter().map(|wanted| (wanted, Counted::default())).collect(),
@@ -125,6 +128,9 @@ impl Source {
             Err(_) => return (Got::End, None),
         };
         let line = self.ready.as_mut().and_then(|ready| ready.feed(&room[head..head + count]));
+        if let Some(tapped) = &mut self.tapped {
+            tapped.feed(&room[head..head + count]);
+        }
         let start = head - self.mask.held().len();
         room[start..head].copy_from_slice(self.mask.held());
         let bytes = &mut room[start..head + count];
@@ -142,6 +148,7 @@ impl Source {
         self.tell_ready(line);
         std::mem::take(&mut self.lines).finish(&mut |lines| self.notice(&lines));
         self.tell(None);
+        self.tapped = None;
         if let Some(number) = self.number {
             store.close(number);
         }

@@ -65,6 +65,13 @@ pub enum Command {
         /// Which signal.
         signal: Signal,
     },
+    /// Leave it alone, for a debugger: no probe asks it, no deadline ends it, no policy restarts it. Or no longer.
+    Hold {
+        /// Which process.
+        process: ProcessId,
+        /// Whether to.
+        held: bool,
+    },
     /// New attempts of all tests; services stay.
     RerunTests,
     /// Write a line to its stdin.

@@ -132,6 +132,15 @@ pub enum EventKind {
         /// Who asked for the stop.
         by: Actor,
     },
+    /// It is left alone, for a debugger: no probe asks it, no deadline ends it, no policy restarts it. Or no longer.
+    HoldChanged {
+        /// Which process.
+        process: ProcessId,
+        /// Whether it is.
+        held: bool,
+        /// Who asked.
+        by: Actor,
+    },
     /// It ended, and all it said is in the log.
     Exited {
         /// Which process.
@@ -331,6 +340,7 @@ impl EventKind {
             | Self::Alerted { process, .. }
             | Self::Signalled { process, .. }
             | Self::StopCommand { process, .. }
+            | Self::HoldChanged { process, .. }
             | Self::Exited { process, .. }
             | Self::Failed { process, .. }
             | Self::GaveUp { process, .. }
@@ -411,6 +421,9 @@ pub struct ProcessInfo {
     /// Its working directory.
     #[serde(default)]
     pub cwd: String,
+    /// How it is watched, restarted and stopped, and its own environment, masked: a label and a text each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
 }
 
 /// Why a generation was started.

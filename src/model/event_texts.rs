@@ -49,6 +49,7 @@ impl EventKind {
             Self::Spawned { process: _, generation: _, pid: _, cause: _, awaits_ready: _ }
             | Self::Signalled { process: _, generation: _, signal: _, by: _, stop: _ }
             | Self::TreeStopped { process: _, generation: _, signal: _, escalated_to_kill: _, took: _ }
+            | Self::HoldChanged { process: _, held: _, by: _ }
             | Self::Sampled { samples: _ }
             | Self::Checks { met: _, of: _ }
             | Self::Rerun { by: _, process: _ }
@@ -100,11 +101,13 @@ impl ProcessInfo {
     fn each_name(&mut self, visit: Visit<'_>) {
         self.kind.iter_mut().chain(&mut self.waits_for).for_each(&mut *visit);
         self.listens.iter_mut().for_each(|port| visit(&mut port.name));
+        self.settings.iter_mut().for_each(|(label, _)| visit(label));
     }
 
     fn each_text(&mut self, visit: Visit<'_>) {
-        let Self { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _ } = self;
-        argv.iter_mut().chain([cwd]).for_each(visit);
+        let Self { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _, settings } =
+            self;
+        argv.iter_mut().chain([cwd]).chain(settings.iter_mut().map(|(_, text)| text)).for_each(visit);
     }
 }
 

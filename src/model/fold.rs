@@ -89,6 +89,7 @@ impl ProcessSnapshot {
                 self.ready_after = None;
                 self.progress = None;
                 self.failure = None;
+                self.same_cause = false;
                 self.leaks.clear();
                 self.captured_port = None;
                 if self.info.has_health {
@@ -110,14 +111,20 @@ impl ProcessSnapshot {
                 self.probes.drain(..surplus);
             }
             EventKind::HealthChanged { health, .. } => self.health = *health,
+            EventKind::HoldChanged { held, .. } => self.held = *held,
             EventKind::Alerted { count, .. } => self.alerts += count,
-            EventKind::Exited { generation, exit, asked, tail, .. } => {
+            EventKind::Exited { generation, exit, asked, tail, same_cause, .. } => {
                 self.pid = None;
                 self.ended = Some(event.at);
                 self.sample = None;
-                self.exits.push(ExitRecord { generation: *generation, exit: *exit, at: event.at, asked: *asked, tail: tail.clone() });
+                let (generation, tail) = (*generation, tail.clone());
+                self.exits.push(ExitRecord { generation, exit: *exit, at: event.at, asked: *asked, tail, same_cause: *same_cause });
             }
-            EventKind::Failed { reason, .. } | EventKind::GaveUp { reason, .. } => self.failure = Some(reason.clone()),
+            EventKind::Failed { reason, .. } => self.failure = Some(reason.clone()),
+            EventKind::GaveUp { reason, same_cause, .. } => {
+                self.failure = Some(reason.clone());
+                self.same_cause = *same_cause;
+            }
             EventKind::TreeStopped { signal, escalated_to_kill, took, .. } => {
                 self.stop = Some(StopRecord { signal: *signal, escalated_to_kill: *escalated_to_kill, took: *took });
             }

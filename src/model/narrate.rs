@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Event, EventKind, Exit, Failure, Health, NoticeLevel, ProcessId, Role, Standing, StartCause, Then, human_duration, make_one_line,
+    Event, EventKind, Exit, Failure, Health, Leak, NoticeLevel, ProcessId, Role, Standing, StartCause, Then, human_duration, make_one_line,
 };
 
 /// What a failure means that no policy makes good.
@@ -134,6 +134,10 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(if *stop { Tone::Rest } else { Tone::Warn }, &if *stop { format!("stopping   {what}") } else { what }).with(Vec::new())
         }
         EventKind::StopCommand { command, by, .. } => tell(Tone::Rest, &format!("stopping   `{command}` by {by}")).with(Vec::new()),
+        EventKind::HoldChanged { held: true, by, .. } => {
+            tell(Tone::Warn, &format!("held by {by}")).with(vec!["neither probes nor its policy act on it".into()])
+        }
+        EventKind::HoldChanged { by, .. } => tell(Tone::Start, &format!("released by {by}")).with(Vec::new()),
         EventKind::Exited { .. } => exited(event)?,
         EventKind::Failed { reason, fatal, .. } => {
             let verdict = if *fatal { vec![CANNOT_PASS.to_owned()] } else { Vec::new() };
@@ -153,19 +157,48 @@ fn in_words(event: &Event) -> Option<Narration> {
         EventKind::Expected { standing: Standing::Met, what, line: Some(_), .. } => {
             tell(Tone::Good, &format!("met: {what}")).events(Vec::new())
         }
-        EventKind::Leaked { leaks, .. } => {
-            let list = leaks.iter().map(|leak| match (leak.pid, leak.port) {
-                (Some(pid), None) => format!("pid {pid} {}", leak.command),
-                (Some(pid), Some(port)) => format!("port {port} still bound by pid {pid} {}", leak.command),
-                (None, Some(port)) => format!("port {port} still bound {}", leak.command),
-                (None, None) => leak.command.clone(),
-            });
-            tell(Tone::Bad, "leaked").with(list.collect())
-        }
+        EventKind::Leaked { leaks, .. } => tell(Tone::Bad, "leaked").with(leaks.iter().map(left_over).collect()),
         EventKind::Marked { text, .. } => tell(Tone::Mark, text).with(Vec::new()),
         EventKind::Notice { level, text } => {
             tell(if *level == NoticeLevel::Info { Tone::Start } else { Tone::Warn }, text).with(Vec::new())
         }
+        EventKind::StoppingRun { .. }
+        | EventKind::Rerun { .. }
+        | EventKind::RunTimedOut { .. }
+        | EventKind::GuardianLost { .. }
+        | EventKind::VerdictReached { .. } => return of_the_run(event),
+        EventKind::StateChanged { state: super::ProcessState::Skipped { because }, .. } => {
+            tell(Tone::Rest, "skipped").with(vec![because.clone()])
+        }
+        EventKind::RunStarted(_)
+        | EventKind::ProcessAdded { .. }
+        | EventKind::Progress { .. }
+        | EventKind::Probed { .. }
+        | EventKind::Alerted { .. }
+        | EventKind::TreeStopped { .. }
+        | EventKind::StateChanged { .. }
+        | EventKind::Sampled { .. }
+        | EventKind::Expected { .. }
+        | EventKind::Checks { .. }
+        | EventKind::RunEnded { .. }
+        | EventKind::Unknown => return None,
+    })
+}
+
+fn left_over(leak: &Leak) -> String {
+    match (leak.pid, leak.port) {
+        (Some(pid), None) => format!("pid {pid} {}", leak.command),
+        (Some(pid), Some(port)) => format!("port {port} still bound by pid {pid} {}", leak.command),
+        (None, Some(port)) => format!("port {port} still bound {}", leak.command),
+        (None, None) => leak.command.clone(),
+    }
+}
+
+/// What happened to the run as a whole.
+fn of_the_run(event: &Event) -> Option<Narration> {
+    let about = event.kind.process();
+    let tell = |tone, what: &str| Narration::new(tone, about, what);
+    Some(match &event.kind {
         EventKind::StoppingRun { by, now } => {
             tell(Tone::Rest, &format!("the run is being {} by {by}", if *now { "killed" } else { "stopped" })).events(Vec::new())
         }
@@ -183,21 +216,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         EventKind::VerdictReached { outcome } => {
             tell(if outcome.exit_code == 0 { Tone::Done } else { Tone::Bad }, outcome.verdict.badge()).events(vec![outcome.reason.clone()])
         }
-        EventKind::StateChanged { state: super::ProcessState::Skipped { because }, .. } => {
-            tell(Tone::Rest, "skipped").with(vec![because.clone()])
-        }
-        EventKind::RunStarted(_)
-        | EventKind::ProcessAdded { .. }
-        | EventKind::Progress { .. }
-        | EventKind::Probed { .. }
-        | EventKind::Alerted { .. }
-        | EventKind::TreeStopped { .. }
-        | EventKind::StateChanged { .. }
-        | EventKind::Sampled { .. }
-        | EventKind::Expected { .. }
-        | EventKind::Checks { .. }
-        | EventKind::RunEnded { .. }
-        | EventKind::Unknown => return None,
+        _ => return None,
     })
 }
 

@@ -97,10 +97,14 @@ pub struct ProcessSnapshot {
     pub exits: Vec<ExitRecord>,
     /// Its last failure, while it stands.
     pub failure: Option<Failure>,
+    /// It gave up, and each time its last words were the same.
+    pub same_cause: bool,
     /// Lines that matched an alert pattern.
     pub alerts: u64,
     /// What is left of its trees although it should be gone.
     pub leaks: Vec<Leak>,
+    /// Whether it is left alone: no probe asks it, no policy restarts it.
+    pub held: bool,
     /// How its last stop went.
     pub stop: Option<StopRecord>,
     /// What its tree used when last sampled.
@@ -127,8 +131,10 @@ impl ProcessSnapshot {
             progress: None,
             exits: Vec::new(),
             failure: None,
+            same_cause: false,
             alerts: 0,
             leaks: Vec::new(),
+            held: false,
             stop: None,
             sample: None,
         }
@@ -163,6 +169,8 @@ pub struct ExitRecord {
     pub asked: bool,
     /// Its last lines, newest last.
     pub tail: Vec<String>,
+    /// Whether its last words were the same as at its previous unasked exit.
+    pub same_cause: bool,
 }
 
 /// How a stop went.

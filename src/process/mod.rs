@@ -24,8 +24,10 @@
 //! a port. What is policy (graces, restarts, probes) lives above, in the supervisor.
 
 mod commands;
+mod custody;
 mod error;
 mod exec;
+mod family;
 mod freeze;
 mod guardian;
 mod guardian_main;
@@ -50,8 +52,10 @@ mod wire;
 use std::time::Duration;
 
 pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
+pub use custody::TakenTerminal;
 pub use error::SpawnError;
 pub use exec::survive_file_size_limit;
+pub use family::{Relative, family};
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
 pub use limits::{clamped, raise_open_files};

@@ -121,6 +121,25 @@ pub(crate) fn command(pid: u32) -> String {
     }
 }
 
+/// Whether a process is on its way out: it has begun to let go of what it holds, and will not run again.
+pub(crate) fn is_exiting(pid: u32) -> bool {
+    /// `PF_EXITING` of the kernel.
+    const EXITING: u32 = 4;
+    let mut buffer = [0; 1024];
+    let line = String::from_utf8_lossy(read(pid, "stat", &mut buffer).unwrap_or_default()).into_owned();
+    // `proc_pid_stat(5)`: the first field after the name is number 3, this one 9.
+    let flags = line.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(6)?.parse::<u32>().ok());
+    flags.is_none_or(|flags| flags & EXITING != 0)
+}
+
+/// The process group that has the terminal of `pid`'s session in front; none if there is no such process, or no terminal.
+pub(crate) fn foreground_group(pid: u32) -> Option<u32> {
+    let mut buffer = [0; 1024];
+    let line = String::from_utf8_lossy(read(pid, "stat", &mut buffer).ok()?).into_owned();
+    // `proc_pid_stat(5)`: the first field after the name is number 3, this one 8.
+    line.rsplit_once(')')?.1.split_ascii_whitespace().nth(5)?.parse().ok().filter(|group| *group > 0)
+}
+
 /// The name of the program it runs, for messages that must not show its arguments; `?` if there is no such process.
 pub(crate) fn name(pid: u32) -> String {
     let mut buffer = [0; 64];

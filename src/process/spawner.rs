@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt, os::fd::OwnedFd, path::PathBuf, time::Duration};
 
 use crate::model::{Containment, Exit, Limits, Signal};
 
-use super::SpawnError;
+use super::{SpawnError, TakenTerminal};
 
 /// Names one start of a process and all that it spawns. Chosen by the one who orders, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +79,11 @@ pub enum Order {
         /// Whether members that came since the last look at all processes must be in it: else they may be missing for some
         /// seconds, and the answer costs much less.
         whole: bool,
+    },
+    /// Should the supervisor die now, its terminal is to be given back; none: it has none any more. Only a guardian can.
+    Terminal {
+        /// What was taken.
+        taken: Option<TakenTerminal>,
     },
     /// No more events about this tree, please. What still lives of it is killed when the spawner ends.
     Forget {

@@ -5,7 +5,7 @@ use std::{io, os::fd::OwnedFd};
 use rustix::{
     fs::OFlags,
     pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
-    termios::{Winsize, tcsetwinsize},
+    termios::{OptionalActions, OutputModes, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
 };
 
 /// A terminal that is nobody's yet.
@@ -29,6 +29,10 @@ impl Terminal {
         unlockpt(&our_end)?;
         resize(&our_end, rows, columns)?;
         let process_end = ioctl_tiocgptpeer(&our_end, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        // Lines end as the process ends them, not with the carriage return that a real screen wants.
+        let mut modes = tcgetattr(&process_end)?;
+        modes.output_modes.remove(OutputModes::ONLCR);
+        tcsetattr(&process_end, OptionalActions::Now, &modes)?;
         let flags = rustix::fs::fcntl_getfl(&our_end)?;
         rustix::fs::fcntl_setfl(&our_end, flags | OFlags::NONBLOCK)?;
         Ok(Self { our_end, process_end })

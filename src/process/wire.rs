@@ -16,7 +16,7 @@ use std::{
 
 use crate::model::{Exit, Limits, Signal};
 
-use super::{Launch, Member, Order, SpawnError, TreeEvent, TreeId, TreeSample, Usage};
+use super::{Launch, Member, Order, SpawnError, TakenTerminal, TreeEvent, TreeId, TreeSample, Usage};
 
 /// A frame that is longer than this is none of ours.
 pub(crate) const LONGEST: usize = 64 << 20;
@@ -218,6 +218,11 @@ pub(crate) fn order_frame(order: &Order) -> (Vec<u8>, Vec<BorrowedFd<'_>>) {
             let frame = write_launch(plain(b's', tree), launch).frame();
             return (frame, fds.into_iter().flatten().map(AsFd::as_fd).collect());
         }
+        Order::Terminal { taken: None } => Writer::new(b'T'),
+        Order::Terminal { taken: Some(TakenTerminal { fd, modes, leave, group, session }) } => {
+            let writer = Writer::new(b't').u32(*group).u32(*session).bytes(leave);
+            return (modes.iter().fold(writer, |w, mode| w.u32(*mode)).frame(), vec![fd.as_fd()]);
+        }
         Order::Signal { tree, signal } => plain(b'g', tree).i32(signal.0),
         Order::Kill { tree } => plain(b'k', tree),
         Order::AwaitEmpty { tree } => plain(b'e', tree),
@@ -228,17 +233,31 @@ pub(crate) fn order_frame(order: &Order) -> (Vec<u8>, Vec<BorrowedFd<'_>>) {
     (writer.frame(), Vec::new())
 }
 
-/// How many descriptors come with this frame, if it is a `Spawn`, and for which tree.
+/// How many descriptors come with this frame, if any do, and for which tree.
 pub(crate) fn expects_descriptors(frame: &[u8]) -> Option<(TreeId, usize)> {
     let mut reader = Reader(frame);
-    let (tag, tree, with_stdin) = (reader.u8().ok()?, reader.tree().ok()?, reader.bool().ok()?);
-    (tag == b's').then_some((tree, 2 + usize::from(with_stdin)))
+    match reader.u8().ok()? {
+        b's' => Some((reader.tree().ok()?, 2 + usize::from(reader.bool().ok()?))),
+        // Of no tree.
+        b't' => Some((TreeId(0), 1)),
+        _ => None,
+    }
 }
 
 pub(crate) fn read_order(frame: &[u8], fds: Vec<OwnedFd>) -> Read<Order> {
     whole(frame, |tag, r| {
         Ok(match tag {
             b's' => Order::Spawn { tree: r.tree()?, launch: Box::new(read_launch(r, fds)?) },
+            b'T' => Order::Terminal { taken: None },
+            b't' => Order::Terminal {
+                taken: Some(TakenTerminal {
+                    fd: fds.into_iter().next().ok_or(Garbled)?,
+                    group: r.u32()?,
+                    session: r.u32()?,
+                    leave: r.bytes()?.to_vec(),
+                    modes: [r.u32()?, r.u32()?, r.u32()?, r.u32()?],
+                }),
+            },
             b'g' => Order::Signal { tree: r.tree()?, signal: Signal(r.i32()?) },
             b'k' => Order::Kill { tree: r.tree()? },
             b'e' => Order::AwaitEmpty { tree: r.tree()? },
@@ -432,6 +451,17 @@ mod tests {
         assert_eq!(read.cwd.as_os_str().as_bytes(), b"/tmp/\xfe");
         assert_eq!((read.limits.cpu, read.limits.cpu_time, read.limits.open_files), (Some(0.5), Some(Duration::from_secs(3)), Some(64)));
         assert!(read.tty && read.stdin.is_some());
+    }
+
+    #[test]
+    fn a_terminal_arrives_with_all_that_gives_it_back() {
+        let null = || OwnedFd::from(std::fs::File::open("/dev/null").expect("exists"));
+        let taken = TakenTerminal { fd: null(), modes: [1, 2, 3, u32::MAX], leave: b"\x1b[0m".to_vec(), group: 7, session: 8 };
+        let Order::Terminal { taken: Some(read) } = order_round_trip(&Order::Terminal { taken: Some(taken) }) else {
+            panic!("another order")
+        };
+        assert_eq!((read.modes, read.leave.as_slice(), read.group, read.session), ([1, 2, 3, u32::MAX], &b"\x1b[0m"[..], 7, 8));
+        assert!(matches!(order_round_trip(&Order::Terminal { taken: None }), Order::Terminal { taken: None }));
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn folder_of(target: &Path) -> &Path {
 }
 
 /// A name nobody else uses, in the folder of `target`: a rename within a folder is whole or not at all.
-fn temporary_beside(target: &Path) -> PathBuf {
+pub(super) fn temporary_beside(target: &Path) -> PathBuf {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let nonce = jiff::Timestamp::now().as_nanosecond() as u64 ^ NEXT.fetch_add(1, Ordering::Relaxed).rotate_left(48);
@@ -177,8 +177,13 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)?.flatten() {
         let name = entry.file_name();
         let writer = name.to_str().and_then(writer_of);
-        if writer.is_some_and(|writer| !writer.is_held()) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            let _ = fs::remove_file(entry.path());
+        if writer.is_some_and(|writer| !writer.is_held()) {
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_file() => fs::remove_file(entry.path()),
+                // A recording that was being removed.
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+                _ => Ok(()),
+            };
         }
     }
     Ok(())

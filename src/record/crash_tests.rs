@@ -39,6 +39,7 @@ pub(super) fn recording(dir: &Path, noise: usize) {
         max_restarts: None,
         argv: Vec::new(),
         cwd: String::new(),
+        settings: Vec::new(),
     };
     let info = RunInfo {
         run: "2026-11-23-0625-x-k3".into(),

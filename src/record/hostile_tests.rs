@@ -37,6 +37,7 @@ fn all_kinds() -> Vec<EventKind> {
         max_restarts: Some(1),
         argv: vec![text.clone()],
         cwd: text.clone(),
+        settings: vec![(text.clone(), text.clone())],
     };
     let what = Expected::MustNotSee { pattern: regex::Regex::new("x").expect("a pattern") };
     let expectation = ExpectationInfo::of(&Expectation { process: process.clone(), what, within: None });

@@ -1,6 +1,10 @@
 //! A run that is being recorded: what every front starts.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -9,11 +13,12 @@ use super::{
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
     recorder::Recorder,
+    shelf,
 };
 use crate::{
     logs::{Capture, LogStore},
-    model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, KILL_BOUND, PidFile, TreeEvent, runs_dir},
+    model::{Containment, EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
+    process::{Guardian, GuardianError, KILL_BOUND, LocalSpawner, Order, PidFile, Spawner, TakenTerminal, TreeEvent, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -56,7 +61,7 @@ pub enum StartError {
     /// There is no guardian.
     #[error(transparent)]
     Guardian(#[from] GuardianError),
-    /// The spawner for programs that have no guardian could not be started.
+    /// Nobody can start processes.
     #[error("the thread that starts processes could not be started: {0}")]
     Spawner(#[source] std::io::Error),
     /// The thread that reads output could not be started.
@@ -71,13 +76,40 @@ pub struct LiveRun {
     manifest: Manifest,
     recorder: Option<Recorder>,
     task: JoinHandle<RunParts>,
+    spawner: Arc<dyn Spawner>,
     pid_file: Option<PidFile>,
+    /// Whether old recordings go when this one is done: only where nobody named a place of his own.
+    tidy: bool,
+}
+
+/// The folder of a run that is still to begin: it goes if the run does not.
+struct HalfMade(Option<RunDir>);
+
+impl HalfMade {
+    fn remove(&mut self) {
+        if let Some(dir) = self.0.take() {
+            let _ = std::fs::remove_dir_all(&dir.path);
+        }
+    }
+}
+
+impl Drop for HalfMade {
+    fn drop(&mut self) {
+        self.remove();
+    }
 }
 
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
-        Self::start_under(request, false, |events| Ok(Guardian::launch(events)?.into()))
+        let in_groups = request.spec.containment == Containment::Group;
+        Self::start_under(request, false, move |events| {
+            if in_groups {
+                Ok(LocalSpawner::start(events).map_err(StartError::Spawner)?.into())
+            } else {
+                Ok(Guardian::launch(events)?.into())
+            }
+        })
     }
 
     /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
@@ -91,9 +123,11 @@ impl LiveRun {
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
+        let mut dir = HalfMade(dir);
         let (tree_sender, tree_events) = mpsc::unbounded_channel();
         let holder = launch(tree_sender)?;
-        let id = dir.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
+        let spawner = holder.spawner();
+        let id = dir.0.as_ref().map_or_else(|| format!("unrecorded-{}", spec.name), |dir| dir.id.clone());
         let runs = runs_dir();
         let (pid_file, no_pid_file) = match holder.pid_file(&runs, &id) {
             Ok(file) => (file, None),
@@ -102,18 +136,22 @@ impl LiveRun {
                 Some(format!("{}: {e}: if this program and its guardian are killed at once, no later run cleans up", runs.display())),
             ),
         };
-        let info = Machine::describe(&spec, &id, rfc3339(&clock), holder.spawner().containment());
+        let info = Machine::describe(&spec, &id, rfc3339(&clock), spawner.containment());
         let journal = Arc::new(Journal::default());
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
         let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
-        let (logs, recorder) = match &dir {
-            Some(dir) => match keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal) {
-                Ok((logs, recorder)) => (logs, Some(recorder)),
-                Err(e) => {
-                    trouble = Some(format!("{}: {e}: the recording is kept in memory only", dir.path.display()));
-                    (LogStore::in_memory(&names, clock), None)
+        let kept = dir.0.as_ref().map(|dir| keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal));
+        let (logs, recorder) = match kept {
+            Some(Ok((logs, recorder))) => (logs, Some(recorder)),
+            Some(Err(source)) => {
+                let path = dir.0.as_ref().map(|dir| dir.path.clone()).unwrap_or_default();
+                if let Keep::In(_) = keep {
+                    return Err(PlaceError { dir: path, source }.into());
                 }
-            },
+                trouble = Some(format!("{}: {source}: the recording is kept in memory only", path.display()));
+                dir.remove();
+                (LogStore::in_memory(&names, clock), None)
+            }
             None => (LogStore::in_memory(&names, clock), None),
         };
         for process in spec.processes.values() {
@@ -124,7 +162,7 @@ impl LiveRun {
         let (handle, task) = supervisor::start(RunParts {
             spec,
             info,
-            spawner: holder.spawner(),
+            spawner: spawner.clone(),
             tree_events,
             capture,
             capture_events,
@@ -142,12 +180,24 @@ impl LiveRun {
                 .map(|text| EventKind::Notice { level: NoticeLevel::Warning, text })
                 .collect(),
         });
-        Ok(Self { handle, dir, manifest, recorder, task, pid_file })
+        Ok(Self { handle, dir: dir.0.take(), manifest, recorder, task, spawner, pid_file, tidy: matches!(keep, Keep::Default) })
     }
 
     /// The handle to ask and read through.
     pub fn handle(&self) -> &RunHandle {
         &self.handle
+    }
+
+    /// Who is to be told when the terminal is taken, and when it is given back: should this program be killed in between, its
+    /// guardian gives it back.
+    pub fn terminal_keeper(&self) -> impl Fn(Option<TakenTerminal>) + Send + Sync + 'static {
+        let spawner = Arc::downgrade(&self.spawner);
+        move |taken| {
+            if let Some(spawner) = spawner.upgrade() {
+                // Without a guardian the run is over, and this program gives its terminal back itself.
+                let _ = spawner.send(Order::Terminal { taken });
+            }
+        }
     }
 
     /// The folder of the recording, if it could be made.
@@ -160,7 +210,8 @@ impl LiveRun {
         let outcome = self.handle.ended().await;
         if let Ok(parts) = self.task.await {
             // The spawner goes first: what it kills may still say something, and that is read.
-            let RunParts { capture, spawner, .. } = parts;
+            let (capture, spawner) = (parts.capture, self.spawner);
+            drop(parts.spawner);
             let gone = tokio::task::spawn_blocking(move || {
                 spawner.kill_all(KILL_BOUND);
                 drop((spawner, capture));
@@ -181,6 +232,9 @@ impl LiveRun {
             let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, processes, ..self.manifest };
             if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
+            }
+            if let Some(base) = dir.path.parent().filter(|_| self.tidy).map(Path::to_owned) {
+                let _ = tokio::task::spawn_blocking(move || shelf::prune(&base, &shelf::AUTOMATIC)).await;
             }
         }
         outcome
@@ -229,4 +283,19 @@ fn secrets_of_environment() -> impl Iterator<Item = String> {
 /// The run's start, RFC 3339 with microseconds.
 fn rfc3339(clock: &RunClock) -> String {
     clock.wall().round(jiff::Unit::Microsecond).map_or_else(|_| clock.wall().to_string(), |t| format!("{t:.6}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_half_made_goes_with_the_run_that_did_not_begin() {
+        let base = tempfile::tempdir().expect("a folder");
+        let clock = RunClock::start();
+        let dir = RunDir::create(base.path(), "x", clock.wall()).expect("a free name");
+        dir.write("manifest.json", b"{}").expect("a disk");
+        drop(HalfMade(Some(dir)));
+        assert_eq!(std::fs::read_dir(base.path()).expect("readable").count(), 0);
+    }
 }

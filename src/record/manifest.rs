@@ -97,6 +97,11 @@ fn start_ticks(pid: &str) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn bad(e: serde_json::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, one_line(&e.to_string()).into_owned())
+}
+
 impl Manifest {
     /// The manifest of a run that begins.
     pub(crate) fn begin(info: &RunInfo) -> Self {
@@ -131,10 +136,19 @@ impl Manifest {
         json
     }
 
+    /// The number of the format of the recording in `dir`. Of a later one nothing else may be known.
+    pub(crate) fn format_of(dir: &Path) -> io::Result<u32> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let head: Head = serde_json::from_slice(&fs::read(dir.join("manifest.json"))?).map_err(bad)?;
+        Ok(head.format)
+    }
+
     /// Reads the manifest of the recording in `dir`. It may come from anybody: its texts are made fit to be shown.
     pub fn read(dir: &Path) -> io::Result<Self> {
         let text = fs::read(dir.join("manifest.json"))?;
-        let bad = |e: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, one_line(&e.to_string()).into_owned());
         let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
         let Self { id, scenario, origin, started, version, outcome, .. } = &mut manifest;
         [id, scenario, origin, started, version].into_iter().for_each(make_one_line);

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`LiveRun`] is what all fronts start: it creates the folder, the log store, the capture thread, the spawner and the
-//! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back.
+//! supervisor, in this order, so that nothing is started before it can be recorded. [`Recording`] reads one back;
+//! [`recordings`] lists what is kept, and [`prune`] removes what is old.
 
 pub mod archive;
 mod beside;
@@ -19,14 +20,18 @@ mod manifest;
 mod open;
 mod place;
 mod recorder;
+mod shelf;
 
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod round_trip_tests;
 
 pub use holder::Holder;
 pub use live::{Keep, LiveRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest};
 pub use open::{OpenError, Recording, find};
 pub use place::{PlaceError, RunDir, default_dir, write_private};
+pub use shelf::{Bounds, Kept, prune, recordings};

@@ -1,7 +1,8 @@
 //! Reading a recording back: its manifest, its events as far as they are whole, its logs.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, BufRead, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,6 +19,9 @@ use crate::{
     model::{Event, EventKind, Phase, ProcessId, Snapshot, make_one_line, narrate},
     supervisor::Journal,
 };
+
+/// Bytes of one event, at most.
+const MAX_EVENT: u64 = 16 << 20;
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -118,12 +122,13 @@ impl Recording {
             let path = dir.join(name);
             move |source| OpenError::Unreadable { path, source }
         };
-        let mut manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
-        if manifest.format > FORMAT {
-            return Err(OpenError::Newer { path: dir.to_owned(), format: manifest.format });
+        let format = Manifest::format_of(dir).map_err(unreadable("manifest.json"))?;
+        if format > FORMAT {
+            return Err(OpenError::Newer { path: dir.to_owned(), format });
         }
-        let text = fs::read(dir.join("events.jsonl")).map_err(unreadable("events.jsonl"))?;
-        let events = whole_events(&text);
+        let mut manifest = Manifest::read(dir).map_err(unreadable("manifest.json"))?;
+        let events = fs::File::open(dir.join("events.jsonl")).and_then(|file| whole_events(io::BufReader::new(file)));
+        let events = events.map_err(unreadable("events.jsonl"))?;
         // The manifest of a run that was killed knows only of those it began with.
         manifest.processes = everybody(&manifest, &events);
         let logs = LogStore::open(dir.join("logs"), &manifest.processes).map_err(unreadable("logs"))?;
@@ -152,16 +157,23 @@ fn everybody(manifest: &Manifest, events: &[Event]) -> Vec<ProcessId> {
     all
 }
 
-/// The events of a file whose last line may be cut, as a kill leaves it. It may come from anybody: their texts are made
-/// fit to be shown.
-fn whole_events(text: &[u8]) -> Vec<Event> {
-    let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-    let mut events: Vec<Event> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+/// The events of a file whose last line may be cut, as a kill leaves it. It may come from anybody: a line longer than any
+/// event of ours is left out, and texts are made fit to be shown.
+fn whole_events(mut file: impl BufRead) -> io::Result<Vec<Event>> {
+    let (mut events, mut line) = (Vec::<Event>::new(), Vec::new());
+    while file.by_ref().take(MAX_EVENT).read_until(b'\n', &mut line)? > 0 {
+        if line.len() as u64 == MAX_EVENT && line.last() != Some(&b'\n') {
+            file.skip_until(b'\n')?;
+        } else {
+            events.extend(serde_json::from_slice::<Event>(&line));
+        }
+        line.clear();
+    }
     for event in &mut events {
         event.kind.each_text(&mut make_one_line);
         event.kind.each_name(&mut make_one_line);
     }
-    events
+    Ok(events)
 }
 
 #[cfg(test)]
@@ -170,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_cut_last_line_costs_that_event_only() {
-        let events = whole_events(b"{\"seq\":1,\"at_us\":0,\"event\":\"checks\",\"met\":0,\"of\":2}\n{\"seq\":2,\"at_us\":5,\"ev");
+        let events = whole_events(&b"{\"seq\":1,\"at_us\":0,\"event\":\"checks\",\"met\":0,\"of\":2}\n{\"seq\":2,\"at_us\":5,\"ev"[..])
+            .expect("memory");
         assert_eq!(events.len(), 1);
     }
 

@@ -19,6 +19,7 @@ pub(super) struct Recorder(JoinHandle<Option<io::Error>>);
 impl Recorder {
     /// Starts writing `journal` to `path`. Nothing else waits for this thread: a slow disk delays nobody.
     pub(super) fn start(path: &Path, journal: Arc<Journal>) -> io::Result<Self> {
+        journal.written(0);
         let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
         let thread = Builder::new().name("recorder".into()).spawn(move || write_all(file, &journal))?;
         Ok(Self(thread))
@@ -49,6 +50,8 @@ fn write_all(mut file: File, journal: &Journal) -> Option<io::Error> {
             trouble = Some(e);
         }
         written += events.len();
+        // After a refusal nothing more will be on disk, and memory is no place to wait for that.
+        journal.written(if trouble.is_none() { written } else { usize::MAX });
         if closed && events.is_empty() {
             return trouble;
         }

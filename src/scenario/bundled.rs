@@ -14,7 +14,21 @@ macro_rules! bundled {
 }
 
 /// All of them, the first things to try first.
-pub const BUNDLED: &[Bundled] = bundled!["forward", "reverse", "stdio", "crash-restart", "slow-start", "hang", "everything"];
+pub const BUNDLED: &[Bundled] = bundled![
+    "forward",
+    "reverse",
+    "stdio",
+    "crash-restart",
+    "slow-start",
+    "hang",
+    "auth",
+    "flapping-health",
+    "leak",
+    "flood",
+    "soak",
+    "everything",
+    "chain"
+];
 
 impl Bundled {
     /// Its own line about itself.

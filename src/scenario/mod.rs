@@ -45,6 +45,7 @@ pub use load::{Overrides, Parts, Resolved, Scenario, load};
 pub use locate::{LocateError, Located, Origin, locate, locate_from};
 pub use names::Environment;
 pub use plan::render_plan;
+pub(crate) use plan::settings;
 pub use plan_json::plan_json;
 pub use ports::{Lease, LeaseError, Leases, PortRequest};
 pub use schema::schema;

@@ -150,10 +150,8 @@ fn process(out: &mut Page, number: usize, process: &ProcessSpec) {
     out.line(&format!("{number:>3} {}   {}{kind}", process.id, process.role.word()));
     out.field("runs", &words(texts(&process.argv).iter().map(String::as_str)));
     out.field("in", &process.cwd.to_string_lossy());
-    let env: Vec<_> = process.env.iter().map(|(name, value)| format!("{}={}", name, quoted(&value.to_string()))).collect();
-    let inherits = if process.env_clear { "nothing inherited " } else { "" };
-    if !env.is_empty() || process.env_clear {
-        out.field("env", &format!("{inherits}{}", env.join(" ")));
+    if let Some(env) = env(process) {
+        out.field("env", &env);
     }
     if !process.listens.is_empty() {
         out.field("listens", &process.listens.iter().map(|l| l.name.clone()).collect::<Vec<_>>().join(", "));
@@ -162,25 +160,48 @@ fn process(out: &mut Page, number: usize, process: &ProcessSpec) {
     if !waits.is_empty() {
         out.field("after", &waits);
     }
-    out.field("ready", &ready(&process.ready));
-    out.field("health", &process.health.as_ref().map_or_else(|| "not watched".into(), |h| health(h, process.restart.mode)));
-    out.field("restart", &restart(&process.restart));
-    out.field("stop", &stop(&process.stop));
+    for (label, text) in manner(process) {
+        out.field(label, &text);
+    }
+}
+
+/// How a process is watched, restarted and stopped, in words: a label and a text each.
+fn manner(process: &ProcessSpec) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("ready", ready(&process.ready)),
+        ("health", process.health.as_ref().map_or_else(|| "not watched".into(), |h| health(h, process.restart.mode))),
+        ("restart", restart(&process.restart)),
+        ("stop", stop(&process.stop)),
+    ];
     if let Some(timeout) = process.timeout {
-        out.field("timeout", &format!("fails when one start of it lives longer than {}", duration_text(timeout)));
+        fields.push(("timeout", format!("fails when one start of it lives longer than {}", duration_text(timeout))));
     }
-    if let Some(limits) = limits(process) {
-        out.field("limits", &limits);
-    }
+    fields.extend(limits(process).map(|limits| ("limits", limits)));
     let stdin = if process.stdin == StdinMode::Pipe { "stdin is a pipe" } else { "" };
     let terminal = [stdin, if process.tty { "a terminal of its own" } else { "" }];
     let terminal: Vec<_> = terminal.into_iter().filter(|t| !t.is_empty()).collect();
     if !terminal.is_empty() {
-        out.field("input", &terminal.join(", "));
+        fields.push(("input", terminal.join(", ")));
     }
-    for argv in &process.cleanup {
-        out.field("cleanup", &words(argv.iter().map(String::as_str)));
-    }
+    fields.extend(process.cleanup.iter().map(|argv| ("cleanup", words(argv.iter().map(String::as_str)))));
+    fields
+}
+
+/// Everything about how a process is set up but its command line: a label and a text each, for who looks at it in a run.
+/// Nothing is masked here.
+pub(crate) fn settings(process: &ProcessSpec) -> Vec<(String, String)> {
+    let env = env(process).map(|env| ("env", env));
+    let files = process.files.iter().map(|file| ("file", file.path.display().to_string()));
+    let watched = process.watch.iter().map(|glob| ("watches", glob.clone()));
+    let fields = manner(process).into_iter().chain(env).chain(files).chain(watched);
+    fields.map(|(label, text)| (label.to_owned(), text.replace(TOGETHER, " "))).collect()
+}
+
+/// `nothing inherited PORT=20001`
+fn env(process: &ProcessSpec) -> Option<String> {
+    let env: Vec<_> = process.env.iter().map(|(name, value)| format!("{}={}", name, quoted(&value.to_string()))).collect();
+    let inherits = if process.env_clear { "nothing inherited " } else { "" };
+    (!env.is_empty() || process.env_clear).then(|| format!("{inherits}{}", env.join(" ")))
 }
 
 fn ready(ready: &ReadySpec) -> String {

@@ -2,12 +2,10 @@
 //! place: a scenario never runs differently from what it says. A key leaves these lists when it is honoured.
 
 /// Of a process.
-pub(super) const PROCESS: &[&str] = &["tap", "tty", "watch", "skip_if_exists"];
-/// Of `ready`.
-pub(super) const READY: &[&str] = &["exec", "stdio"];
-/// Of `health`.
-pub(super) const HEALTH: &[&str] = &["log", "exec", "stdio", "lazy"];
+pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists"];
+/// Of `health`: a line is no answer to a question, and how long one counts is not said.
+pub(super) const HEALTH: &[&str] = &["log"];
 /// Of the top level.
 pub(super) const TOP: &[&str] = &["step"];
 /// Of the words of `containment`.
-pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup", "group"];
+pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup"];

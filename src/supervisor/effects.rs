@@ -1,15 +1,16 @@
 //! Carrying effects out, and translating what trees say into the machine's inputs.
 
-use std::{io::Write, os::fd::OwnedFd, sync::Arc};
+use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::{
     expectations::wanted,
     launch::{Ends, Job, Ports, Prepared},
     machine::{Effect, Input},
     runtime::Runtime,
+    stdin::{Stdin, Talk},
 };
 use crate::{
-    logs::{CaptureStream, Stream, Watch},
+    logs::{CaptureStream, LineTap, Stream, Watch},
     model::{Failure, Generation, Leak, Probe, ProcessId, ProcessSpec},
     process::{Member, Order, TreeEvent, TreeId},
     redact::Redactor,
@@ -88,7 +89,8 @@ impl Runtime {
         };
         let wanted = wanted(&self.parts.spec, &process);
         for (stream, fd) in output {
-            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone(), wanted: wanted.clone() };
+            let tap = self.inputs.get(&process).filter(|_| stream == Stream::Out).map(|talk| talk.tap.clone());
+            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone(), wanted: wanted.clone(), tap };
             self.parts.capture.add(CaptureStream { process: process.clone(), generation, stream, fd, watch });
         }
     }
@@ -99,9 +101,9 @@ impl Runtime {
         }
     }
 
-    fn send_line(&mut self, process: &ProcessId, text: &str) -> Result<(), String> {
-        let Some(input) = self.inputs.get_mut(process) else { return Err(format!("{process} has closed its stdin")) };
-        input.write_all(format!("{text}\n").as_bytes()).map_err(|e| format!("{process} does not read its stdin: {e}"))
+    fn send_line(&self, process: &ProcessId, text: &str) -> Result<(), String> {
+        let Some(talk) = self.inputs.get(process) else { return Err(format!("{process} has closed its stdin")) };
+        talk.stdin.send_line(text).map_err(|e| format!("{process} does not read its stdin: {e}"))
     }
 
     pub(super) fn warn(&mut self, text: String) {
@@ -120,7 +122,7 @@ impl Runtime {
         };
         let begun = begun.map(|(tree, Ends { output, input })| {
             if let (Some(input), Some((process, _))) = (input, self.trees.get(&tree)) {
-                self.inputs.insert(process.clone(), input);
+                self.inputs.insert(process.clone(), Talk { stdin: Arc::new(Stdin::new(input)), tap: LineTap::default() });
             }
             (tree, output)
         });
@@ -157,7 +159,7 @@ impl Runtime {
                 let leak = |m: Member| Leak { pid: Some(m.pid), command: command_for_event(redactor, &m.command), port: None };
                 Input::Members { process, generation, leaks: members.into_iter().map(leak).collect() }
             }
-            TreeEvent::Stuck { pids, .. } => Input::Stuck { process, generation, pids },
+            TreeEvent::Stuck { pids, why, .. } => Input::Stuck { process, generation, pids, why },
             _ => return None,
         })
     }

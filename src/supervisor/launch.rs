@@ -5,8 +5,8 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsString,
-    fs::File,
+    ffi::{OsStr, OsString},
+    io,
     os::fd::OwnedFd,
     path::Path,
     sync::{Arc, mpsc},
@@ -21,12 +21,19 @@ use super::runtime::News;
 use crate::{
     logs::{self, Stream},
     model::{Failure, Generation, ProcessId, ProcessSpec, StdinMode, Text},
-    process::{Launch, ShortCommand, lookup},
+    process::{Launch, ShortCommand, Terminal, lookup},
     scenario::render_files,
 };
 
 /// The variable that names the run to everything it started.
 const RUN_VARIABLE: &str = "E2E_TUI_RUN";
+
+/// The size of a terminal that nobody looks at: wide, so that programs break few lines.
+const ROWS: u16 = 40;
+/// See [`ROWS`].
+const COLUMNS: u16 = 120;
+/// What a terminal is called where nothing says otherwise.
+const TERM: &str = "xterm-256color";
 
 /// The ports that processes have told, by process.
 pub(super) type Ports = HashMap<ProcessId, u16>;
@@ -38,13 +45,13 @@ pub(super) struct Prepared {
     pub(super) ends: Ends,
 }
 
-/// Our ends of its pipes.
+/// Our ends of its pipes, or of its terminal.
 #[derive(Debug)]
 pub(super) struct Ends {
     /// Where its output is read.
     pub(super) output: Vec<(Stream, OwnedFd)>,
-    /// Where its stdin is written, if that is a pipe.
-    pub(super) input: Option<File>,
+    /// Where its stdin is written, if it has one.
+    pub(super) input: Option<OwnedFd>,
 }
 
 /// A start to prepare.
@@ -99,21 +106,42 @@ fn prepare(spec: &ProcessSpec, run: &str, ports: &Ports) -> Result<Prepared, Fai
     let env = environment(spec, run, ports)?;
     let path = env.get(&OsString::from("PATH")).map(OsString::as_os_str);
     let program = lookup(argv.first().map_or("", String::as_str), path, &spec.cwd).map_err(|e| refused(e.short(), &e))?;
-    let no_pipe = |e: std::io::Error| refused("no pipe", &format!("no pipe for its output: {e}"));
-    let (out, stdout) = logs::pipe().map_err(no_pipe)?;
-    let (err, stderr) = logs::pipe().map_err(no_pipe)?;
-    let (stdin, input) = match spec.stdin {
-        StdinMode::Null => (None, None),
-        StdinMode::Pipe => {
-            let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|e| no_pipe(e.into()))?;
-            // A child that does not read must not hold up the supervisor.
-            rustix::io::ioctl_fionbio(&write, true).map_err(|e| no_pipe(e.into()))?;
-            (Some(read), Some(File::from(write)))
-        }
-    };
+    let ends = if spec.tty { terminal() } else { pipes(spec.stdin) };
+    let (Theirs { stdin, stdout, stderr }, ends) =
+        ends.map_err(|e| refused("no pipe", &format!("nothing to read its output from: {e}")))?;
     let env = env.into_iter().collect();
     let launch = Launch { argv, program, env, cwd: spec.cwd.clone(), stdin, stdout, stderr, limits: spec.limits.clone(), tty: spec.tty };
-    Ok(Prepared { launch, ends: Ends { output: vec![(Stream::Out, out), (Stream::Err, err)], input } })
+    Ok(Prepared { launch, ends })
+}
+
+/// What a process gets as its standard descriptors.
+struct Theirs {
+    stdin: Option<OwnedFd>,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+fn pipes(stdin: StdinMode) -> io::Result<(Theirs, Ends)> {
+    let (out, stdout) = logs::pipe()?;
+    let (err, stderr) = logs::pipe()?;
+    let (stdin, input) = match stdin {
+        StdinMode::Null => (None, None),
+        StdinMode::Pipe => {
+            let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+            // A child that does not read must not hold up the supervisor.
+            rustix::io::ioctl_fionbio(&write, true)?;
+            (Some(read), Some(write))
+        }
+    };
+    Ok((Theirs { stdin, stdout, stderr }, Ends { output: vec![(Stream::Out, out), (Stream::Err, err)], input }))
+}
+
+/// A terminal for all three: its output is one stream, in the order it was written.
+fn terminal() -> io::Result<(Theirs, Ends)> {
+    let Terminal { our_end, process_end } = Terminal::open(ROWS, COLUMNS)?;
+    let theirs = Theirs { stdin: Some(process_end.try_clone()?), stderr: process_end.try_clone()?, stdout: process_end };
+    let input = Some(our_end.try_clone()?);
+    Ok((theirs, Ends { output: vec![(Stream::Out, our_end)], input }))
 }
 
 /// `argv` as a short command in the environment and folder of `spec`: a stop command, a clean-up, a probe. Its files are not
@@ -136,6 +164,11 @@ fn environment(spec: &ProcessSpec, run: &str, ports: &Ports) -> Result<IndexMap<
         env.insert(name.into(), resolve(value, ports)?.into());
     }
     env.insert(RUN_VARIABLE.into(), run.into());
+    // What starts the run may have no terminal itself; the process has one all the same.
+    let unnamed = env.get(OsStr::new("TERM")).is_none_or(|term| term.is_empty() || term == "dumb");
+    if spec.tty && unnamed && !spec.env.contains_key("TERM") {
+        env.insert("TERM".into(), TERM.into());
+    }
     Ok(env)
 }
 

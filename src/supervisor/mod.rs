@@ -11,8 +11,8 @@
 //! ```
 //!
 //! - [`machine`] decides, without clock or I/O.
-//! - [`runtime`] is the one loop that knows the time and carries effects out; [`effects`], [`launch`], [`probes`],
-//!   [`errand`] and [`census`] are what it does.
+//! - [`runtime`] is the one loop that knows the time and carries effects out; [`effects`], [`launch`], [`stdin`],
+//!   [`probes`], [`errand`] and [`census`] are what it does.
 //! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`].
 
 mod census;
@@ -26,6 +26,7 @@ pub(crate) mod machine;
 mod probes;
 mod runtime;
 mod signals;
+mod stdin;
 
 pub use handle::{RunHandle, Ticket};
 pub use journal::Journal;

@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
 
 use super::{
+    launch,
     machine::{Input, ReadyReport},
     runtime::{News, Runtime},
+    stdin::Talk,
 };
 use crate::{
-    health::{Answer, Question, ask},
-    model::{At, Generation, HealthSpec, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ReadySpec, RunClock},
+    health::{Answer, ExecQuestion, Question, StdioQuestion, ask},
+    model::{At, Generation, HealthSpec, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ReadySpec, RunClock, StepAction},
     process::sockets,
 };
 
@@ -42,9 +44,38 @@ impl Runtime {
         Reporter { news: self.news.clone(), clock: self.parts.clock, process: process.clone(), generation, pid }
     }
 
-    fn question(&self, probe: &Probe, degraded: &[u16]) -> Option<Question> {
-        let ports = |id: &ProcessId| self.snapshot().row(id.as_str()).and_then(|row| row.captured_port);
-        Question::of(probe, degraded, ports).ok().flatten()
+    /// What `probe` asks of this generation of `spec`, or why it cannot be asked.
+    fn question(&self, spec: &ProcessSpec, probe: &Probe, degraded: &[u16]) -> Result<Question, String> {
+        let ports = self.ports();
+        match probe {
+            Probe::Exec { argv } => {
+                let command = launch::command_like(spec, argv, &self.parts.info.run, &ports).map_err(|e| e.to_string())?;
+                Ok(Question::Exec(ExecQuestion { commands: self.commands.clone(), command }))
+            }
+            Probe::Stdio { send, expect } => {
+                let talk = self.inputs.get(&spec.id).ok_or("its stdin is not open")?;
+                Ok(Question::Stdio(StdioQuestion { exchange: Arc::new(talk.clone()), send: send.clone(), expect: expect.clone() }))
+            }
+            probe => {
+                let question = Question::of(probe, degraded, |id| ports.get(id).copied()).map_err(|e| e.to_string())?;
+                question.ok_or_else(|| format!("nothing can be asked by `{}`", probe.word()))
+            }
+        }
+    }
+
+    /// When the health of `spec` may be asked for; whether anybody wants to know has been decided.
+    fn occasion(&self, spec: &ProcessSpec, health: &HealthSpec) -> Occasion {
+        let session = match &health.probe {
+            Probe::Stdio { send, .. } if is_message(send) && self.is_spoken_to(&spec.id) => self.inputs.get(&spec.id).cloned(),
+            _ => None,
+        };
+        Occasion { session }
+    }
+
+    /// Whether the scenario itself writes to the stdin of `process`.
+    fn is_spoken_to(&self, process: &ProcessId) -> bool {
+        let sends = |action: &StepAction| matches!(action, StepAction::Send { process: to, .. } if to == process);
+        self.parts.spec.steps.iter().flat_map(|step| &step.actions).any(sends)
     }
 
     /// Asks until it is ready; a log line reports by itself.
@@ -54,10 +85,10 @@ impl Runtime {
         let task = match &spec.ready.probe {
             Some(Probe::Log { .. }) => return,
             None => tokio::spawn(confirm(reporter.clone(), spec.clone(), reporter.clock.now(), None)),
-            Some(probe) => {
-                let Some(question) = self.question(probe, &[]) else { return };
-                tokio::spawn(ask_until_ready(reporter, spec, question))
-            }
+            Some(probe) => match self.question(&spec, probe, &[]) {
+                Ok(question) => tokio::spawn(ask_until_ready(reporter, spec, question)),
+                Err(why) => return reporter.ready(ReadyReport::NotYet { why }),
+            },
         };
         self.probes.entry(process.clone()).or_default().push(task.abort_handle());
     }
@@ -76,8 +107,12 @@ impl Runtime {
     pub(super) fn watch_health(&mut self, process: &ProcessId, generation: Generation) {
         let Some(spec) = self.parts.spec.processes.get(process).cloned() else { return };
         let Some(health) = spec.health.clone() else { return };
-        let Some(question) = self.question(&health.probe, &health.degraded) else { return };
-        let task = tokio::spawn(watch(self.reporter(process, generation), health, question));
+        let question = match self.question(&spec, &health.probe, &health.degraded) {
+            Ok(question) => question,
+            Err(why) => return self.warn(format!("the health of {process} cannot be asked for: {why}")),
+        };
+        let occasion = self.occasion(&spec, &health);
+        let task = tokio::spawn(watch(self.reporter(process, generation), health, question, occasion));
         self.probes.entry(process.clone()).or_default().push(task.abort_handle());
     }
 
@@ -163,8 +198,9 @@ async fn who_listens(ports: Vec<u16>, leader: u32) -> Listening {
     Listening::Own { evidence }
 }
 
-async fn watch(reporter: Reporter, health: HealthSpec, question: Question) {
+async fn watch(reporter: Reporter, health: HealthSpec, question: Question, mut occasion: Occasion) {
     loop {
+        occasion.wait(health.interval).await;
         // One probe in flight: the next is due an interval after this one has ended.
         let Answer { took, outcome } = ask(&question, health.timeout, health.degraded_after).await;
         let record = ProbeRecord { at: reporter.clock.now(), took, outcome };
@@ -174,4 +210,25 @@ async fn watch(reporter: Reporter, health: HealthSpec, question: Question) {
         }
         sleep(health.interval).await;
     }
+}
+
+/// When a health check may ask.
+struct Occasion {
+    /// Only after somebody else has begun the session: some MCP servers decide at the first message what they speak, and a
+    /// ping that comes first would decide it for the client.
+    session: Option<Talk>,
+}
+
+impl Occasion {
+    async fn wait(&mut self, interval: Duration) {
+        while self.session.as_ref().is_some_and(|talk| !talk.stdin.is_used()) {
+            sleep(interval).await;
+        }
+        self.session = None;
+    }
+}
+
+/// Whether a line is a message of JSON-RPC, and so of a session that others may share.
+fn is_message(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|message| message.get("jsonrpc").is_some())
 }

@@ -24,7 +24,8 @@ use super::{
     expectations::seen,
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
-    machine::{Input, Machine, MachineOptions, TimerToken},
+    machine::{Effect, Input, Machine, MachineOptions, TimerToken},
+    stdin::Talk,
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
@@ -97,7 +98,8 @@ pub(super) struct Runtime {
     pub(super) launcher: Launcher,
     pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
-    pub(super) inputs: HashMap<ProcessId, std::fs::File>,
+    /// Who can be written and talked to.
+    pub(super) inputs: HashMap<ProcessId, Talk>,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
@@ -195,7 +197,11 @@ impl Runtime {
                 Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
                 Some(news) = heard.recv() => self.on_news(news),
                 Some(request) = asked.recv() => self.on_request(request),
-                Ok(()) = looking.changed() => sample_at = Instant::now(),
+                Ok(()) = looking.changed() => {
+                    sample_at = Instant::now();
+                    let looking = *looking.borrow_and_update();
+                    self.feed(Input::Observed { looking });
+                }
                 () = sleep_until(sample_at) => {
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
@@ -247,8 +253,16 @@ impl Runtime {
 
     /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
+        let mut answers = Vec::new();
         for effect in self.machine.step(self.parts.clock.now(), input) {
-            self.carry_out(effect);
+            match effect {
+                // Who asked looks next: all that was done is seen by then.
+                Effect::Resolve { ticket, result } => answers.push((ticket, result)),
+                effect => self.carry_out(effect),
+            }
+        }
+        for (ticket, result) in answers {
+            self.resolve(ticket, result);
         }
     }
 
@@ -292,7 +306,6 @@ impl Runtime {
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
         if let Some(answer) = self.tickets.remove(&ticket) {
-            // Who asked looks next: what was done is seen by then.
             self.publish();
             let _ = answer.send(result);
         }

@@ -129,6 +129,7 @@ actions! {
     NextMark "next-mark" "next mark" Everywhere;
     PreviousMark "previous-mark" "previous mark" Everywhere;
     Timeline "timeline" "timeline of all events" Everywhere;
+    Alerts "alerts" "list of alerts" Everywhere;
     RerunTests "rerun-tests" "rerun the tests; services stay" Everywhere;
     Export "export" "export an archive" Everywhere;
     Zoom "zoom" "the focused pane alone, or all" Everywhere;

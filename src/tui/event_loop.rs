@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::model::Phase;
+use crate::{model::Phase, process::family};
 
 use super::{
     app::Leaving,
@@ -49,6 +49,8 @@ pub(crate) struct EventLoop {
     /// Replies that come later: what was refused, what came of an export.
     pub(super) replies: Arc<Mutex<Vec<(String, bool)>>>,
     pub(super) ended: Option<Ended>,
+    /// The window's title, as it was set.
+    pub(super) titled: String,
     dirty: bool,
     last_frame: Instant,
     last_tick: Instant,
@@ -59,7 +61,7 @@ impl EventLoop {
         let guard = Guard::enter(front.options.plain)?;
         let (width, height) = size();
         let screen = Screen::new(width, height, front.options.plain)?;
-        let sources = Sources { journal: front.journal.clone(), logs: front.logs.clone(), clock: front.clock };
+        let sources = Sources { journal: front.journal.clone(), logs: front.logs.clone(), clock: front.clock, family };
         let teller = waker.clone();
         let tell = Arc::new(move || teller.wake());
         let ringer = waker.clone();
@@ -75,13 +77,14 @@ impl EventLoop {
             decoder: Decoder::default(),
             replies: Arc::default(),
             ended: None,
+            titled: String::new(),
             dirty: true,
             last_frame: now,
             last_tick: now,
             front,
         };
         this.refresh();
-        this.title()?;
+        this.title();
         Ok(this)
     }
 
@@ -207,6 +210,9 @@ impl EventLoop {
         overlay::collect_own_log();
         let now = self.stage.now();
         self.stage.app.settle(now);
+        #[cfg(debug_assertions)]
+        self.fail_if_a_test_wants_it();
+        self.title();
         // What comes after this look wakes the loop again, once.
         self.front.logs.arm();
         let (buffer, drawn) = self.stage.frame(self.screen.area(), now);
@@ -218,6 +224,13 @@ impl EventLoop {
             }
             Err(e) => Err(e),
         }
+    }
+
+    /// How a frame that fails ends is only seen where one does.
+    #[cfg(debug_assertions)]
+    fn fail_if_a_test_wants_it(&self) {
+        let wanted = self.stage.snapshot.run.is_some() && std::env::var_os("E2E_TUI_TEST_PANIC").is_some_and(|what| what == "draw");
+        assert!(!wanted, "a frame that a test wanted to fail");
     }
 
     /// Gives the terminal back.

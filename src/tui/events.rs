@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    model::{Event, EventKind, Narration, Verdict, narrate},
+    model::{At, Event, EventKind, Narration, ProcessId, Verdict, narrate},
     supervisor::Journal,
 };
+
+use super::lives::{Life, Lives};
 
 /// What follows so soon is a consequence.
 const AT_ONCE: Duration = Duration::from_millis(5);
@@ -19,6 +21,8 @@ pub(crate) struct EventList {
     newest: Vec<usize>,
     seqs: Vec<u64>,
     marks: Vec<u64>,
+    lives: Lives,
+    alerts: Vec<Arc<Event>>,
 }
 
 impl EventList {
@@ -35,7 +39,14 @@ impl EventList {
     pub(crate) fn extend(&mut self, events: Vec<Arc<Event>>) {
         self.read += events.len();
         for event in events {
-            if narrate(&event).is_some() {
+            self.lives.take(&event);
+            if matches!(event.kind, EventKind::Alerted { .. }) {
+                self.alerts.push(event.clone());
+            }
+            if let Some(told) = narrate(&event) {
+                if let Some(process) = &told.process {
+                    self.lives.told(process, event.seq);
+                }
                 self.seqs.push(event.seq);
                 if matches!(event.kind, EventKind::Marked { .. }) {
                     self.marks.push(event.seq);
@@ -74,6 +85,29 @@ impl EventList {
     /// The numbers of those that are marks.
     pub(crate) fn marks(&self) -> &[u64] {
         &self.marks
+    }
+
+    /// The last generations of a process, oldest first.
+    pub(crate) fn lives(&self, process: &ProcessId) -> &[Life] {
+        self.lives.of(process)
+    }
+
+    /// The newest event about a process, with its words.
+    pub(crate) fn newest_of(&self, process: &ProcessId) -> Option<(&Event, Narration)> {
+        let seq = self.lives.newest(process)?;
+        let event = self.told.get(self.seqs.binary_search(&seq).ok()?)?;
+        Some((event, narrate(event)?))
+    }
+
+    /// The place of the last event at or before a time, counted from the newest.
+    pub(crate) fn back_to(&self, at: At) -> usize {
+        let until = self.told.partition_point(|event| event.at <= at);
+        self.told.len().saturating_sub(until.max(1))
+    }
+
+    /// Bursts of alert lines, oldest first.
+    pub(crate) fn alerts(&self) -> &[Arc<Event>] {
+        &self.alerts
     }
 
     /// How many the pane lists.

@@ -1,12 +1,10 @@
-//! Blocks that say one thing on many lines (panics, tracebacks, stack traces, pretty JSON) fold to their first.
-//!
-//! Folding looks only at the lines it is given: the window to be shown and some lines before it. The lines of a
-//! block may stand between those of other processes; what joins them is their process and stream.
+//! Blocks that say one thing on many lines (panics, tracebacks, stack traces, pretty JSON) fold to their first; of health
+//! probes the newest stands for all. Folding looks only at the lines it is given: the window to be shown and some before.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    logs::{LogLine, Source, is_probe, plain},
+    logs::{Folds, LogLine, Source, is_panic_place, is_probe, plain},
     model::ProcessId,
 };
 
@@ -29,26 +27,6 @@ impl Row {
     pub(crate) fn hidden_probes(&self) -> bool {
         self.folded.first().is_some_and(|first| first.row < self.line.row)
     }
-}
-
-/// A block longer than this goes on unfolded: it is a log of its own.
-const MAX_BLOCK: usize = 400;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
-    /// A Rust panic; `true`: its message is still to come.
-    Panic(bool),
-    /// A Python traceback: ends behind its first line that is not indented.
-    Traceback,
-    /// `at …` lines below an error.
-    Stack,
-    /// JSON over several lines, up to the line that closes it.
-    Json(char),
-}
-
-struct Open {
-    row: usize,
-    block: Option<Block>,
 }
 
 /// Folds `lines`, but for the blocks whose first row is in `unfolded`. Of the lines that only tell of a process's health
@@ -98,94 +76,25 @@ fn repeated(line: &LogLine) -> Option<Repeated> {
 
 fn fold_blocks(lines: Vec<LogLine>, unfolded: &BTreeSet<u64>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(lines.len());
-    let mut open: HashMap<(Option<ProcessId>, bool), Open> = HashMap::new();
+    let (mut folds, mut places) = (Folds::default(), HashMap::new());
     for line in lines {
-        if matches!(line.source, Source::Lifecycle(_)) {
-            // What comes after a start or an end is another story.
-            open.retain(|(process, _), _| *process != line.process);
+        let first = folds.take(&line).filter(|first| !unfolded.contains(first));
+        if let Some(&place) = first.and_then(|first| places.get(&first)) {
+            let row: &mut Row = &mut rows[place];
+            row.folded.push(line);
+        } else {
+            places.insert(line.row, rows.len());
             rows.push(Row { line, folded: Vec::new() });
-            continue;
         }
-        let text = plain(&line.bytes[..line.bytes.len().min(200)]);
-        let stream = (line.process.clone(), line.source == Source::Err);
-        if let Some(before) = open.get_mut(&stream)
-            && rows[before.row].folded.len() < MAX_BLOCK
-        {
-            let next = goes_on(before.block, &text);
-            if !matches!(next, Next::Out) {
-                before.block = if let Next::In(block) = next { Some(block) } else { None };
-                if unfolded.contains(&rows[before.row].line.row) {
-                    rows.push(Row { line, folded: Vec::new() });
-                } else {
-                    rows[before.row].folded.push(line);
-                }
-                continue;
-            }
-        }
-        open.insert(stream, Open { row: rows.len(), block: begins(&text) });
-        rows.push(Row { line, folded: Vec::new() });
     }
     rows
-}
-
-/// The block that a line begins.
-fn begins(text: &str) -> Option<Block> {
-    let text = text.trim_end();
-    if text.starts_with("thread '") && text.contains("panicked at") {
-        Some(Block::Panic(text.ends_with(':')))
-    } else if text.ends_with("Traceback (most recent call last):") {
-        Some(Block::Traceback)
-    } else if text == "{" {
-        Some(Block::Json('}'))
-    } else if text == "[" {
-        Some(Block::Json(']'))
-    } else {
-        None
-    }
-}
-
-/// What a line makes of `block`, the one before it.
-fn goes_on(block: Option<Block>, text: &str) -> Next {
-    let trimmed = text.trim_start();
-    let indented = trimmed.len() < text.len() && !trimmed.is_empty();
-    let stack = indented && (trimmed.starts_with("at ") || trimmed.starts_with("... ")) || text.starts_with("Caused by: ");
-    match block {
-        Some(Block::Panic(true)) if !trimmed.is_empty() => Next::In(Block::Panic(false)),
-        Some(Block::Panic(_)) => {
-            let numbered = trimmed.split_once(": ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
-            let part = indented || numbered || text.starts_with("note: ") || text.starts_with("stack backtrace:");
-            Next::when(part, Block::Panic(false))
-        }
-        Some(Block::Traceback) if indented => Next::In(Block::Traceback),
-        Some(Block::Traceback) if !trimmed.is_empty() => Next::Last,
-        Some(Block::Traceback) => Next::Out,
-        Some(Block::Json(end)) if text.starts_with(end) => Next::Last,
-        Some(Block::Json(end)) => Next::when(indented || text.starts_with(']') || text.starts_with('}'), Block::Json(end)),
-        Some(Block::Stack) | None => Next::when(stack, Block::Stack),
-    }
-}
-
-/// How a line stands to the block before it.
-enum Next {
-    /// It is part of it, which goes on as this.
-    In(Block),
-    /// It is the last of it.
-    Last,
-    /// It is none of it.
-    Out,
-}
-
-impl Next {
-    fn when(part: bool, block: Block) -> Self {
-        if part { Self::In(block) } else { Self::Out }
-    }
 }
 
 /// The message of a panic, which Rust prints on the line below the place.
 pub(crate) fn message_below(row: &Row) -> Option<String> {
     let first = row.folded.first()?;
     let head = plain(&row.line.bytes[..row.line.bytes.len().min(400)]);
-    (begins(&head) == Some(Block::Panic(true))).then(|| plain(&first.bytes))
+    is_panic_place(&head).then(|| plain(&first.bytes))
 }
 
 #[cfg(test)]

@@ -114,6 +114,16 @@ impl GlyphSet {
             Self::Ascii => [".", ".", ":", ":", ":", "|", "|", "|"][step],
         }
     }
+
+    /// A bar of a sparkline, for a value among values of which `most` is the largest.
+    pub(crate) fn spark(self, value: u64, most: u64) -> &'static str {
+        // Something is never drawn as nothing.
+        let step = if value == 0 { 0 } else { (value * 7).div_ceil(most.max(1)).clamp(1, 7) as usize };
+        match self {
+            Self::Unicode => ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][step],
+            Self::Ascii => ["_", ".", ".", ":", ":", ":", "|", "|"][step],
+        }
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +137,12 @@ mod tests {
         assert_eq!(GlyphSet::for_env(Some("tmux"), Some("C")), GlyphSet::Unicode);
         assert_eq!(GlyphSet::for_env(Some("tmux"), Some("de_DE.ISO-8859-1")), GlyphSet::Ascii);
         assert_eq!(GlyphSet::for_env(Some("dumb"), Some("C.UTF-8")), GlyphSet::Ascii);
+    }
+
+    #[test]
+    fn sparks_rise_with_their_share_and_nothing_is_flat() {
+        let spark = |value, most| GlyphSet::Unicode.spark(value, most);
+        assert_eq!([spark(0, 0), spark(0, 9), spark(1, 9000), spark(5, 10), spark(10, 10)], ["▁", "▁", "▂", "▅", "█"]);
     }
 
     #[test]

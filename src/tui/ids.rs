@@ -1,45 +1,8 @@
 //! Long ids, shortened in the middle for the screen: `6f1b…c2`. Copies, searches and exports keep them whole.
 
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
 
-/// Shorter ones are read as they are.
-const LONG: usize = 16;
-
-/// The places of long ids in `text`: UUIDs, long hexadecimal numbers, and long runs of letters and digits mixed.
-pub(crate) fn ids(text: &str) -> Vec<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let run = bytes[at..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();
-        if run == 0 {
-            at += 1;
-            continue;
-        }
-        let token = &text[at..at + run];
-        let bare = token.trim_matches('-');
-        let start = at + token.find(bare).unwrap_or(0);
-        if is_id(bare) {
-            found.push(start..start + bare.len());
-        }
-        at += run;
-    }
-    found
-}
-
-fn is_id(token: &str) -> bool {
-    if token.len() < LONG {
-        return false;
-    }
-    let uuid = token.len() == 36
-        && token.bytes().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { b == b'-' } else { b.is_ascii_hexdigit() });
-    let digits = token.bytes().filter(u8::is_ascii_digit).count();
-    let letters = token.bytes().filter(u8::is_ascii_alphabetic).count();
-    let hex = digits + letters == token.len() && token.bytes().all(|b| b.is_ascii_hexdigit());
-    // Words of any length hold few digits, times and amounts few letters.
-    let mixed = token.len() >= 20 && digits + letters == token.len() && digits * 5 >= token.len();
-    uuid || ((hex || mixed) && digits > 0 && letters > 0)
-}
+use crate::logs::ids;
 
 /// `text` with its long ids shortened. `narrow`: a span's field that is nothing but such an id loses its name
 /// (`handle{session_id="6f1b…c2"}` becomes `handle{6f1b…c2}`).

@@ -17,15 +17,18 @@ pub(crate) enum Pane {
     Logs,
     /// The newest events.
     Events,
+    /// Lines that matched an alert pattern.
+    Alerts,
     /// Details of the selected process.
     Details,
 }
 
-const PANES: [(&str, Pane); 5] = [
+const PANES: [(&str, Pane); 6] = [
     ("processes", Pane::Processes),
     ("happened", Pane::Happened),
     ("logs", Pane::Logs),
     ("events", Pane::Events),
+    ("alerts", Pane::Alerts),
     ("details", Pane::Details),
 ];
 
@@ -328,7 +331,7 @@ mod tests {
             Pane::Happened if facts == 0 => 0,
             Pane::Happened => facts + 1,
             Pane::Details => 0,
-            Pane::Logs | Pane::Events => 7,
+            Pane::Logs | Pane::Events | Pane::Alerts => 7,
         };
         Layout::built_in("default").expect("shipped").solve(Rect::new(0, 0, width, height), &wants, None)
     }
@@ -385,7 +388,7 @@ mod tests {
             let wants = move |pane| match pane {
                 Pane::Processes => n.saturating_add(1),
                 Pane::Happened | Pane::Details => facts,
-                Pane::Logs | Pane::Events => 7,
+                Pane::Logs | Pane::Events | Pane::Alerts => 7,
             };
             let layout = Layout::built_in(BUILT_IN[which].0).expect("shipped");
             let areas = layout.solve(Rect::new(0, 0, w, h), &wants, None);

@@ -1,16 +1,24 @@
 //! What the front itself counts: lines a second, and which output has not been seen.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use crate::model::{At, ProcessId};
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Counter {
     lines: u64,
     rate: u64,
     sampled: u64,
     seen: u64,
+    /// Lines a second in the last samples, oldest first.
+    history: VecDeque<u64>,
 }
+
+/// So many samples are remembered: a minute.
+const HISTORY: usize = 60;
 
 /// Counters of all processes.
 #[derive(Debug, Default)]
@@ -34,6 +42,10 @@ impl Meter {
                 let said = lines.saturating_sub(counter.sampled);
                 counter.rate = (said as f64 / since.as_secs_f64()).round() as u64;
                 counter.sampled = lines;
+                if counter.history.len() == HISTORY {
+                    counter.history.pop_front();
+                }
+                counter.history.push_back(counter.rate);
             }
         }
         if sample {
@@ -51,6 +63,18 @@ impl Meter {
     /// Lines a second.
     pub(crate) fn rate(&self, process: &ProcessId) -> u64 {
         self.counters.get(process).map_or(0, |counter| counter.rate)
+    }
+
+    /// How many lines it has said.
+    pub(crate) fn lines(&self, process: &ProcessId) -> u64 {
+        self.counters.get(process).map_or(0, |counter| counter.lines)
+    }
+
+    /// Lines a second in the last `samples` seconds, oldest first.
+    pub(crate) fn recent(&self, process: &ProcessId, samples: usize) -> impl Iterator<Item = u64> {
+        let history = self.counters.get(process).map(|counter| &counter.history);
+        let skip = history.map_or(0, |history| history.len().saturating_sub(samples));
+        history.into_iter().flatten().skip(skip).copied()
     }
 
     /// Whether it said something that was not on the screen.

@@ -14,9 +14,10 @@ use nix::sys::signal::{Signal, raise};
 use crate::record::{default_dir, write_private};
 
 use super::{
-    app::{NOTHING_TO_COPY, Outcome},
+    app::{NOTHING_TO_COPY, Outcome, overlay::Overlay},
     event_loop::EventLoop,
     front::Ended,
+    key::{Code, Key},
     layout::Pane,
     logview::{desk::Seek, query},
     term::{
@@ -27,6 +28,9 @@ use super::{
     units::counted,
 };
 
+/// So many keys at once may have been pressed by hand.
+const FEW: usize = 16;
+
 /// More than a terminal's clipboard takes.
 const CLIPBOARD: usize = 74_000;
 
@@ -34,7 +38,13 @@ impl EventLoop {
     /// Takes what came from the terminal. True if something did.
     pub(super) fn take(&mut self, inputs: Vec<Input>) -> bool {
         let some = !inputs.is_empty();
+        // Keys that come in one piece see what the ones before them led to, as if they had come one by one; a flood of
+        // them does not wait for that.
+        let few = inputs.len() <= FEW;
         for input in inputs {
+            if few {
+                self.stage.look_again();
+            }
             let now = self.stage.now();
             let outcomes = match input {
                 Input::Key(key) => self.stage.with_world(now, |app, world| app.key(key, world)),
@@ -43,6 +53,11 @@ impl EventLoop {
                     Vec::new()
                 }
                 Input::Mouse(mouse) => self.mouse(mouse),
+                Input::Focus => {
+                    // Whoever had the window meanwhile may have drawn on it.
+                    self.screen.forget();
+                    Vec::new()
+                }
             };
             self.carry_out(outcomes);
         }
@@ -67,6 +82,7 @@ impl EventLoop {
                 }
                 Outcome::Seek(seek) => self.stage.seek(seek, now),
                 Outcome::Copy { from, to } => self.copy(from, to),
+                Outcome::CopyText { text, what } => self.hand_over(&text, &what),
                 Outcome::Edit { path, line } => self.edit(&path, line),
                 Outcome::Clear => {
                     if let Ok(seq) = self.stage.desk.newest_seq() {
@@ -183,17 +199,24 @@ impl EventLoop {
             self.carry_out(vec![Outcome::Mouse(true)]);
         }
         // The title was pushed anew.
-        let _ = self.title();
+        self.titled.clear();
+        self.title();
     }
 
     /// The window's title, while the dashboard is open.
-    pub(super) fn title(&mut self) -> io::Result<()> {
+    pub(super) fn title(&mut self) {
         if self.front.options.plain {
-            return Ok(());
+            return;
         }
-        let name = self.stage.snapshot.run.as_ref().map_or("", |run| &run.scenario);
-        let name: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(64).collect();
-        self.screen.write(&format!("\x1b]2;e2e-tui {name}\x1b\\"))
+        let snapshot = &self.stage.snapshot;
+        let name = snapshot.run.as_ref().map_or("", |run| &run.scenario);
+        let verdict = snapshot.outcome.as_ref().map_or("", |outcome| outcome.verdict.badge());
+        let title: String = format!("{verdict} {name}").trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(64).collect();
+        if title == self.titled {
+            return;
+        }
+        self.tell_terminal(&format!("\x1b]2;{title} - e2e-tui\x1b\\"));
+        self.titled = title;
     }
 
     fn tell_terminal(&mut self, sequence: &str) {
@@ -205,8 +228,18 @@ impl EventLoop {
     }
 
     fn mouse(&mut self, mouse: Mouse) -> Vec<Outcome> {
-        if !self.stage.app.mouse || self.stage.app.overlay.is_some() {
+        if !self.stage.app.mouse {
             return Vec::new();
+        }
+        if let Some(overlay) = &self.stage.app.overlay {
+            let scrolls = !matches!(overlay, Overlay::Prompt { .. } | Overlay::AskQuit);
+            let code = match mouse.kind {
+                MouseKind::WheelUp if scrolls => Code::Up,
+                MouseKind::WheelDown if scrolls => Code::Down,
+                _ => return Vec::new(),
+            };
+            let now = self.stage.now();
+            return self.stage.with_world(now, |app, world| app.key(Key::plain(code), world));
         }
         let Some((pane, area)) = self.stage.areas.at(mouse.x, mouse.y) else { return Vec::new() };
         match mouse.kind {
@@ -219,7 +252,7 @@ impl EventLoop {
                         self.stage.app.table.step(&snapshot.rows, by.signum());
                         Vec::new()
                     }
-                    Pane::Happened | Pane::Events | Pane::Details => Vec::new(),
+                    Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => Vec::new(),
                 }
             }
             MouseKind::Down => self.click(pane, area, mouse.y),
@@ -257,7 +290,7 @@ impl EventLoop {
                 let at = usize::from(y.saturating_sub(area.y)).checked_sub(1).and_then(|i| facts.get(i).map(|fact| fact.seq));
                 return at.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();
             }
-            Pane::Events | Pane::Details => {}
+            Pane::Events | Pane::Alerts | Pane::Details => {}
         }
         Vec::new()
     }

@@ -5,6 +5,7 @@ use ratatui::layout::Position;
 use crate::{
     explain::Fact,
     model::{At, ProcessId, RunClock, Snapshot},
+    process::Relative,
 };
 
 use super::{
@@ -32,6 +33,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) side: &'a [(ProcessId, Window)],
     pub(crate) meter: &'a Meter,
     pub(crate) names: &'a Names,
+    /// The family of the selected process, while its details are shown.
+    pub(crate) kin: &'a [Relative],
     pub(crate) events: &'a EventList,
     pub(crate) facts: &'a [Fact],
     /// Whether all this is being recorded.

@@ -1,7 +1,7 @@
 //! The dashboard without a terminal: its state, what it reads, and how a frame is made of them. The loop gives it keys
 //! and news and shows its frames; tests do the same.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -9,11 +9,12 @@ use crate::{
     explain::{Explanation, Fact},
     logs::{LogStore, Selection},
     model::{At, Phase, ProcessId, RunClock, Snapshot},
+    process::Relative,
     supervisor::Journal,
 };
 
 use super::{
-    app::{Abilities, App, Outcome, World, log::LogState},
+    app::{Abilities, App, Outcome, World, log::LogState, overlay::Overlay},
     events::EventList,
     fold::Row,
     layout::{Areas, Pane},
@@ -38,7 +39,20 @@ pub(crate) struct Sources {
     pub(crate) journal: Arc<Journal>,
     pub(crate) logs: Arc<LogStore>,
     pub(crate) clock: RunClock,
+    /// Who a living process has started; a recording has no living ones.
+    pub(crate) family: fn(u32) -> Vec<Relative>,
 }
+
+/// Who the selected process has started, when somebody last looked.
+#[derive(Debug, Default)]
+struct Kin {
+    of: Option<u32>,
+    looked: At,
+    found: Vec<Relative>,
+}
+
+/// Families are looked at so often while they are shown.
+const KIN_EVERY: Duration = Duration::from_secs(1);
 
 /// State, sources and the frame they make.
 pub(crate) struct Stage {
@@ -58,8 +72,11 @@ pub(crate) struct Stage {
     events: EventList,
     meter: Meter,
     names: Names,
+    kin: Kin,
     /// A place that a scan has yet to find.
     wanted: Option<Seek>,
+    /// Somebody went elsewhere in the log since its rows were read.
+    went: bool,
 }
 
 impl Stage {
@@ -81,7 +98,9 @@ impl Stage {
             events: EventList::default(),
             meter: Meter::default(),
             names: Names::default(),
+            kin: Kin::default(),
             wanted: None,
+            went: false,
         }
     }
 
@@ -119,6 +138,8 @@ impl Stage {
             facts: self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts),
             marks: self.events.marks(),
             events: self.events.seqs(),
+            alerts: self.events.alerts(),
+            back: self.window.cursor_at.filter(|_| !self.app.log.follows()).map_or(0, |at| self.events.back_to(at)),
             layouts: &self.options.layouts,
             abilities: self.abilities,
         };
@@ -127,6 +148,7 @@ impl Stage {
 
     /// Goes elsewhere in the log, now or when a scan has found it.
     pub(crate) fn seek(&mut self, seek: Seek, now: At) {
+        self.went = true;
         // Who goes elsewhere does not want to be fetched to where they meant to go before.
         self.wanted = None;
         let selection = self.app.selection(&self.snapshot);
@@ -145,6 +167,14 @@ impl Stage {
         }
     }
 
+    /// Reads the log pane's rows anew, if a key has gone elsewhere since the last frame.
+    pub(crate) fn look_again(&mut self) {
+        if std::mem::take(&mut self.went) {
+            let tiled = self.lay_out(self.areas.screen);
+            self.look_at_logs(tiled);
+        }
+    }
+
     /// The facts of "What happened".
     pub(crate) fn facts(&self) -> &[Fact] {
         self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts)
@@ -160,14 +190,25 @@ impl Stage {
         let mut buffer = Buffer::empty(screen);
         let tiled = self.lay_out(screen);
         self.look_at_logs(tiled);
+        self.went = false;
         let logs = &self.sources.logs;
         self.meter.update(now, self.snapshot.rows.iter().map(|row| (row.id().clone(), logs.lines(row.id()))));
         self.see();
+        self.look_at_kin(now);
         let drawn = view::draw(&self.scene(now), &mut buffer);
         if let Some(end) = drawn.scroll_end {
             self.app.clamp_scroll(end);
         }
         (buffer, drawn)
+    }
+
+    /// Looks who the selected process has started, where that is shown; once a second is enough.
+    fn look_at_kin(&mut self, now: At) {
+        let shown = matches!(self.app.overlay, Some(Overlay::Details { .. })) || self.areas.of(Pane::Details).is_some();
+        let pid = self.app.selected(&self.snapshot).and_then(|row| row.pid).filter(|_| shown && self.abilities.live);
+        if self.kin.of != pid || now.since(self.kin.looked) >= KIN_EVERY {
+            self.kin = Kin { of: pid, looked: now, found: pid.map(self.sources.family).unwrap_or_default() };
+        }
     }
 
     /// Finds where everything stands. True if logs stand side by side.
@@ -215,6 +256,7 @@ impl Stage {
             side: &self.side_windows,
             meter: &self.meter,
             names: &self.names,
+            kin: &self.kin.found,
             events: &self.events,
             facts: self.facts(),
             recording: self.recording,

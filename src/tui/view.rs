@@ -6,7 +6,7 @@ use super::{
     app::overlay::Overlay,
     layout::{Areas, Layout, Pane},
     overlay,
-    pane::{events, happened, logs, processes},
+    pane::{alerts, events, happened, logs, processes},
     row::{hints, message, prompt, status},
     scene::{Drawn, Scene},
 };
@@ -16,7 +16,7 @@ pub(crate) fn areas(layout: &Layout, screen: Rect, processes: usize, facts: usiz
     let wants = |pane| match pane {
         Pane::Processes => u16::try_from(processes + 1).unwrap_or(u16::MAX),
         Pane::Happened => happened::wants(facts, screen.height),
-        Pane::Logs | Pane::Events | Pane::Details => 1,
+        Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details => 1,
     };
     layout.solve(screen, &wants, alone)
 }
@@ -33,6 +33,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             Pane::Happened => happened::draw(scene, *area, buf),
             Pane::Logs => logs::draw(scene, *area, buf),
             Pane::Events => events::draw(scene, *area, buf),
+            Pane::Alerts => alerts::draw(scene, *area, buf),
             Pane::Details => overlay::details_pane(scene, *area, buf),
         }
     }
@@ -55,6 +56,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             | Overlay::Signals { .. }
             | Overlay::Details { .. }
             | Overlay::Timeline { .. }
+            | Overlay::Alerts { .. }
             | Overlay::Line { .. }
             | Overlay::OwnLog,
         ) => hints::draw(scene, areas.hints, buf),

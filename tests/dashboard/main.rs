@@ -1,6 +1,8 @@
 //! The dashboard in a real terminal. Faults carry their ids of the reliability board in their names.
 
+mod faults;
 mod keys;
+mod killed;
 mod opening;
 #[path = "../support/mod.rs"]
 mod support;
@@ -101,7 +103,7 @@ fn t4_a_terminal_that_vanishes_ends_the_run_at_once() {
     let cpu = terminal.cpu();
     terminal.vanish();
     terminal.ended();
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert!(terminal.cpu().saturating_sub(cpu) < Duration::from_millis(500));
     bench.assert_nothing_left(Duration::from_secs(2));
 }

@@ -41,7 +41,7 @@ fn a_panicking_test_writes_its_archive_and_prints_where_it_is_and_how_to_replay_
     let line = |label: &str| said.lines().find_map(|line| line.strip_prefix(label)).unwrap_or_else(|| panic!("no {label:?} in\n{said}"));
     let archive = std::path::PathBuf::from(line("Archive: "));
     assert!(archive.starts_with(bench.dir.path().join("archives")) && archive.is_file(), "{archive:?}");
-    assert_eq!(line("Replay: "), format!("e2e-tui replay {}", archive.display()));
+    assert_eq!(line("Recorded: "), format!("e2e-tui replay {}", archive.display()));
     assert!(said.contains("FAILED (exit 1)") && said.contains("the test panicked"), "{said}");
     // It is named after the test, and a person with nothing but the archive sees why it failed.
     assert!(archive.file_name().is_some_and(|name| name.to_string_lossy().contains("archives-fails")), "{archive:?}");

@@ -92,7 +92,12 @@ async fn without_the_binary_own_programs_run_and_parts_say_what_to_set() {
     let asked = Instant::now();
     let error = E2ETestHarness::builder().binary("/bin/true").start().await.expect_err("no guardian");
     assert!(matches!(error, HarnessError::Binary { .. }) && asked.elapsed() < Duration::from_secs(7), "{error}");
-    drop(bench);
+
+    // So is one of another version: it says which it is, in its half of the handshake.
+    let other = bench.write("other", "#!/bin/sh\nprintf '\\012\\000\\000\\000H\\005\\000\\000\\0009.9.9' >&0\nsleep 5\n");
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let error = E2ETestHarness::builder().binary(&other).start().await.expect_err("another version");
+    assert!(error.to_string().contains("is version 9.9.9, but this is version"), "{error}");
 }
 
 #[tokio::test]

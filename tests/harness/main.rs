@@ -1,5 +1,7 @@
 //! The harness as test suites use it: real processes, in every kind of test, and nothing left.
 
+#![expect(clippy::print_stdout, reason = "programs that the tests start tell them how far they are")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

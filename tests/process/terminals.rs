@@ -52,7 +52,7 @@ fn it_has_a_controlling_terminal_of_the_size_asked_for() {
         let (tree, _, mut our_end) =
             start(yard, &["sh", "-c", "test -t 0 && test -t 1 && test -t 2 && stty size </dev/tty; ps -o tty= -p $$; exit 4"]);
         let text = read_until(&mut our_end, |text| text.contains("pts/"));
-        assert!(text.starts_with("24 80\r\n"), "{text:?}");
+        assert!(text.starts_with("24 80\n"), "{text:?}");
         assert_eq!(yard.exited(tree), Exit::Code(4));
     });
 }
@@ -61,7 +61,7 @@ fn it_has_a_controlling_terminal_of_the_size_asked_for() {
 fn all_that_it_said_is_there_before_the_end() {
     under_both(|yard, _| {
         let (tree, _, mut our_end) = start(yard, &["sh", "-c", "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done"]);
-        let text = read_until(&mut our_end, |text| text.contains("line 1999\r\n"));
+        let text = read_until(&mut our_end, |text| text.contains("line 1999\n"));
         assert_eq!(text.lines().count(), 2000);
         assert_eq!(yard.exited(tree), Exit::Code(0));
     });

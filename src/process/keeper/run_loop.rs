@@ -22,7 +22,9 @@ use super::{
     tree::{Stage, Tree},
 };
 use crate::process::{
-    Order, TreeEvent, TreeId, procfs,
+    Order, TreeEvent, TreeId,
+    custody::Custody,
+    procfs,
     tag::{self, Tags},
     tree::Identity,
 };
@@ -67,6 +69,8 @@ pub(crate) struct Keeper<P> {
     pub(super) strangers: HashSet<Identity>,
     /// Processes that carry a tree's tag and nothing else that proves them its own, since when.
     pub(super) unsure: HashMap<Identity, (TreeId, Instant)>,
+    /// The supervisor's terminal.
+    pub(super) custody: Option<Custody>,
     /// Samples asked for, one an order: of whom, and whether newcomers count.
     pub(super) samples: Vec<(Vec<TreeId>, bool)>,
     pub(super) last_pass: Option<Instant>,
@@ -139,6 +143,7 @@ impl<P: Post> Keeper<P> {
             adopted: HashMap::new(),
             strangers: HashSet::new(),
             unsure: HashMap::new(),
+            custody: None,
             samples: Vec::new(),
             last_pass: None,
             glances: Glances::default(),
@@ -176,12 +181,20 @@ impl<P: Post> Keeper<P> {
             self.settle(Instant::now());
         }
         _ = self.epoll.delete(self.post.ready());
+        // First, since a shell may be about to ask for its next command.
+        if let Some(custody) = self.custody.take() {
+            custody.give_back();
+        }
         self.end_everything()
     }
 
     fn carry_out(&mut self, order: Order) {
         let (tree, note): (TreeId, fn(&mut Tree)) = match order {
             Order::Spawn { tree, launch } => return self.spawn(tree, launch),
+            Order::Terminal { taken } => {
+                self.custody = taken.filter(|_| matches!(self.household, Household::Own)).map(Custody::of);
+                return;
+            }
             Order::Sample { trees, whole } => return self.samples.push((trees, whole)),
             Order::Signal { tree, signal } => {
                 if let Some(tree) = self.trees.get_mut(&tree) {

@@ -16,4 +16,6 @@ mod summary;
 mod unpack;
 
 pub use pack::{ExportError, Exported, export, sweep_unfinished};
+#[cfg(test)]
+pub(super) use summary::summary;
 pub use unpack::{UnpackError, Unpacked, unpack};

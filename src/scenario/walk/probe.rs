@@ -29,7 +29,6 @@ impl Walk<'_> {
     pub(super) fn ready(&mut self, node: &Node, scope: Scope<'_>, otherwise: ReadySpec, stdin: StdinMode) -> ReadySpec {
         let Some(table) = self.table("ready", node, "a table like { http = \"…\" }") else { return otherwise };
         self.check_keys(table, keys::READY, "`ready`");
-        self.not_yet(table, support::READY);
         let probe = self.probe(table, node, keys::READY, "ready", scope, stdin);
         ReadySpec {
             probe: probe.or(otherwise.probe),

@@ -17,6 +17,8 @@ pub(crate) struct Machine {
     pub(super) course: Course,
     pub(super) starters: Starters,
     pub(super) expectations: Expectations,
+    /// Whether somebody looks at how processes are.
+    pub(super) observed: bool,
     pub(super) now: At,
     /// Armed timers. One that is not here any more was cancelled.
     armed: BTreeMap<TimerToken, (Option<usize>, TimerKind)>,
@@ -32,7 +34,8 @@ impl Machine {
     pub(crate) fn new(spec: &RunSpec, options: MachineOptions) -> Self {
         let procs: Vec<_> = spec.processes.values().map(|spec| Proc::new(spec.clone())).collect();
         let by_name = procs.iter().enumerate().map(|(i, proc)| (proc.id().clone(), i)).collect();
-        let dice = options.seed | 1;
+        // A small seed would make the first numbers drawn small, too.
+        let dice = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
             procs,
             by_name,
@@ -40,6 +43,7 @@ impl Machine {
             course: Course::default(),
             starters: Starters::of(spec),
             expectations: Expectations::of(spec),
+            observed: false,
             now: At::START,
             armed: BTreeMap::new(),
             next_timer: 0,
@@ -83,7 +87,7 @@ impl Machine {
             Input::Drained { process, generation, tail } => self.on(&process, generation, |m, i| m.drained(i, tail)),
             Input::TreeEmpty { process, generation } => self.on(&process, generation, Self::tree_is_empty),
             Input::Members { process, generation, leaks } => self.on(&process, generation, |m, i| m.members(i, leaks)),
-            Input::Stuck { process, generation, pids } => self.on(&process, generation, |m, i| m.stuck(i, pids)),
+            Input::Stuck { process, generation, pids, why } => self.on(&process, generation, |m, i| m.stuck(i, pids, &why)),
             Input::Ready { process, generation, report } => self.on(&process, generation, |m, i| m.ready_report(i, report)),
             Input::Probed { process, generation, record } => self.on(&process, generation, |m, i| m.probed(i, &record)),
             Input::Progress { process, generation, text } => self.on(&process, generation, |m, i| {
@@ -96,6 +100,7 @@ impl Machine {
             Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
+            Input::Observed { looking } => self.observed = looking,
             Input::FinalCensus { leaks } => self.final_census(leaks),
             Input::Add { spec, ticket } => {
                 if let Err(why) = self.add(spec, ticket) {

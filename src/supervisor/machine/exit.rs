@@ -22,7 +22,7 @@ impl Machine {
                 proc.life = Life::Ending { exit, since: *since, ended: now, stop: None };
                 proc.late = self.course.is_certain();
                 self.cancel_all(i);
-                self.out.push(Effect::EndProbes { process: process.clone() });
+                self.end_probes(i);
                 self.out.push(Effect::AwaitEmpty { process: process.clone(), generation });
                 self.out.push(Effect::Drain { process, generation, linger: LEAK_TIMEOUT });
                 self.watch_leftovers(i);
@@ -61,7 +61,7 @@ impl Machine {
                 return self.start_again(i, cause);
             }
             Some(StopOrder { by, .. }) => Some(by),
-            None => self.course.stopping_by(),
+            None => self.course.stopping_by().or_else(|| self.procs[i].held_by.clone()),
         };
         let reason = Failure::Exited { exit, by: self.procs[i].signalled_by.clone() };
         match (self.decide(i, Some(exit), up), by) {

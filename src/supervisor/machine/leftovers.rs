@@ -110,17 +110,18 @@ impl Machine {
 
     /// KILL has had its time: go on without what is left.
     pub(super) fn kill_overdue(&mut self, i: usize) {
-        self.stuck(i, Vec::new());
+        self.stuck(i, Vec::new(), "");
     }
 
     /// KILL does not end these. Nothing more can be done about it, so nobody waits for it any longer.
-    pub(super) fn stuck(&mut self, i: usize, pids: Vec<u32>) {
+    pub(super) fn stuck(&mut self, i: usize, pids: Vec<u32>, why: &str) {
         let proc = &self.procs[i];
         let killing = proc.tree == Tree::Killing || proc.tree == Tree::Led && matches!(&proc.life, Life::Stopping(s) if s.killed);
         if !killing {
             return;
         }
-        let outlives = |pid: Option<u32>| Leak { pid, command: "cannot be killed".into(), port: None };
+        let command = if why.is_empty() { "cannot be killed".to_owned() } else { format!("cannot be killed: {why}") };
+        let outlives = |pid: Option<u32>| Leak { pid, command: command.clone(), port: None };
         let leaks = if pids.is_empty() { vec![outlives(None)] } else { pids.iter().map(|&pid| outlives(Some(pid))).collect() };
         self.tell_leak(i, leaks);
         self.cancel(i, TimerKind::KillDeadline);

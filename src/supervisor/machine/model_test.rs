@@ -98,7 +98,7 @@ fn processes() -> RunSpec {
         degraded_after: None,
         degraded: Vec::new(),
         on_unhealthy: OnUnhealthy::Restart,
-        lazy: false,
+        lazy: true,
     };
     let command = StopSpec { command: Some(vec!["stop-it".into()]), ..StopSpec::default() };
     let always = RestartPolicy { mode: RestartMode::Always, ..RestartPolicy::default() };
@@ -106,7 +106,7 @@ fn processes() -> RunSpec {
         ProcessSpec { restart: restart.clone(), health: Some(health), ..spec("a", Role::Service) },
         ProcessSpec { restart, depends_on: needs("a", Condition::Ready), stop: command, ..spec("b", Role::Service) },
         ProcessSpec { depends_on: needs("a", Condition::Started), ..spec("c", Role::Task) },
-        ProcessSpec { depends_on: needs("b", Condition::Ready), timeout: Some(Duration::from_secs(20)), ..spec("t", Role::Test) },
+        ProcessSpec { depends_on: needs("a", Condition::Healthy), timeout: Some(Duration::from_secs(20)), ..spec("t", Role::Test) },
         ProcessSpec { autostart: false, restart: always, ..spec("m", Role::Service) },
     ])
 }
@@ -218,7 +218,7 @@ impl<'a> World<'a> {
         let (immortal, led) = (child.immortal, child.leader);
         child.others = usize::from(immortal && !led && child.others > 0);
         if immortal && kill && !child.is_empty() {
-            self.pending.push(Input::Stuck { process: process.clone(), generation, pids: vec![9] });
+            self.pending.push(Input::Stuck { process: process.clone(), generation, pids: vec![9], why: String::new() });
         }
         if !immortal && led {
             self.leader_dies(process, Exit::Signal(if kill { Signal::KILL } else { Signal::TERM }));
@@ -311,6 +311,10 @@ impl<'a> World<'a> {
             14..=16 => self.somebody_asks(process),
             17 | 18 => self.tick(),
             _ if self.chance.one_in(12) => self.lose(),
+            _ if self.chance.one_in(4) => {
+                let looking = self.chance.one_in(2);
+                self.give(Input::Observed { looking });
+            }
             _ => self.tick(),
         }
     }
@@ -388,7 +392,7 @@ impl<'a> World<'a> {
             13 => Command::RerunTests,
             14 if self.chance.one_in(4) => Command::Shutdown { now },
             14 => Command::SendLine { process, text: "x".into() },
-            _ => Command::Mark { text: "x".into() },
+            _ => Command::Hold { process, held: !now },
         };
         self.ask(command);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::core::Machine;
 use super::types::{Goal, Proc};
 use crate::model::{EventKind, ListenPort, Outcome, ProcessInfo, ProcessSpec, RestartMode, StartCause, Verdict, exit_code};
+use crate::scenario::settings;
 
 /// How the test that drives a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,7 @@ pub(super) fn describe(spec: &ProcessSpec) -> ProcessInfo {
         max_restarts: (spec.restart.mode == RestartMode::OnFailure).then_some(spec.restart.max_attempts),
         argv: spec.argv.iter().map(ToString::to_string).collect(),
         cwd: spec.cwd.display().to_string(),
+        settings: settings(spec),
     }
 }
 

@@ -12,6 +12,7 @@ impl Machine {
             Command::Restart { process, now } => self.find(&process).and_then(|i| self.ask_restart(i, by, now, ticket)),
             Command::Signal { process, signal } => self.find(&process).and_then(|i| self.ask_signal(i, by, signal, ticket)),
             Command::SendLine { process, text } => self.find(&process).and_then(|i| self.ask_send(i, text, ticket)),
+            Command::Hold { process, held } => self.find(&process).map(|i| self.ask_hold(i, by, held, ticket)),
             Command::RerunTests => self.ask_rerun(&by, ticket),
             Command::Mark { text } => {
                 self.emit(EventKind::Marked { process: None, text, by });

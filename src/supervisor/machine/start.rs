@@ -167,35 +167,33 @@ impl Machine {
     }
 
     pub(super) fn spawned(&mut self, i: usize, pid: u32) {
-        let Life::Spawning { stop } = std::mem::replace(&mut self.procs[i].life, Life::None) else { return };
+        let Life::Spawning { stop } = &mut self.procs[i].life else { return };
+        let stop = stop.take();
         let now = self.now;
         let awaits_ready = self.awaits_ready(i);
         let proc = &mut self.procs[i];
         proc.life = Life::Up { pid, since: now };
         proc.started = now;
         let (process, generation, cause) = (proc.id().clone(), proc.generation, proc.cause.clone());
-        let (ready_timeout, lifetime) = (proc.spec.ready.timeout, proc.spec.timeout);
+        let ready_timeout = proc.spec.ready.timeout;
         self.emit(EventKind::Spawned { process: process.clone(), generation, pid, cause, awaits_ready });
         if let Some(order) = stop {
             // Nobody waits for it to become ready any more.
             return self.stop_living(i, order, None);
         }
         if awaits_ready {
-            let deadline = now + ready_timeout;
-            self.set_state(i, ProcessState::Starting { since: now, deadline });
-            self.arm(i, TimerKind::ReadyDeadline, deadline);
-            self.out.push(Effect::WatchReadiness { process: process.clone(), generation });
+            self.set_state(i, ProcessState::Starting { since: now, deadline: now + ready_timeout });
+            self.out.push(Effect::WatchReadiness { process, generation });
         } else {
             self.set_state(i, ProcessState::Running);
-            self.watch_health(i);
         }
-        if let Some(lifetime) = lifetime {
-            self.arm(i, TimerKind::Lifetime, now + lifetime);
-        }
+        self.arm_deadlines(i);
     }
 
     pub(super) fn spawn_failed(&mut self, i: usize, reason: Failure) {
-        let Life::Spawning { stop } = std::mem::replace(&mut self.procs[i].life, Life::None) else { return };
+        let Life::Spawning { stop } = &mut self.procs[i].life else { return };
+        let stop = stop.take();
+        self.procs[i].life = Life::None;
         self.procs[i].tree = Tree::Empty;
         self.procs[i].late = self.course.is_certain();
         // No program, no directory: a policy that tried again would meet the same. Somebody who asks again may know better.
@@ -208,7 +206,7 @@ impl Machine {
     }
 
     pub(super) fn ready_report(&mut self, i: usize, report: ReadyReport) {
-        if !matches!(self.procs[i].life, Life::Up { .. }) || self.procs[i].was_ready {
+        if !matches!(self.procs[i].state, ProcessState::Starting { .. }) {
             return;
         }
         match report {
@@ -223,15 +221,7 @@ impl Machine {
                 let (process, generation) = (proc.id().clone(), proc.generation);
                 self.emit(EventKind::Ready { process, generation, pid, after: answered.since(since), evidence, waited_for, port });
                 self.set_state(i, ProcessState::Ready);
-                self.watch_health(i);
             }
-        }
-    }
-
-    fn watch_health(&mut self, i: usize) {
-        if self.procs[i].spec.health.is_some() {
-            let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
-            self.out.push(Effect::WatchHealth { process, generation });
         }
     }
 

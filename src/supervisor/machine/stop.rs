@@ -61,8 +61,11 @@ impl Machine {
             return;
         }
         self.clear(i, now);
-        // What has ended keeps its end; what waited or backed off is stopped.
-        if self.procs[i].state.is_settled() {
+        // What has ended keeps its end; what waited or backed off is stopped. What was skipped had waited, too, but at the end
+        // of the run it is still what it was.
+        let state = &self.procs[i].state;
+        let waited = matches!(state, ProcessState::Skipped { .. }) && !self.course.is_stopping();
+        if state.is_settled() && !waited {
             self.resolve_tickets(i);
         } else {
             self.set_state(i, ProcessState::Stopped { by, signal: None });
@@ -94,7 +97,7 @@ impl Machine {
             draining: false,
             drained: None,
         });
-        self.out.push(Effect::EndProbes { process: process.clone() });
+        self.end_probes(i);
         if let Some(command) = command {
             let command = command.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             self.emit(EventKind::StopCommand { process: process.clone(), generation, command, by: by.clone() });
@@ -190,13 +193,17 @@ impl Machine {
 
     fn after_stop(&mut self, i: usize, Stopping { order, fallen, signal, killed, .. }: Stopping) {
         let signal = if killed { Some(Signal::KILL) } else { signal };
-        let stays = matches!(order.after, After::Stay) || self.course.is_stopping();
+        let held_by = self.procs[i].held_by.clone();
+        let stays = matches!(order.after, After::Stay) || self.course.is_stopping() || held_by.is_some();
         match (order.after, fallen) {
             (After::Start(cause), _) if !self.course.is_stopping() => self.start_again(i, cause),
             (_, Some(Fallen { reason, decision })) => match decision {
                 Decision::Rest => self.set_state(i, ProcessState::Failed { reason }),
                 Decision::GiveUp { times } => self.give_up(i, reason, times),
-                Decision::Restart { .. } if stays => self.set_state(i, ProcessState::Stopped { by: order.by, signal }),
+                Decision::Restart { .. } if stays => {
+                    let by = if order.by == Actor::Supervisor { held_by.unwrap_or(order.by) } else { order.by };
+                    self.set_state(i, ProcessState::Stopped { by, signal });
+                }
                 Decision::Restart { attempt, of, delay } => self.back_off(i, attempt, of, delay, reason),
             },
             (_, None) => self.set_state(i, ProcessState::Stopped { by: order.by, signal }),

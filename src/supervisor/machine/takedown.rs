@@ -75,8 +75,7 @@ impl Machine {
                 Life::Ending { exit, since, ended, .. } => self.ended_by_itself(i, exit, ended.since(since), Vec::new(), None),
                 Life::Clearing { .. } => self.set_state(i, ProcessState::Stopped { by: Actor::Supervisor, signal: None }),
                 Life::Spawning { .. } | Life::Up { .. } | Life::Stopping(_) => {
-                    let process = self.procs[i].id().clone();
-                    self.out.push(Effect::EndProbes { process });
+                    self.end_probes(i);
                     self.fail(i, Failure::GuardianLost);
                 }
             }

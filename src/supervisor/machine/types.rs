@@ -44,8 +44,8 @@ pub(crate) enum Input {
     TreeEmpty { process: ProcessId, generation: Generation },
     /// What lives of its tree, asked for with [`Effect::Census`].
     Members { process: ProcessId, generation: Generation, leaks: Vec<Leak> },
-    /// KILL did not end these.
-    Stuck { process: ProcessId, generation: Generation, pids: Vec<u32> },
+    /// KILL did not end these, for this reason.
+    Stuck { process: ProcessId, generation: Generation, pids: Vec<u32>, why: String },
     /// How its readiness stands.
     Ready { process: ProcessId, generation: Generation, report: ReadyReport },
     /// A health probe ended.
@@ -62,6 +62,8 @@ pub(crate) enum Input {
     Timer(TimerToken),
     /// The guardian is gone, and all trees with it.
     SpawnerLost { why: String },
+    /// Whether somebody looks at how processes are.
+    Observed { looking: bool },
     /// What is left after everything was stopped, asked for with [`Effect::FinalCensus`].
     FinalCensus { leaks: Vec<(ProcessId, Leak)> },
     /// A process that was not there before.
@@ -276,6 +278,10 @@ pub(super) struct Proc {
     pub(super) progress: Option<String>,
     pub(super) same_cause_each_time: bool,
     pub(super) leaked: bool,
+    /// Who wants neither policy nor probes to act on it.
+    pub(super) held_by: Option<Actor>,
+    /// Whether its health is being probed.
+    pub(super) watched: bool,
     pub(super) tickets: Vec<(u64, Goal)>,
     pub(super) timers: BTreeMap<TimerKind, TimerToken>,
 }
@@ -307,6 +313,8 @@ impl Proc {
             progress: None,
             same_cause_each_time: true,
             leaked: false,
+            held_by: None,
+            watched: false,
             tickets: Vec::new(),
             timers: BTreeMap::new(),
         }

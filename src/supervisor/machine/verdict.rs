@@ -82,15 +82,6 @@ impl Course {
         self.decided = false;
     }
 
-    pub(super) fn is_census_asked(&self) -> bool {
-        self.census_asked
-    }
-
-    /// Whether it was not asked for before.
-    pub(super) fn ask_census(&mut self) -> bool {
-        !std::mem::replace(&mut self.census_asked, true)
-    }
-
     pub(super) fn close(&mut self, end: TestEnd) {
         self.said = Some(end);
         self.decided = false;
@@ -99,6 +90,15 @@ impl Course {
     /// What the test that drives the run said of itself.
     pub(super) fn said(&self) -> Option<&TestEnd> {
         self.said.as_ref()
+    }
+
+    pub(super) fn is_census_asked(&self) -> bool {
+        self.census_asked
+    }
+
+    /// Whether it was not asked for before.
+    pub(super) fn ask_census(&mut self) -> bool {
+        !std::mem::replace(&mut self.census_asked, true)
     }
 
     pub(super) fn count_stop(&mut self, killed: bool) {
@@ -121,6 +121,7 @@ impl Machine {
             self.start_what_can();
         }
         self.start_windows();
+        self.watch_health();
         self.judge();
         self.report_checks();
         if self.course.is_stopping() {

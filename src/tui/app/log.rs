@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::{logs::Pattern, model::ProcessId, tui::logview::query::Query};
+use crate::{
+    logs::{Pattern, Token},
+    model::ProcessId,
+    tui::logview::query::Query,
+};
 
 /// Whose lines a pane shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,7 +94,7 @@ pub(crate) struct LogState {
     pub(crate) within: Option<Pattern>,
     pub(crate) without: Option<Pattern>,
     pub(crate) find: Option<Pattern>,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Token>,
     pub(crate) alerts_only: bool,
     /// Lines that only tell of health probes are shown one by one.
     pub(crate) show_probes: bool,

@@ -5,7 +5,7 @@ use tui_input::{Input, InputRequest};
 use crate::{
     model::{ProcessId, Signal},
     tui::{
-        action::Action,
+        action::{Action, Group},
         key::{Code, Key},
     },
 };
@@ -98,6 +98,8 @@ pub(crate) enum Overlay {
     Details { scroll: usize },
     /// All events; `chosen` counts from the newest.
     Timeline { chosen: usize },
+    /// All alerts; `chosen` counts from the newest.
+    Alerts { chosen: usize },
     /// One line exactly as it was written.
     Line { text: String, scroll: usize },
     /// The tool's own log.
@@ -114,6 +116,7 @@ impl Overlay {
             | Overlay::Prompt { .. }
             | Overlay::Signals { .. }
             | Overlay::Timeline { .. }
+            | Overlay::Alerts { .. }
             | Overlay::OwnLog => {}
         }
     }
@@ -133,7 +136,13 @@ pub(crate) enum Offer {
     Action(Action),
     /// A process, by its row.
     Process(usize, ProcessId),
+    /// Something done to a process.
+    Deed(Action, usize, ProcessId),
 }
+
+/// What the palette offers for each process, once something is typed.
+const DEEDS: [Action; 8] =
+    [Action::Start, Action::Restart, Action::RestartNow, Action::Stop, Action::StopNow, Action::SendSignal, Action::Details, Action::Open];
 
 impl Offer {
     /// What is matched and shown.
@@ -141,19 +150,33 @@ impl Offer {
         match self {
             Offer::Action(action) => action.help().to_owned(),
             Offer::Process(_, id) => format!("go to {id}"),
+            Offer::Deed(action, _, id) => match action {
+                Action::RestartNow => format!("kill and restart {id}"),
+                Action::StopNow => format!("kill {id}"),
+                Action::SendSignal => format!("send {id} a signal"),
+                Action::Details => format!("details of {id}"),
+                Action::Open => format!("log of {id}"),
+                action => format!("{} {id}", action.name()),
+            },
         }
     }
 }
 
 /// The offers that match `typed`, best first.
 pub(crate) fn offers(typed: &str, processes: impl Iterator<Item = ProcessId>) -> Vec<Offer> {
-    let actions = Action::all().filter(|a| !matches!(a, Action::Process(_))).map(Offer::Action);
-    let all = processes.enumerate().map(|(row, id)| Offer::Process(row, id)).chain(actions);
+    // Who can choose here can move elsewhere.
+    let actions = Action::all().filter(|action| action.group() != Group::Move).map(Offer::Action);
+    let processes: Vec<(usize, ProcessId)> = processes.enumerate().collect();
+    let deeds = DEEDS.iter().flat_map(|action| processes.iter().map(|(row, id)| Offer::Deed(*action, *row, id.clone())));
+    let deeds = deeds.take(if typed.trim().is_empty() { 0 } else { usize::MAX });
+    let all = processes.iter().map(|(row, id)| Offer::Process(*row, id.clone())).chain(actions).chain(deeds);
     let mut scored: Vec<(u32, Offer)> = all
         .filter_map(|offer| {
             let name = if let Offer::Action(action) = &offer { action.name() } else { "" };
             let score = fuzzy(typed, &offer.text()).into_iter().chain(fuzzy(typed, name)).min()?;
-            Some((score, offer))
+            // Who names a process and nothing to do wants to go there.
+            let behind = if matches!(offer, Offer::Deed(..)) { 8 } else { 0 };
+            Some((score + behind, offer))
         })
         .collect();
     scored.sort_by_key(|(score, _)| *score);
@@ -187,8 +210,11 @@ mod tests {
         assert_eq!(of("rert").first(), Some(&Offer::Action(Action::RerunTests)));
         assert_eq!(of("prox").first().map(Offer::text).as_deref(), Some("go to proxy"));
         assert_eq!(of("zoom").first(), Some(&Offer::Action(Action::Zoom)));
+        assert_eq!(of("rest prox").first().map(Offer::text).as_deref(), Some("restart proxy"));
+        assert_eq!(of("kill up").first().map(Offer::text).as_deref(), Some("kill upstream"));
+        assert_eq!(of("log of p").first().map(Offer::text).as_deref(), Some("log of proxy"));
         assert!(of("qqqq").is_empty());
-        assert_eq!(of("").len(), 2 + Action::all().count() - 9);
+        assert_eq!(of("").len(), 2 + Action::all().filter(|action| action.group() != Group::Move).count());
     }
 
     #[test]

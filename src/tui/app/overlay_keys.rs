@@ -8,6 +8,7 @@ use crate::{
         keymap::{Context, Found},
         layout::Pane,
         logview::{desk::Seek, query::pattern},
+        overlay::command_of,
     },
 };
 
@@ -45,6 +46,16 @@ impl App {
             Some(Overlay::AskQuit) => self.ask_quit_key(key, bound, world),
             Some(Overlay::Signals { process, chosen }) => self.signals_key(process, chosen, key, bound, world),
             Some(Overlay::Timeline { chosen }) => self.timeline_key(chosen, key, bound, world),
+            Some(Overlay::Alerts { chosen }) => self.alerts_key(chosen, key, bound, world),
+            Some(Overlay::Details { scroll }) if bound == Some(Action::Copy) => {
+                self.overlay = Some(Overlay::Details { scroll });
+                let command = self.selected(world.snapshot).map(command_of);
+                command.map(|text| Outcome::CopyText { text, what: "the command".into() }).into_iter().collect()
+            }
+            Some(Overlay::Line { text, scroll }) if bound == Some(Action::Copy) => {
+                self.overlay = Some(Overlay::Line { text: text.clone(), scroll });
+                vec![Outcome::CopyText { text, what: "the line".into() }]
+            }
             Some(Overlay::Details { scroll }) => {
                 self.overlay = scrolled(scroll, bound, &[Action::Details]).map(|scroll| Overlay::Details { scroll });
                 Vec::new()
@@ -148,6 +159,11 @@ impl App {
                     self.focus = Pane::Processes;
                     Vec::new()
                 }
+                Some(Offer::Deed(action, row, _)) => {
+                    self.table.selected = *row;
+                    self.focus = Pane::Processes;
+                    self.act(*action, world)
+                }
                 None => Vec::new(),
             };
         }
@@ -207,11 +223,20 @@ impl App {
             self.log.scope = Scope::All;
             return seq.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();
         }
-        // The newest stands last on the screen, so down is towards it.
-        let last = world.events.len().saturating_sub(1);
-        let close = matches!(bound, Some(Action::Quit | Action::Timeline));
-        let from_first = moved(last.saturating_sub(chosen), world.events.len(), bound).filter(|_| !close);
-        self.overlay = from_first.map(|at| Overlay::Timeline { chosen: last.saturating_sub(at) });
+        let close = bound == Some(Action::Timeline);
+        self.overlay = from_newest(chosen, world.events.len(), bound).filter(|_| !close).map(|chosen| Overlay::Timeline { chosen });
+        Vec::new()
+    }
+
+    fn alerts_key(&mut self, chosen: usize, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
+        if key.code == Code::Enter {
+            let Some(event) = world.alerts.iter().rev().nth(chosen) else { return Vec::new() };
+            self.focus = Pane::Logs;
+            self.log.scope = Scope::All;
+            return Seek::alert(event).map(Outcome::Seek).into_iter().collect();
+        }
+        let close = bound == Some(Action::Alerts);
+        self.overlay = from_newest(chosen, world.alerts.len(), bound).filter(|_| !close).map(|chosen| Overlay::Alerts { chosen });
         Vec::new()
     }
 }
@@ -242,6 +267,12 @@ fn scrolled(scroll: usize, bound: Option<Action>, closing: &[Action]) -> Option<
         Some(Move::Last) => 100_000,
         None => scroll,
     })
+}
+
+/// The same in a list whose newest entry stands last and is counted from, so that down is towards it.
+fn from_newest(chosen: usize, len: usize, bound: Option<Action>) -> Option<usize> {
+    let last = len.saturating_sub(1);
+    moved(last.saturating_sub(chosen), len, bound).map(|at| last.saturating_sub(at))
 }
 
 /// The choice in a list of `len` after a key; none: the key closes.

@@ -1,9 +1,9 @@
 //! The dashboard's state, and how keys get to it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::explain::Fact;
-use crate::model::{At, Command, Phase, ProcessId, ProcessSnapshot, Snapshot};
+use crate::model::{At, Command, Event, Phase, ProcessId, ProcessSnapshot, Snapshot};
 
 use crate::tui::{
     key::Key,
@@ -29,6 +29,12 @@ pub(crate) enum Outcome {
     Copy {
         from: u64,
         to: u64,
+    },
+    /// Put a text on the clipboard.
+    CopyText {
+        text: String,
+        /// What it is: `the command`.
+        what: String,
     },
     /// Open a place in $EDITOR.
     Edit {
@@ -82,6 +88,10 @@ pub(crate) struct World<'a> {
     pub(crate) marks: &'a [u64],
     /// Numbers of all events shown in the timeline.
     pub(crate) events: &'a [u64],
+    /// Bursts of alert lines, oldest first.
+    pub(crate) alerts: &'a [Arc<Event>],
+    /// How many of the timeline's events came after the line under the log's cursor.
+    pub(crate) back: usize,
     /// The layouts to walk through.
     pub(crate) layouts: &'a [Layout],
     /// What the other side can do.
@@ -149,7 +159,7 @@ impl App {
         match self.focus {
             Pane::Processes => Context::Table,
             Pane::Logs => Context::Log,
-            Pane::Happened | Pane::Events | Pane::Details => Context::Everywhere,
+            Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => Context::Everywhere,
         }
     }
 

@@ -1,10 +1,9 @@
 //! Moving through a log by what stands in it, and taking something out of it.
 
 use crate::{
-    logs::Source,
+    logs::{Source, Token, TokenKind, tokens},
     tui::{
         fold::Row,
-        ids,
         layout::Pane,
         logview::{
             desk::{Seek, Way},
@@ -110,10 +109,14 @@ impl App {
         let row = row_here(world);
         let text = row.map(|row| query::text_of(&row.line)).unwrap_or_default();
         let tokens = tokens(&text);
-        let next = tokens.iter().position(|token| Some(token) == self.log.token.as_ref()).map_or(0, |at| at + 1);
+        let is_chosen = |token: &Token| self.log.token.as_ref().is_some_and(|chosen| chosen.text == token.text);
+        let next = tokens.iter().position(is_chosen).map_or(0, |at| at + 1);
         self.log.token = tokens.get(next).or(tokens.first()).cloned();
         match &self.log.token {
-            Some(token) => self.say(world.now, format!("highlighting {token}; o and O walk along it")),
+            Some(Token { text, kind: TokenKind::Call { session: Some(session) }, .. }) => {
+                self.say(world.now, format!("highlighting id {text} of session {session}; o and O walk along it"));
+            }
+            Some(Token { text, .. }) => self.say(world.now, format!("highlighting {text}; o and O walk along it")),
             None => self.complain(world.now, "this line holds no id or value that another line could share"),
         }
     }
@@ -122,7 +125,9 @@ impl App {
         let row = world.window.cursor.and_then(|i| world.window.rows.get(i));
         let process = match self.focus {
             Pane::Logs => row.and_then(|row| row.line.process.clone()),
-            Pane::Processes | Pane::Happened | Pane::Events | Pane::Details => self.selected(world.snapshot).map(|row| row.id().clone()),
+            Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => {
+                self.selected(world.snapshot).map(|row| row.id().clone())
+            }
         };
         let Some(process) = process else {
             return self.complain(world.now, "no line is chosen: move to one of the process to be muted");
@@ -182,20 +187,6 @@ fn row_here<'w>(world: &World<'w>) -> Option<&'w Row> {
     world.window.rows.get(at)
 }
 
-/// What other lines could share with this one: long ids first, then values of fields, then numbers of some length.
-pub(crate) fn tokens(text: &str) -> Vec<String> {
-    let mut tokens: Vec<String> = ids::ids(text).into_iter().map(|range| text[range].to_owned()).collect();
-    let words = text.split(|c: char| c.is_whitespace() || "\"'(),;[]{}".contains(c));
-    for word in words {
-        let value = word.split_once('=').map_or(word, |(_, value)| value).trim_end_matches(['.', ':']);
-        let telling = (word.contains('=') && value.len() >= 2) || (value.len() >= 3 && value.bytes().any(|b| b.is_ascii_digit()));
-        if telling && value.len() <= 80 && !tokens.iter().any(|token| token == value) {
-            tokens.push(value.to_owned());
-        }
-    }
-    tokens
-}
-
 /// The first `path:line` in a text.
 fn source_place(text: &str) -> Option<(String, u32)> {
     text.split(|c: char| c.is_whitespace() || "\"'(),;[]{}<>".contains(c)).find_map(|word| {
@@ -210,13 +201,6 @@ fn source_place(text: &str) -> Option<(String, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_what_lines_share() {
-        let text = "session=6f1b8a52-9c1d-4f0e-8a77-10de2bf900c2 id=17 tools/call echo took 3 ms";
-        assert_eq!(tokens(text), ["6f1b8a52-9c1d-4f0e-8a77-10de2bf900c2", "17"]);
-        assert!(tokens("nothing to share here").is_empty());
-    }
 
     #[test]
     fn a_place_in_a_source_is_found_in_many_spellings() {

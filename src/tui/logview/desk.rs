@@ -8,7 +8,7 @@ use std::{cell::RefCell, io, sync::Arc};
 use crate::{
     explain::Fact,
     logs::{LogLine, LogStore, LogView, RowSet, Selection, Stream},
-    model::{At, ProcessId},
+    model::{At, Event, EventKind, ProcessId},
     tui::fold::{Row, fold},
 };
 
@@ -80,6 +80,13 @@ impl Seek {
             }
             _ => Self::Seq(fact.seq),
         }
+    }
+
+    /// The first line of a burst of alerts.
+    pub(crate) fn alert(event: &Event) -> Option<Self> {
+        let EventKind::Alerted { process, line, stream, .. } = &event.kind else { return None };
+        let stream = if *stream == Stream::Err.word() { Stream::Err } else { Stream::Out };
+        Some(Self::Line { process: process.clone(), stream, number: *line, seq: event.seq })
     }
 }
 

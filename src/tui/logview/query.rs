@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    logs::{self, Lifecycle, LogLine, Pattern, Source, plain},
+    logs::{self, Lifecycle, LogLine, Pattern, Source, Token, Typed, plain},
     model::ProcessId,
 };
 
@@ -23,7 +23,7 @@ pub(crate) struct Query {
     /// What is highlighted.
     pub(crate) find: Option<Pattern>,
     /// The token that is highlighted and walked along.
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Token>,
     /// Whether alerts are walked along.
     pub(crate) alerts: bool,
 }
@@ -53,27 +53,33 @@ impl Query {
     }
 
     /// The questions for the filter, by their numbers. What is asked of a line that is not shown is of no use.
-    pub(crate) fn questions(&self) -> Vec<logs::Query> {
+    pub(crate) fn questions(&self, processes: &[ProcessId]) -> Vec<logs::Query> {
+        // What names nothing that there is, is text.
+        let typed = self.within.as_ref().map(|pattern| {
+            let plain = || logs::Query { within: vec![pattern.clone()], ..logs::Query::default() };
+            Typed::parse(pattern.typed(), processes).map_or_else(|_| plain(), |typed| typed.query)
+        });
+        let typed = typed.unwrap_or_default();
+        let without = typed.without.iter().chain(&self.without).cloned().collect();
         let shown = logs::Query {
-            within: self.within.iter().cloned().collect(),
-            without: self.without.iter().cloned().collect(),
+            without,
             alerts: self.alerts_only.then(Vec::new),
             muted: self.muted.iter().cloned().collect(),
             lifecycle: Lifecycle::Asked,
-            ..logs::Query::default()
+            ..typed
         };
-        let and = |pattern: Option<Pattern>| {
+        let and = |patterns: Option<Vec<Pattern>>| {
             let mut question = shown.clone();
-            match pattern {
-                Some(pattern) => question.within.push(pattern),
+            match patterns {
+                Some(patterns) => question.within.extend(patterns),
                 // Nothing is looked for, so nothing is found.
                 None => question.time = Some(crate::model::At::START..crate::model::At::START),
             }
             question
         };
-        let token = self.token.as_ref().and_then(|token| Pattern::text(token).ok());
+        let token = self.token.as_ref().map(|token| token.query().within);
         let alert = logs::Query { alerts: Some(Vec::new()), ..shown.clone() };
-        let mut all = vec![shown.clone(), and(self.find.clone()), and(token)];
+        let mut all = vec![shown.clone(), and(self.find.clone().map(|find| vec![find])), and(token)];
         all.push(if self.alerts { alert } else { and(None) });
         all
     }
@@ -101,5 +107,22 @@ pub(crate) fn text_of(line: &LogLine) -> String {
     match &line.source {
         Source::Lifecycle(told) => logs::words(told),
         Source::Out | Source::Err => plain(&line.bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_filter_may_name_fields_levels_and_processes() {
+        let up = ProcessId::new("up").expect("a name");
+        let shown = |typed| Query { within: pattern(typed), ..Query::default() }.questions(std::slice::from_ref(&up)).remove(0);
+        let typed = shown("level:warn process:up status=502 !health gateway");
+        assert_eq!((typed.level, typed.only), (Some(logs::Level::Warn), Some(vec![up.clone()])));
+        assert!(typed.within[0].matches(r#"{"status":502}"#) && typed.without[0].matches("/health"));
+        assert_eq!(shown("gateway (").within[0].typed(), "gateway (");
+        // What names nothing that there is, is text.
+        assert_eq!(shown("process:other").within[0].typed(), "process:other");
     }
 }

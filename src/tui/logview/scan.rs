@@ -56,7 +56,7 @@ impl Scanner {
 
     /// Drops what was found and asks anew.
     pub(crate) fn ask(&self, selection: Selection, query: &Query) {
-        let filter = Filter::new(LogView::new(selection), query.questions());
+        let filter = Filter::new(LogView::new(selection), query.questions(&self.shared.store.processes()));
         let mut next = lock(&self.shared.next);
         *lock(&self.shared.answers) = Some(Arc::new(filter.answers()));
         *next = Some(filter);

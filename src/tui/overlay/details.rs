@@ -4,27 +4,46 @@ use ratatui::style::Style;
 
 use super::draw::{Line, wrapped};
 use crate::{
-    model::{ProbeOutcome, ProcessSnapshot, human_duration},
+    model::{ProbeOutcome, ProcessSnapshot, StartCause, human_duration},
     tui::{
+        glyph::Glyph,
+        lives::Life,
         pane::state::state_text,
         scene::Scene,
         theme::Role,
-        units::{self, processes},
+        units::{self, counted, processes},
     },
 };
 
+/// Cells of the labels.
 const LABEL: usize = 13;
+/// So many probes are listed.
+const PROBES: usize = 5;
+/// So many generations stand side by side.
+const GENERATIONS: usize = 8;
+/// Samples of a sparkline.
+const SPARKS: usize = 40;
 
 /// The details of the selected process.
 pub(super) fn lines(scene: &Scene<'_>, width: u16) -> Vec<Line> {
-    let Some(row) = scene.app.selected(scene.snapshot) else { return Vec::new() };
+    let Some(row) = scene.app.selected(scene.snapshot) else {
+        return vec![vec![("no process is selected".into(), scene.look.style(Role::Dim))]];
+    };
     let mut page = Page { scene, width: usize::from(width.saturating_sub(2)).max(LABEL + 10), lines: Vec::new() };
     page.state(row);
+    page.now(row);
+    page.generations(row);
+    page.last_words(row);
     page.start(row);
     page.place(row);
     page.health(row);
-    page.history(row);
     page.lines
+}
+
+/// A line that starts `row` alone, as a shell takes it.
+pub(crate) fn command(row: &ProcessSnapshot) -> String {
+    let words = row.info.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    if row.info.cwd.is_empty() { words } else { format!("cd {} && {words}", quoted(&row.info.cwd)) }
 }
 
 struct Page<'s, 'a> {
@@ -51,70 +70,167 @@ impl Page<'_, '_> {
         }
     }
 
+    fn gap(&mut self) {
+        if self.lines.last().is_some_and(|line| !line.is_empty()) {
+            self.lines.push(Vec::new());
+        }
+    }
+
+    /// What it is, and why.
     fn state(&mut self, row: &ProcessSnapshot) {
-        let told = state_text(row, self.scene.now, false, self.scene.look);
-        let text = told.text(self.scene.look);
-        self.put_styled("state", &text, told.style);
+        let look = self.scene.look;
+        let told = state_text(row, self.scene.now, false, look);
+        self.put_styled("state", &told.text(look), told.style);
+        if let Some((event, told)) = self.scene.events.newest_of(row.id()) {
+            self.put("since", &format!("{}  {}", event.at.seconds(), told.event_text()));
+        }
         if let Some(failure) = &row.failure {
-            self.put_styled("why", &failure.to_string(), self.scene.look.style(Role::Bad));
+            self.put_styled("why", &failure.to_string(), look.style(Role::Bad));
         }
         for leak in &row.leaks {
             let pid = leak.pid.map(|pid| format!("pid {pid} ")).unwrap_or_default();
             let port = leak.port.map(|port| format!("port {port} ")).unwrap_or_default();
-            self.put_styled("left behind", &format!("{pid}{port}{}", leak.command), self.scene.look.style(Role::Bad));
+            self.put_styled("left behind", &format!("{pid}{port}{}", leak.command), look.style(Role::Bad));
         }
         let kind = row.info.kind.as_ref().map(|kind| format!(", kind {kind}")).unwrap_or_default();
         let stand_in = if row.info.stand_in { ", a built-in stand-in for the real program" } else { "" };
         self.put("role", &format!("{}{kind}{stand_in}", row.info.role.word()));
+    }
+
+    /// What lives of it, what it uses and says.
+    fn now(&mut self, row: &ProcessSnapshot) {
         if let Some(pid) = row.pid {
             let up = row.up(self.scene.now).map(|up| format!(", up {}", units::uptime(up, true))).unwrap_or_default();
-            self.put("pid", &format!("{pid}, generation {}{up}", row.generation));
+            let held = self.scene.snapshot.run.as_ref().map(|run| format!("{:?}", run.containment).to_lowercase());
+            let held = held.map(|held| format!(", held by {held}")).unwrap_or_default();
+            self.put("pid", &format!("{pid}, generation {}{up}{held}", row.generation));
+        }
+        for (i, one) in self.scene.kin.iter().enumerate().skip(1) {
+            let branch = if one.depth > 1 { "  ".repeat(one.depth - 1) } else { String::new() };
+            self.put(if i == 1 { "its tree" } else { "" }, &format!("{branch}{} {}", one.pid, one.name));
         }
         if let Some(sample) = &row.sample {
-            let text = format!(
-                "{} of a core, {}, {}",
-                format_args!("{} %", units::cpu(sample.cpu_percent)),
-                units::memory(sample.memory),
-                processes(u64::from(sample.processes))
-            );
-            self.put("uses", &text);
+            let (cpu, memory) = (units::cpu(sample.cpu_percent), units::memory(sample.memory));
+            self.put("uses", &format!("{cpu} % of a core, {memory}, {}", processes(u64::from(sample.processes))));
+        }
+        let lines = self.scene.meter.lines(row.id());
+        let alerts = if row.alerts == 0 { "no alerts".to_owned() } else { counted(row.alerts, "alert") };
+        let sparks = sparks(self.scene, row, SPARKS);
+        let sparks = if sparks.is_empty() { sparks } else { format!("   {sparks}  lines a second") };
+        self.put("said", &format!("{}, {alerts}{sparks}", counted(lines, "line")));
+    }
+
+    /// Its generations side by side, the newest first.
+    fn generations(&mut self, row: &ProcessSnapshot) {
+        let lives = self.scene.events.lives(row.id());
+        if lives.is_empty() {
+            return;
+        }
+        self.gap();
+        let dim = self.scene.look.style(Role::Dim);
+        let head = format!("{:>3} {:>9} {:>8} {:>8}  {:<27}  END", "GEN", "STARTED", "READY", "LIVED", "BECAUSE");
+        self.put_styled("generations", &head, dim);
+        for life in lives.iter().rev().take(GENERATIONS) {
+            let (text, style) = self.life(life);
+            let mut line = wrapped(&text, self.width - LABEL, style);
+            line.truncate(1);
+            for mut part in line {
+                part.insert(0, (" ".repeat(LABEL), dim));
+                self.lines.push(part);
+            }
+        }
+        let of = row.info.max_restarts.map(|max| format!(" of {max}")).unwrap_or_default();
+        if row.restarts > 0 {
+            self.put("restarts", &format!("{}{of} by policy", row.restarts));
+        }
+        if let Some(stop) = &row.stop {
+            let kill = if stop.escalated_to_kill { ", and KILL was needed" } else { "" };
+            let first = stop.signal.map_or_else(|| "its own command".to_owned(), |signal| signal.to_string());
+            self.put("last stop", &format!("{first} and {}{kill}", human_duration(stop.took)));
         }
     }
 
+    fn life(&self, life: &Life) -> (String, Style) {
+        let look = self.scene.look;
+        let ready = life.ready.as_ref().map_or_else(|| "-".into(), |(after, _)| human_duration(*after));
+        let because = match &life.cause {
+            StartCause::Run => "the run".to_owned(),
+            StartCause::Asked { by } => format!("asked by {by}"),
+            StartCause::Policy { attempt, of, after_ms } => {
+                let of = of.map(|of| format!(" of {of}")).unwrap_or_default();
+                format!("restart {attempt}{of} after {}", human_duration(std::time::Duration::from_millis(*after_ms)))
+            }
+            StartCause::Rerun => "a rerun".into(),
+        };
+        let (lived, end, style) = match &life.end {
+            None => {
+                let lived = human_duration(self.scene.now.since(life.started));
+                (lived, format!("lives, pid {}", life.pid), look.style(Role::Plain))
+            }
+            Some(end) => {
+                let how = if end.asked { ", asked" } else { ", by itself" };
+                let same = if end.same_cause { ", same cause" } else { "" };
+                let style = if end.asked || end.exit == crate::model::Exit::Code(0) { Role::Plain } else { Role::Bad };
+                (human_duration(end.up), format!("{}{how}{same}", end.exit), look.style(style))
+            }
+        };
+        (format!("{:>3} {:>9} {ready:>8} {lived:>8}  {because:<27}  {end}", life.generation, life.started.seconds()), style)
+    }
+
+    /// What it said before it ended last.
+    fn last_words(&mut self, row: &ProcessSnapshot) {
+        let Some(exit) = row.exits.last().filter(|exit| !exit.asked && !exit.tail.is_empty()) else { return };
+        self.gap();
+        let label = format!("gen {} said", exit.generation);
+        for (i, line) in exit.tail.iter().enumerate() {
+            let style = self.scene.look.style(if i + 1 == exit.tail.len() { Role::Plain } else { Role::Dim });
+            self.put_styled(if i == 0 { &label } else { "" }, line, style);
+        }
+    }
+
+    /// How it is started and set up.
     fn start(&mut self, row: &ProcessSnapshot) {
-        self.lines.push(Vec::new());
+        self.gap();
         // One line that a shell takes as it stands.
-        self.put(
-            "command",
-            &format!("cd {} && {}", quoted(&row.info.cwd), row.info.argv.iter().map(|a| quoted(a)).collect::<Vec<_>>().join(" ")),
-        );
+        self.put("start alone", &command(row));
+        for (label, text) in &row.info.settings {
+            self.put(label, text);
+        }
         let ports: Vec<_> = row.info.listens.iter().map(|listen| format!("{} ({})", listen.port, listen.name)).collect();
         self.put("listens on", &ports.join(", "));
         if let Some(port) = row.captured_port {
             self.put("said port", &port.to_string());
         }
-        if let Some(run) = &self.scene.snapshot.run {
-            let how = format!("{:?}", run.containment).to_lowercase();
-            self.put("held by", &how);
+    }
+
+    /// On whom it depends, and who on it, each with how they stand.
+    fn place(&mut self, row: &ProcessSnapshot) {
+        self.gap();
+        let snapshot = self.scene.snapshot;
+        let of_name = |name: &str| snapshot.rows.iter().find(|other| other.id().as_str() == name);
+        for (i, wait) in row.info.waits_for.iter().enumerate() {
+            let now = wait.split(' ').next().and_then(of_name).map(|other| self.standing(other)).unwrap_or_default();
+            self.put(if i == 0 { "waits for" } else { "" }, &format!("{wait}{now}"));
+        }
+        let id = row.id().as_str();
+        let needed = snapshot.rows.iter().filter(|other| other.info.waits_for.iter().any(|wait| wait.split(' ').next() == Some(id)));
+        for (i, other) in needed.enumerate() {
+            self.put(if i == 0 { "needed by" } else { "" }, &format!("{}{}", other.id(), self.standing(other)));
         }
     }
 
-    fn place(&mut self, row: &ProcessSnapshot) {
-        self.put("waits for", &row.info.waits_for.join(", "));
-        let id = row.id().as_str();
-        let needed =
-            self.scene.snapshot.rows.iter().filter(|other| other.info.waits_for.iter().any(|wait| wait.split(' ').next() == Some(id)));
-        self.put("needed by", &needed.map(|other| other.id().to_string()).collect::<Vec<_>>().join(", "));
+    fn standing(&self, row: &ProcessSnapshot) -> String {
+        format!("   {}", state_text(row, self.scene.now, true, self.scene.look).text(self.scene.look))
     }
 
     fn health(&mut self, row: &ProcessSnapshot) {
         if !row.info.has_health {
             return;
         }
-        self.lines.push(Vec::new());
-        self.put("health", row.health.word());
-        for probe in row.probes.iter().rev().take(6) {
-            let look = self.scene.look;
+        self.gap();
+        let look = self.scene.look;
+        self.put("last probes", row.health.word());
+        for probe in row.probes.iter().rev().take(PROBES) {
             let (text, style) = match &probe.outcome {
                 ProbeOutcome::Ok => ("well".to_owned(), look.style(Role::Good)),
                 ProbeOutcome::Degraded { why } => (why.clone(), look.style(Role::Warn)),
@@ -123,32 +239,17 @@ impl Page<'_, '_> {
             self.put_styled("", &format!("{:>9}  {:>7}  {text}", probe.at.seconds(), units::latency(probe.took)), style);
         }
     }
+}
 
-    fn history(&mut self, row: &ProcessSnapshot) {
-        if let Some(after) = row.ready_after {
-            self.put("ready", &format!("after {}", human_duration(after)));
-        }
-        let of = row.info.max_restarts.map(|max| format!(" of {max}")).unwrap_or_default();
-        if row.restarts > 0 {
-            self.put("restarts", &format!("{}{of} by policy", row.restarts));
-        }
-        if let Some(stop) = &row.stop {
-            let kill = if stop.escalated_to_kill { ", and KILL was needed" } else { "" };
-            let first = stop.signal.map_or_else(|| "its stop command".to_owned(), |signal| signal.to_string());
-            self.put("last stop", &format!("{first} and {}{kill}", human_duration(stop.took)));
-        }
-        if row.exits.is_empty() {
-            return;
-        }
-        self.lines.push(Vec::new());
-        for exit in row.exits.iter().rev().take(5) {
-            let asked = if exit.asked { ", asked" } else { "" };
-            self.put("ended", &format!("{:>9}  generation {}  {}{asked}", exit.at.seconds(), exit.generation, exit.exit));
-            for line in &exit.tail {
-                self.put_styled("", &format!("  {line}"), self.scene.look.style(Role::Dim));
-            }
-        }
+/// Its lines a second of late, as bars; empty before there is something to compare.
+pub(crate) fn sparks(scene: &Scene<'_>, row: &ProcessSnapshot, samples: usize) -> String {
+    let recent: Vec<u64> = scene.meter.recent(row.id(), samples).collect();
+    let most = recent.iter().copied().max().unwrap_or(0);
+    if most == 0 || recent.len() < 3 {
+        return String::new();
     }
+    let glyphs = scene.look.glyphs;
+    recent.iter().map(|rate| glyphs.spark(*rate, most)).collect::<String>().replace(' ', glyphs.get(Glyph::None))
 }
 
 /// A word that a shell reads as one.

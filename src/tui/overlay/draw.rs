@@ -1,6 +1,6 @@
 //! Which overlay is open, and what all of them share.
 
-use super::{details, help, lists, own_log, timeline};
+use super::{alerts, details, help, lists, own_log, timeline};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -12,7 +12,7 @@ use crate::tui::{
     glyph::Glyph,
     pane::rule::{self, Rule},
     scene::{Drawn, Scene},
-    text::Pen,
+    text::{self, Pen},
     theme::Role,
 };
 
@@ -27,19 +27,20 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         Some(Overlay::Help { typing, scroll }) => {
             let typed = typing.as_ref().map(Typing::text);
             let title = typed.map_or_else(|| "Keys".to_owned(), |typed| format!("Keys  /{typed}"));
-            text(scene, &title, &help::lines(scene, typed.unwrap_or("")), *scroll, stage, buf)
+            scrolled(scene, &title, &help::lines(scene, typed.unwrap_or("")), *scroll, stage, buf)
         }
         Some(Overlay::Details { scroll }) => {
             let name = scene.app.selected(scene.snapshot).map_or(String::new(), |row| row.id().to_string());
-            text(scene, &format!("Details  {name}"), &details::lines(scene, stage.width), *scroll, stage, buf)
+            scrolled(scene, &format!("Details  {name}"), &details::lines(scene, stage.width), *scroll, stage, buf)
         }
         Some(Overlay::Line { text: line, scroll }) => {
             let width = usize::from(stage.width.saturating_sub(2)).max(1);
-            text(scene, "Line  exactly as written", &wrapped(line, width, scene.look.style(Role::Plain)), *scroll, stage, buf)
+            scrolled(scene, "Line  exactly as written", &wrapped(line, width, scene.look.style(Role::Plain)), *scroll, stage, buf)
         }
         Some(Overlay::Palette { typing, chosen }) => lists::palette(scene, typing, *chosen, stage, buf),
         Some(Overlay::Signals { process, chosen }) => lists::signals(scene, process, *chosen, stage, buf),
         Some(Overlay::Timeline { chosen }) => timeline::draw(scene, *chosen, stage, buf),
+        Some(Overlay::Alerts { chosen }) => alerts::draw(scene, *chosen, stage, buf),
         Some(Overlay::OwnLog) => own_log::draw(scene, stage, buf),
     }
 }
@@ -47,7 +48,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
 /// The details of the selected process, for a layout that has a pane for them.
 pub(crate) fn details_pane(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let name = scene.app.selected(scene.snapshot).map_or(String::new(), |row| row.id().to_string());
-    text(scene, &format!("Details  {name}"), &details::lines(scene, area.width), 0, area, buf);
+    scrolled(scene, &format!("Details  {name}"), &details::lines(scene, area.width), 0, area, buf);
 }
 
 /// The question before everything is stopped, in the row for notices.
@@ -80,7 +81,7 @@ pub(super) fn open(scene: &Scene<'_>, title: &str, mode: &str, stage: Rect, buf:
 }
 
 /// Draws lines that can be scrolled.
-fn text(scene: &Scene<'_>, title: &str, lines: &[Line], scroll: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
+fn scrolled(scene: &Scene<'_>, title: &str, lines: &[Line], scroll: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
     let room = usize::from(stage.height.saturating_sub(1));
     let end = lines.len().saturating_sub(room);
     let scroll = scroll.min(end);
@@ -115,16 +116,22 @@ pub(super) fn list(scene: &Scene<'_>, lines: &[Line], chosen: usize, body: Rect,
     }
 }
 
-/// A text broken into lines of `width` cells.
+/// A text broken into lines of `width` cells, between words where there are some.
 pub(super) fn wrapped(text: &str, width: usize, style: Style) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut cells = 0;
     for c in text.chars() {
-        let wide = crate::tui::text::width(c.encode_utf8(&mut [0; 4]));
+        let wide = text::width(c.encode_utf8(&mut [0; 4]));
         if cells + wide > width {
-            lines.push(vec![(std::mem::take(&mut line), style)]);
-            cells = 0;
+            // What would leave half of the line empty is no word to be kept whole.
+            let cut = line.rfind(' ').map(|at| at + 1).filter(|at| *at * 2 > line.len() && c != ' ').unwrap_or(line.len());
+            let rest = line.split_off(cut);
+            lines.push(vec![(std::mem::replace(&mut line, rest), style)]);
+            cells = text::width(&line);
+            if c == ' ' && line.is_empty() {
+                continue;
+            }
         }
         line.push(c);
         cells += wide;

@@ -33,6 +33,7 @@ pub(super) fn palette(scene: &Scene<'_>, typing: &Typing, chosen: usize, stage: 
                 Offer::Action(action) => scene.keymap.key_of(Context::Everywhere, *action).unwrap_or_default(),
                 Offer::Process(row, _) if *row < 9 => (row + 1).to_string(),
                 Offer::Process(..) => String::new(),
+                Offer::Deed(action, ..) => scene.keymap.key_of(Context::Table, *action).unwrap_or_default(),
             };
             let pad = 10usize.saturating_sub(text::width(&key));
             vec![(key, look.style(Role::Key)), (format!("{:pad$}{}", "", offer.text()), look.style(Role::Plain))]

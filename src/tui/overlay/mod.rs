@@ -1,5 +1,6 @@
 //! What lies over the panes: lists and texts on the stage, below a rule; their keys stand in the last row.
 
+mod alerts;
 mod details;
 mod draw;
 mod help;
@@ -7,5 +8,6 @@ mod lists;
 mod own_log;
 mod timeline;
 
+pub(crate) use details::{command as command_of, sparks};
 pub(crate) use draw::{details_pane, draw, question};
 pub(crate) use own_log::{collect as collect_own_log, install as install_own_log};

@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::{
-    logs::{self, Level, LogLine, Presented, TextStyle, present_as, verbatim},
+    logs::{self, Level, LogLine, Presented, TextStyle, Token, present_as, verbatim},
     model::At,
     tui::{
         app::log::{LogState, TimeForm},
@@ -122,7 +122,7 @@ fn highlight(body: &mut Body, line: &LogLine, log: &LogState, look: &Look) {
         }
         mark(&mut body.pieces, |text| find.places(text).collect(), look.style(Role::Match));
     }
-    if let Some(token) = &log.token {
+    if let Some(Token { text: token, .. }) = &log.token {
         let short = ids::shorten(token, false, look.ellipsis()).into_owned();
         let places = |text: &str, token: &str| text.match_indices(token).map(|(i, t)| i..i + t.len()).collect::<Vec<_>>();
         mark(&mut body.pieces, |text| [places(text, token), places(text, &short)].concat(), look.style(Role::Token));

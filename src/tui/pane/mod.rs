@@ -1,5 +1,6 @@
 //! The panes: each draws one part of the screen from a [`Scene`](super::scene::Scene) and changes nothing.
 
+pub(crate) mod alerts;
 pub(crate) mod columns;
 pub(crate) mod events;
 pub(crate) mod happened;

@@ -15,6 +15,7 @@ use crate::{
     tui::{
         glyph::Glyph,
         layout::Pane,
+        overlay::sparks,
         scene::Scene,
         text::{self, Pen},
         theme::Role,
@@ -157,8 +158,8 @@ fn row(scene: &Scene<'_>, index: usize, columns: &[Placed], roles: bool, area: R
             }
             Column::Health => health::draw(&mut pen, row, scene.look, strong),
             other => {
-                let (text, style) = cell(scene, index, row, other);
                 let width = usize::from(column.width);
+                let (text, style) = cell(scene, index, row, other, width);
                 let text = if other.is_right() { format!("{text:>width$}") } else { text };
                 pen.text(&text, style.patch(strong));
             }
@@ -167,7 +168,7 @@ fn row(scene: &Scene<'_>, index: usize, columns: &[Placed], roles: bool, area: R
 }
 
 /// The text of a column that is a text and nothing else.
-fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) -> (String, Style) {
+fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column, width: usize) -> (String, Style) {
     let look = scene.look;
     let plain = look.style(Role::Plain);
     let dim = look.style(Role::Dim);
@@ -194,7 +195,7 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) 
         }
         Column::Alerts if row.alerts == 0 => (look.glyph(Glyph::Zero).into(), dim),
         Column::Alerts => (units::count(row.alerts, 3), look.style(Role::Warn)),
-        Column::Detail => (detail(row), dim),
+        Column::Detail => (text::fit(&detail(row, scene, width), width, look.ellipsis()).into_owned(), dim),
         Column::Unseen if scene.meter.is_unseen(id) => (look.glyph(Glyph::Mark).into(), look.style(Role::Note)),
         Column::Number | Column::State | Column::Health | Column::Unseen => (String::new(), plain),
     }
@@ -230,8 +231,15 @@ fn up(row: &ProcessSnapshot, scene: &Scene<'_>) -> Option<std::time::Duration> {
     }
 }
 
-/// What is known beyond the state, in a few words.
-fn detail(row: &ProcessSnapshot) -> String {
+/// Cells of the sparkline in the table.
+const SPARKS: usize = 40;
+
+/// What is known beyond the state: how much it says of late; of what is down its last words.
+fn detail(row: &ProcessSnapshot, scene: &Scene<'_>, width: usize) -> String {
+    let sparks = sparks(scene, row, width.saturating_sub(1).min(SPARKS));
+    if !sparks.is_empty() && row.pid.is_some() {
+        return sparks;
+    }
     if let Some(last) = row.exits.last().filter(|_| row.pid.is_none()).and_then(|exit| exit.tail.last()) {
         return last.clone();
     }

@@ -136,6 +136,7 @@ mod tests {
             max_restarts: None,
             argv: Vec::new(),
             cwd: String::new(),
+            settings: Vec::new(),
         };
         ProcessSnapshot { state, ..ProcessSnapshot::new(Arc::new(info)) }
     }

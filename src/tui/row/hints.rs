@@ -6,7 +6,7 @@ use crate::{
     model::ProcessState,
     tui::{
         action::Action,
-        app::{log::Scope, overlay::Overlay, walk::tokens},
+        app::{log::Scope, overlay::Overlay},
         keymap::Found,
         layout::Pane,
         logview::query,
@@ -61,8 +61,10 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Palette { .. } => "type to search  ↑ ↓ choose  Enter do it  Esc back",
         Overlay::Prompt { .. } => "",
         Overlay::Signals { .. } => "j k choose  Enter send it  Esc back",
-        Overlay::Details { .. } | Overlay::Line { .. } => "j k scroll  Esc back",
+        Overlay::Details { .. } => "j k scroll  c copy the command that starts it  Esc back",
+        Overlay::Line { .. } => "j k scroll  c copy  Esc back",
         Overlay::Timeline { .. } => "j k choose  Enter the log at that moment  Esc back",
+        Overlay::Alerts { .. } => "j k choose  Enter its line in the log  Esc back",
         Overlay::OwnLog => "Esc back",
     })
 }
@@ -89,7 +91,7 @@ fn groups(scene: &Scene<'_>) -> Vec<Group> {
     let last = |hint: Option<Hint>| hint.map(|hint| Hint { last: true, ..hint });
     let mut groups: Vec<Vec<Option<Hint>>> = match scene.app.focus {
         Pane::Logs => log_groups(scene, &hint),
-        Pane::Processes | Pane::Happened | Pane::Events | Pane::Details => {
+        Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => {
             let mut first = process_hints(scene, &hint);
             first.push(hint(Action::Details, "why"));
             first.push(roomy(hint(Action::Open, "its log")));
@@ -145,7 +147,7 @@ fn log_groups(scene: &Scene<'_>, hint: &dyn Fn(Action, &str) -> Option<Hint>) ->
         return vec![first, table, vec![hint(Action::Palette, "palette")]];
     }
     let row = scene.window.cursor.and_then(|i| scene.window.rows.get(i));
-    if row.is_some_and(|row| !tokens(&query::text_of(&row.line)).is_empty()) || log.token.is_some() {
+    if row.is_some_and(|row| !crate::logs::tokens(&query::text_of(&row.line)).is_empty()) || log.token.is_some() {
         first.push(hint(Action::NextToken, "same id"));
     }
     let folded = row.is_some_and(|row| !row.folded.is_empty());

@@ -9,6 +9,8 @@ pub(crate) enum Input {
     /// Text pasted as one piece.
     Paste(String),
     Mouse(Mouse),
+    /// The window is looked at again.
+    Focus,
 }
 
 /// A mouse report.
@@ -191,6 +193,9 @@ fn control(rest: &[u8]) -> Step {
     if let Some(report) = params.strip_prefix('<') {
         return mouse(report, rest[end] == b'm').map_or(Step::Skip(len), |mouse| Step::Input(Input::Mouse(mouse), len));
     }
+    if params.is_empty() && rest[end] == b'I' {
+        return Step::Input(Input::Focus, len);
+    }
     let mut numbers = params.split(';').map(|part| part.split(':').next().unwrap_or("").parse::<u32>());
     let first = numbers.next().and_then(Result::ok);
     let modifiers = numbers.next().and_then(Result::ok).unwrap_or(1).saturating_sub(1);
@@ -286,12 +291,14 @@ mod tests {
             Input::Key(key) => key.to_string(),
             Input::Paste(text) => format!("paste {text:?}"),
             Input::Mouse(mouse) => format!("{:?} {},{}", mouse.kind, mouse.x, mouse.y),
+            Input::Focus => "focus".into(),
         };
         inputs.into_iter().map(show).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn keys_of_many_terminals_are_known() {
+        assert_eq!(keys(b"\x1b[Ij\x1b[Ok"), "focus j k");
         assert_eq!(keys(b"jG\x03\r\t\x1b[Z\x7f"), "j G C-c Enter Tab S-Tab Backspace");
         assert_eq!(keys(b"\x1b[A\x1bOB\x1b[5~\x1b[6~\x1b[1;5C\x1b[15~\x1bOP\x1b[24~\x1b[[A"), "↑ ↓ PgUp PgDn C-→ F5 F1 F12 F1");
         assert_eq!(keys("é日".as_bytes()), "é 日");
@@ -319,7 +326,7 @@ mod tests {
 
     #[test]
     fn what_terminals_answer_is_no_key() {
-        assert_eq!(keys(b"\x1b[?1;2c\x1b[I\x1b[O\x1b[12;40R"), "");
+        assert_eq!(keys(b"\x1b[?1;2c\x1b[O\x1b[12;40R"), "");
         assert_eq!(keys(b"\x80\xffa\xc2"), "a");
     }
 

@@ -20,15 +20,34 @@ static PLAIN: AtomicBool = AtomicBool::new(false);
 /// Entering and leaving never interleave.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A screen of its own, no cursor, pastes in one piece; the window's title kept aside.
-const ENTER: &str = "\x1b[?1049h\x1b[22;2t\x1b[?25l\x1b[?2004h\x1b[2J";
+/// A screen of its own, no cursor, pastes in one piece, told when the window is looked
+/// at again; its title kept aside.
+const ENTER: &str = "\x1b[?1049h\x1b[22;2t\x1b[?25l\x1b[?2004h\x1b[?1004h\x1b[2J";
 /// The same undone, and whatever else may be on: mouse reports, colours, a frame that was cut off.
-const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[23;2t\x1b[?25h\x1b[?1049l";
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[23;2t\x1b[?25h\x1b[?1049l";
 /// A string sequence that a cut-off frame may have left open ends here.
 const CLOSE_STRING: &str = "\x18\x1b\\";
 
 /// How long a terminal that takes no bytes is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who is told that the terminal is about to be taken, with what undoes that, and (none) that it was given back.
+pub type Witness = Box<dyn Fn(Option<&str>) + Send + Sync>;
+static WITNESS: Mutex<Option<Witness>> = Mutex::new(None);
+
+/// From now on `witness` is told when the terminal is taken and given back, also when it is suspended and in a panic.
+pub fn watch_terminal(witness: Witness) {
+    *WITNESS.lock().unwrap_or_else(PoisonError::into_inner) = Some(witness);
+}
+
+fn tell_witness(leave: Option<&str>) {
+    // Whoever panics while it is being told has told.
+    if let Ok(witness) = WITNESS.try_lock()
+        && let Some(witness) = witness.as_ref()
+    {
+        witness(leave);
+    }
+}
 
 /// Whether stdin and stdout are a terminal.
 pub(crate) fn is_terminal() -> bool {
@@ -51,6 +70,7 @@ impl Guard {
     pub(crate) fn enter(plain: bool) -> io::Result<Self> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         PLAIN.store(plain, Ordering::Relaxed);
+        tell_witness(Some(&format!("{CLOSE_STRING}{LEAVE}")));
         enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
         let guard = Self;
@@ -76,6 +96,7 @@ pub fn restore() {
     let _ = disable_raw_mode();
     let text = format!("{CLOSE_STRING}{LEAVE}");
     write_patiently(text.as_bytes(), PATIENCE);
+    tell_witness(None);
 }
 
 /// Writes to stdout as long as it takes bytes; a terminal that does not is left as it is.

@@ -10,6 +10,6 @@ mod screen;
 mod wait;
 
 pub(crate) use guard::{Guard, is_terminal, size};
-pub use guard::{install_panic_hook, restore};
+pub use guard::{Witness, install_panic_hook, restore, watch_terminal};
 pub(crate) use screen::Screen;
 pub(crate) use wait::{Waker, wait};

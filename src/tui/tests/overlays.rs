@@ -40,6 +40,34 @@ fn the_timeline_opens_the_log_at_a_moment() {
 }
 
 #[test]
+fn alerts_are_listed_and_open_their_lines() {
+    let mut theatre = crash_loop(120, 40);
+    theatre.keys("C-a k");
+    let screen = theatre.picture();
+    assert!(row(&screen, 6).contains("─ Alerts ") && row(&screen, 6).contains("3 of 4"), "{screen}");
+    assert!(screen.lines().any(|line| line.starts_with("|▸") && line.contains("client-a")), "{screen}");
+    theatre.keys("Enter");
+    assert!(theatre.picture().contains("paused"), "{}", theatre.picture());
+    let mut calm = all_well(80, 24);
+    calm.keys("C-a");
+    assert!(calm.picture().contains("no line has matched an alert pattern"), "{}", calm.picture());
+}
+
+#[test]
+fn the_timeline_opens_at_the_moment_that_the_log_shows() {
+    let mut theatre = crash_loop(120, 40);
+    theatre.frame();
+    theatre.keys("V");
+    let screen = theatre.picture();
+    let here = screen.lines().find(|line| line.starts_with("|▸")).unwrap_or("");
+    assert!(here.contains("0.063"), "the last event before the panic: {screen}");
+    theatre.keys("Esc G V");
+    let screen = theatre.picture();
+    let here = screen.lines().find(|line| line.starts_with("|▸")).unwrap_or("");
+    assert!(here.contains("7.214"), "the newest: {screen}");
+}
+
+#[test]
 fn the_palette_offers_processes_and_actions() {
     let mut theatre = all_well(80, 24);
     theatre.keys(":").type_text("up");

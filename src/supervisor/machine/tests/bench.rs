@@ -5,8 +5,9 @@ pub(super) use std::{sync::Arc, time::Duration};
 use super::super::Machine;
 pub(super) use super::super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
 pub(super) use crate::model::{
-    Actor, At, Command, Condition, Dependency, Event, EventKind, Exit, Failure, HealthSpec, Leak, ListenPort, Outcome, Probe, ProbeOutcome,
-    ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request, RestartMode, RestartPolicy, Role, RunSpec, Signal, Snapshot, Then, Verdict,
+    Actor, At, Command, Condition, Containment, Dependency, Event, EventKind, Exit, Failure, Health, HealthSpec, Leak, ListenPort,
+    OnUnhealthy, Outcome, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSnapshot, ProcessSpec, ProcessState, Request, RestartMode,
+    RestartPolicy, Role, RunInfo, RunSpec, Signal, Snapshot, Then, Verdict,
 };
 
 /// A process that needs nothing, as a test starts from.
@@ -32,6 +33,22 @@ pub(super) fn on_failure(mut spec: ProcessSpec, max_attempts: u32) -> ProcessSpe
     spec
 }
 
+/// A health check that one failure makes fail, and one success makes well.
+pub(super) fn health() -> HealthSpec {
+    HealthSpec {
+        probe: Probe::Tcp { addr: "127.0.0.1:1".into() },
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(2),
+        start_period: Duration::ZERO,
+        failures: 1,
+        successes: 1,
+        degraded_after: None,
+        degraded: Vec::new(),
+        on_unhealthy: OnUnhealthy::Restart,
+        lazy: false,
+    }
+}
+
 /// A machine, a hand-driven world around it, and what it has said so far.
 pub(super) struct Bench {
     pub(super) machine: Machine,
@@ -39,6 +56,7 @@ pub(super) struct Bench {
     pub(super) effects: Vec<Effect>,
     pub(super) timers: Vec<(At, TimerToken)>,
     pub(super) tickets: u64,
+    info: RunInfo,
     /// Effects that [`obey`](Self::obey) has answered.
     answered: usize,
 }
@@ -56,10 +74,17 @@ impl Bench {
         Self::of(&run_of(processes), end_when_done, timeout)
     }
 
-    pub(super) fn of(spec: &RunSpec, end_when_done: bool, timeout: Option<Duration>) -> Self {
+    pub(super) fn of(run: &RunSpec, end_when_done: bool, timeout: Option<Duration>) -> Self {
         let options = MachineOptions { end_when_done, timeout, seed: 1 };
-        let mut bench =
-            Self { machine: Machine::new(spec, options), now: At::START, effects: Vec::new(), timers: Vec::new(), tickets: 0, answered: 0 };
+        let mut bench = Self {
+            info: Machine::describe(run, "run", String::new(), Containment::Subreaper),
+            machine: Machine::new(run, options),
+            now: At::START,
+            effects: Vec::new(),
+            timers: Vec::new(),
+            tickets: 0,
+            answered: 0,
+        };
         bench.give(Input::Begin);
         bench
     }
@@ -112,6 +137,17 @@ impl Bench {
         let (generation, answered) = (self.generation(name), self.now);
         let report = ReadyReport::Yes { answered, evidence: "running".into(), port: None };
         self.give(Input::Ready { process: id(name), generation, report });
+    }
+
+    /// A health probe ends.
+    pub(super) fn probe(&mut self, name: &str, ok: bool) {
+        let failed = ProbeOutcome::Failed { short: "503".into(), why: "HTTP 503".into() };
+        self.probe_says(name, if ok { ProbeOutcome::Ok } else { failed });
+    }
+
+    pub(super) fn probe_says(&mut self, name: &str, outcome: ProbeOutcome) {
+        let record = ProbeRecord { at: self.now, took: Duration::from_millis(1), outcome };
+        self.give(Input::Probed { process: id(name), generation: self.generation(name), record });
     }
 
     /// The leader ends, its tree is empty, its output is read.
@@ -195,9 +231,19 @@ impl Bench {
 
     /// The verdict that a reader of the events sees now.
     pub(super) fn shown(&self) -> Option<Outcome> {
+        self.snapshot().outcome
+    }
+
+    /// The row of a process, as a reader of the events sees it now.
+    pub(super) fn row(&self, name: &str) -> ProcessSnapshot {
+        self.snapshot().row(name).cloned().expect("the events name it")
+    }
+
+    fn snapshot(&self) -> Snapshot {
         let events = self.events().cloned().zip(2..);
         let events: Vec<_> = events.map(|(kind, seq)| Event { seq, at: self.now, kind }).collect();
-        Snapshot::of(&events).outcome
+        let begun = Event { seq: 1, at: At::START, kind: EventKind::RunStarted(self.info.clone()) };
+        Snapshot::of(std::iter::once(&begun).chain(&events))
     }
 
     /// Everything that is up ends when it is asked to.

@@ -7,6 +7,7 @@ mod leftovers;
 mod policy;
 mod starts;
 mod stops;
+mod transitions;
 mod verdicts;
 
 pub(super) use bench::{id, run_of, spec};

@@ -97,3 +97,31 @@ fn a_service_that_completes_before_it_is_ready_has_not_failed_but_nothing_can_wa
     let outcome = b.finished().expect("the test can never start");
     assert_eq!((outcome.exit_code, outcome.reason.as_str()), (3, "t skipped: up completed before it was ready"));
 }
+
+#[test]
+fn h13_what_answers_and_ends_before_its_answer_is_confirmed_was_never_ready() {
+    let mut b = Bench::new(vec![spec("up", Role::Service), needs(spec("proxy", Role::Service), "up", Condition::Ready)]);
+    b.up("up");
+    b.leader_exits("up", Exit::Code(1));
+    // It had answered 1 ms before; that news is late.
+    b.ready("up");
+    b.drained("up");
+    assert_eq!(b.state("up").word(), "failed");
+    assert_eq!(b.state("proxy"), &ProcessState::Skipped { because: "up failed".into() });
+    assert!(!b.events().any(|e| matches!(e, EventKind::Ready { .. })));
+}
+
+#[test]
+fn h14_a_death_before_readiness_is_told_at_once_with_its_last_words() {
+    let mut b = Bench::headless(vec![spec("up", Role::Service), needs(spec("t", Role::Test), "up", Condition::Ready)]);
+    b.up("up");
+    b.ends("up", Exit::Code(1));
+    assert_eq!(b.now, At::START, "nobody waits for the deadline of its readiness");
+    let told = b.events().find_map(|e| match e {
+        EventKind::Exited { tail, then: Then::Failed { fails_run: true }, asked: false, .. } => Some(tail.clone()),
+        _ => None,
+    });
+    assert_eq!(told, Some(vec!["last words".to_owned()]));
+    b.obey();
+    assert_eq!(b.finished().map(|o| (o.exit_code, o.reason)), Some((3, "up exited with 1".into())));
+}

@@ -96,3 +96,85 @@ fn a_stop_that_needed_kill_is_not_called_a_term() {
     assert_eq!(b.state("up"), &ProcessState::Stopped { by: Actor::You, signal: Some(Signal::KILL) });
     assert!(b.events().any(|e| matches!(e, EventKind::TreeStopped { signal: Some(Signal::TERM), escalated_to_kill: true, .. })));
 }
+
+#[test]
+fn a_stop_cancels_every_timer() {
+    let subject = || ProcessSpec { timeout: Some(Duration::from_mins(1)), ..on_failure(spec("up", Role::Service), 3) };
+    let arrangements: [fn(&mut Bench); 6] = [
+        |_| {},
+        |b| b.up("up"),
+        |b| {
+            b.up("up");
+            b.ready("up");
+        },
+        |b| {
+            b.up("up");
+            b.leader_exits("up", Exit::Code(1));
+        },
+        |b| {
+            b.up("up");
+            b.ends("up", Exit::Code(1));
+        },
+        |b| {
+            b.up("up");
+            b.leader_exits("up", Exit::Code(1));
+            b.drained("up");
+            b.ask(Command::Start { process: id("up") });
+        },
+    ];
+    for arrange in arrangements {
+        for now in [false, true] {
+            let mut b = Bench::new(vec![subject()]);
+            arrange(&mut b);
+            b.ask(Command::Stop { process: id("up"), now });
+            if b.generation("up") == 1 && b.state("up").word() == "pending" {
+                b.up("up");
+            }
+            b.pass(200);
+            b.members("up", &[]);
+            b.drained("up");
+            b.obey();
+            assert_eq!(b.state("up").word(), "stopped");
+            assert!(b.machine.procs[0].timers.is_empty());
+            let starts = b.spawned_names().len();
+            b.pass(600_000);
+            assert_eq!((b.state("up").word(), b.spawned_names().len()), ("stopped", starts));
+        }
+    }
+}
+
+#[test]
+fn p24_what_cannot_be_killed_is_told_and_nobody_waits_for_it() {
+    let mut b = Bench::new(vec![spec("up", Role::Service)]);
+    b.up("up");
+    b.ask(Command::Stop { process: id("up"), now: true });
+    b.give(Input::Stuck { process: id("up"), generation: 1, pids: vec![1001], why: "state D".into() });
+    let leak = Leak { pid: Some(1001), command: "cannot be killed: state D".into(), port: None };
+    assert_eq!(b.row("up").leaks, [leak]);
+    b.drained("up");
+    assert_eq!(b.state("up"), &ProcessState::Failed { reason: Failure::CannotBeKilled { pids: vec![1001] } });
+    assert_eq!(b.resolved(1), Some(Err("up cannot be killed (1 left)".into())));
+    assert_eq!(b.row("up").pid, Some(1001), "it lives, and that is shown");
+    assert!(!b.events().any(|e| matches!(e, EventKind::Exited { .. })), "nobody says that it has ended");
+    // No second generation beside it.
+    b.ask(Command::Start { process: id("up") });
+    b.pass(3_000);
+    assert_eq!((b.spawned_names().len(), b.state("up").word()), (1, "failed"));
+    // It ends after all.
+    b.leader_exits("up", Exit::Signal(Signal::KILL));
+    b.tree_empty("up");
+    assert_eq!(b.row("up").pid, None);
+    b.ask(Command::Start { process: id("up") });
+    assert_eq!(b.spawned_names().len(), 2);
+}
+
+#[test]
+fn a_hurried_stop_of_what_is_being_stopped_kills_at_once_and_says_so() {
+    let mut b = Bench::new(vec![spec("up", Role::Service)]);
+    b.up("up");
+    b.ask(Command::Stop { process: id("up"), now: false });
+    b.pass(100);
+    b.ask(Command::Stop { process: id("up"), now: true });
+    assert_eq!(sent(&b), (vec![Signal::TERM, Signal::KILL], vec![Signal::TERM, Signal::KILL]));
+    assert_eq!(b.state("up"), &ProcessState::Stopping { kill_at: b.now, by: Actor::You });
+}

@@ -1,0 +1,123 @@
+//! What must hold for any bytes. The fuzzer drives these with what it thinks up, `tests/fuzz_corpus.rs` with what is kept
+//! in `corpus/`.
+
+use e2e_tui::{
+    logs::{
+        Filter, Folds, LogLine, LogStore, LogView, Pattern, Query, Selection, Stream, Typed, ids, plain, present_as, styled, tokens,
+        verbatim,
+    },
+    model::{At, LogFormat, ProcessId, RunClock},
+};
+
+const FORMATS: [LogFormat; 5] = [LogFormat::Auto, LogFormat::Plain, LogFormat::Json, LogFormat::Logfmt, LogFormat::Tracing];
+
+/// Whether a text would act on a terminal, or on how its neighbours are shown.
+fn acts(text: &str) -> bool {
+    let reorders = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}');
+    text.chars().any(|c| (c.is_control() && c != '\t') || reorders(c))
+}
+
+fn process() -> ProcessId {
+    ProcessId::new("a").expect("a name")
+}
+
+/// The sanitiser: nothing that acts on a terminal comes out.
+pub fn ansi(data: &[u8]) {
+    for line in data.split(|b| *b == b'\n') {
+        assert!(!acts(&plain(line)));
+        assert!(!acts(&verbatim(line)));
+        assert!(styled(line).iter().all(|span| !acts(&span.text) && !span.text.contains('\t')));
+    }
+}
+
+/// The line splitter: in any chunks (the first bytes say which), the same lines come back, and a filter finds the same.
+pub fn line(data: &[u8]) {
+    let (cuts, said) = data.split_at(data.len().min(4));
+    let id = process();
+    let store = LogStore::in_memory(std::slice::from_ref(&id), RunClock::start());
+    let mut rest = said;
+    for cut in cuts.iter().map(|cut| usize::from(*cut)).chain([usize::MAX]) {
+        let (now, later) = rest.split_at(cut.min(rest.len()));
+        store.append(&id, Stream::Out, 1, At(0), now);
+        rest = later;
+    }
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&store);
+    let lines = view.window(&store, 0, usize::MAX).expect("memory can be read");
+    let whole = said.strip_suffix(b"\n").unwrap_or(said);
+    let naive: Vec<&[u8]> = if said.is_empty() { Vec::new() } else { whole.split(|b| *b == b'\n').collect() };
+    // Longer ones are cut, and progress lines from the front.
+    let short = |line: &&[u8]| line.len() <= e2e_tui::logs::MAX_LINE;
+    assert_eq!(lines.len(), naive.len());
+    for (line, naive) in lines.iter().zip(naive).filter(|(_, naive)| short(naive)) {
+        assert_eq!(line.bytes, naive);
+    }
+    let pattern = Pattern::text("a").expect("a text");
+    let mut filter = Filter::new(LogView::new(Selection::All), vec![Query { within: vec![pattern.clone()], ..Query::default() }]);
+    while !filter.advance(&store, std::time::Duration::ZERO).expect("memory can be read") {}
+    for line in lines.iter().filter(|line| !line.cut) {
+        assert_eq!(filter.rows(0).contains(line.row), pattern.matches(&plain(&line.bytes)));
+    }
+}
+
+/// The readers of formats, blocks, tokens and typed queries: whatever a line holds, they tell of places within it.
+pub fn format(data: &[u8]) {
+    let mut folds = Folds::default();
+    for (row, bytes) in (0..).zip(data.split(|b| *b == b'\n')) {
+        for format in FORMATS {
+            let seen = present_as(bytes, format);
+            assert!(!acts(&seen.text()) && !seen.own_time.as_deref().is_some_and(acts));
+        }
+        let text = plain(bytes);
+        for token in tokens(&text) {
+            assert_eq!(text[token.place.clone()], token.text);
+            let _ = token.query();
+        }
+        assert!(ids(&text).into_iter().all(|place| !text[place].is_empty()));
+        let _ = Typed::parse(&text, &[process()]);
+        let line = LogLine {
+            row,
+            seq: row,
+            process: Some(process()),
+            source: e2e_tui::logs::Source::Out,
+            number: row + 1,
+            generation: 1,
+            at: At(0),
+            size: bytes.len() as u64,
+            bytes: bytes.to_vec(),
+            cut: false,
+            partial: false,
+            format: LogFormat::Auto,
+            lost: false,
+        };
+        assert!(folds.take(&line).is_none_or(|first| first < row));
+    }
+}
+
+/// The reader of recordings: an index file of anything (what is behind its first byte, which says how much is its segment)
+/// is read as far as it makes sense.
+pub fn index(data: &[u8]) {
+    let Some((size, rest)) = data.split_first() else { return };
+    let (segment, index) = rest.split_at(usize::from(*size).min(rest.len()));
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("a.out"), segment).expect("a disk");
+    std::fs::write(dir.path().join("a.out.idx"), index).expect("a disk");
+    let id = process();
+    let store = LogStore::open(dir.path(), std::slice::from_ref(&id)).expect("what makes no sense is left out");
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&store);
+    for from in [0, view.len() / 2, view.len().saturating_sub(100)] {
+        let lines = view.window(&store, from, 100).expect("readable");
+        assert!(lines.len() as u64 <= view.len() && lines.iter().all(|line| line.row >= from));
+        assert!(lines.iter().all(|line| line.lost || line.size >= line.bytes.len() as u64));
+    }
+    let said: u64 = store.bytes(&id);
+    assert!(said >= segment.len() as u64, "no byte of the segment is out of reach");
+    let mut filter = Filter::new(LogView::new(Selection::All), vec![Query::default()]);
+    for _ in 0..100 {
+        if filter.advance(&store, std::time::Duration::ZERO).expect("readable") {
+            break;
+        }
+    }
+    let _ = (view.row_at_seq(&store, u64::MAX), view.row_at_time(&store, At(u64::MAX)), store.tail(&id, 1));
+}

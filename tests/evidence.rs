@@ -1,0 +1,245 @@
+//! Recordings and archives as a user meets them: what is kept, what is shown of it, and what never is.
+
+mod support;
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use support::{Bench, Finished};
+
+fn finished(command: &mut std::process::Command) -> Finished {
+    Finished::of(&command.output().expect("the binary runs"))
+}
+
+fn walk(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("the folder is there").flatten().map(|e| e.path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+/// Everything in an archive.
+fn unpacked(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let file = std::fs::File::open(path).expect("the archive is there");
+    let mut archive = tar::Archive::new(zstd::Decoder::new(file).expect("zstd"));
+    let entries = archive.entries().expect("tar").map(|entry| {
+        let mut entry = entry.expect("whole");
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).expect("whole");
+        (entry.path().expect("a name").display().to_string(), content)
+    });
+    entries.collect()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let block = |block: &[u8]| {
+        let n = block.iter().chain([0, 0].iter()).take(3).fold(0u32, |n, b| n << 8 | u32::from(*b));
+        (0..4).map(move |i| if i <= block.len() { char::from(letters[(n >> (18 - 6 * i) & 63) as usize]) } else { '=' }).collect::<String>()
+    };
+    bytes.chunks(3).map(block).collect()
+}
+
+fn percent(text: &str, keep: &[u8], upper: bool) -> String {
+    text.bytes().fold(String::new(), |all, b| match b {
+        b if b.is_ascii_alphanumeric() || keep.contains(&b) => all + &char::from(b).to_string(),
+        b if upper => all + &format!("%{b:02X}"),
+        b => all + &format!("%{b:02x}"),
+    })
+}
+
+#[test]
+fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
+    let bench = Bench::new("planted");
+    // Half of them declared, half of them only named like secrets in the environment.
+    let secrets: Vec<(String, String)> = (0..200)
+        .map(|n| {
+            let value = format!("pl{n:03}\"x/y {}\\&é{:x}-end{n:03}", n * 7919, n * 104_729 + 77);
+            (if n < 100 { format!("PLANTED_{n}") } else { format!("PLANTED_{n}_TOKEN") }, value)
+        })
+        .collect();
+    let mut said = Vec::new();
+    for (n, (_, secret)) in secrets.iter().enumerate() {
+        let json = serde_json::to_string(secret).expect("text");
+        let colour = format!("{}\x1b[3{}m{}\x1b[0m", &secret[..4], n % 8, &secret[4..]);
+        let encoded = [
+            secret.clone(),
+            json.clone(),
+            serde_json::to_string(&json).expect("text"),
+            percent(secret, b"-._~", true),
+            percent(secret, b"-._~/", false),
+            percent(secret, b"-._*", true).replace("%20", "+"),
+            base64(secret.as_bytes()),
+            base64(format!("user:{secret}").as_bytes()),
+            base64(format!("me:{secret}").as_bytes()),
+            colour,
+        ];
+        for (kind, text) in encoded.iter().enumerate() {
+            writeln!(said, "{n} {kind} ERROR header=[{text}] ##e2e").expect("memory");
+            writeln!(said, "##e2e mark saw {text}").expect("memory");
+        }
+    }
+    let file = bench.dir.path().join("said");
+    std::fs::write(&file, &said).expect("a disk");
+    let declared: String = secrets[..100].iter().map(|(name, _)| format!("{} = {{ env = \"{name}\" }}\n", name.to_lowercase())).collect();
+    let scenario = format!(
+        "name = \"planted\"\ndescription = \"secret\"\n[secrets]\n{declared}\
+         [process.chunks]\nrole = \"task\"\ncommand = [\"dd\", \"if={0}\", \"bs=37\", \"status=none\"]\n\
+         [process.argv]\nrole = \"task\"\nenv = {{ GIVEN = \"${{secrets.planted_3}}\" }}\nshell = 'printf \"%s\\n\" \"$GIVEN\" >&2; exit 0'\n\
+         [process.leaker]\nrole = \"task\"\nshell = \"sh -c 'sleep 600; :' '${{secrets.planted_4}}' & exit 0\"\n\
+         [process.missing]\nrole = \"test\"\ncommand = [\"${{secrets.planted_5}}\"]\n",
+        file.display()
+    );
+    let (report, archive) = (bench.dir.path().join("r.json"), bench.dir.path().join("a.tar.zst"));
+    let path = bench.write("scenario.toml", &scenario);
+    let mut command = bench.command();
+    command.envs(secrets.iter().map(|(name, value)| (name, value))).arg("run").arg(&path);
+    command.arg("--report").arg(format!("json={}", report.display())).arg("--archive").arg(&archive);
+    let run = finished(&mut command);
+    assert!(run.code.is_some_and(|code| code == 1 || code == 3), "{:?}\n{}", run.code, run.stderr);
+    bench.assert_nothing_left(std::time::Duration::from_millis(500));
+    assert!(run.stdout.matches("##e2e").count() > 1000 && run.stdout.contains("header=[*"), "{}", run.stdout);
+    let recording = bench.recording();
+    let mut everything: Vec<(String, Vec<u8>)> =
+        vec![("stdout".into(), run.stdout.into_bytes()), ("stderr".into(), run.stderr.into_bytes())];
+    everything.push(("report".into(), std::fs::read(&report).expect("it was written")));
+    everything.extend(walk(&recording).into_iter().map(|path| (path.display().to_string(), std::fs::read(&path).expect("readable"))));
+    everything.extend(unpacked(&archive));
+    for args in [&["logs"][..], &["explain"], &["explain", "--format", "json"]] {
+        let shown = finished(bench.command().args(args).arg(&archive));
+        everything.push((args.join(" "), [shown.stdout, shown.stderr].concat().into_bytes()));
+    }
+    assert!(everything.len() > 20);
+    for (place, bytes) in &everything {
+        let text = String::from_utf8_lossy(bytes);
+        // As somebody reads it who decodes everything once.
+        let plain = e2e_tui::logs::plain(text.replace('\n', "\u{1}").as_bytes());
+        for (_, secret) in &secrets {
+            let (head, tail) = (&secret[..8], &secret[secret.len() - 7..]);
+            let json = serde_json::to_string(secret).expect("text");
+            let encoded = [
+                secret.clone(),
+                json[1..json.len() - 1].to_owned(),
+                percent(secret, b"-._~", true),
+                percent(secret, b"-._~/", false),
+                base64(secret.as_bytes())[..secret.len() * 8 / 6].to_owned(),
+            ];
+            for text in [&text, plain.as_str()] {
+                for spelling in &encoded {
+                    assert!(!text.contains(spelling.as_str()), "{place} holds {spelling}");
+                }
+                assert!(!(text.contains(head) || text.contains(tail)), "{place} holds a part of {secret}");
+            }
+        }
+    }
+}
+
+const STORY: &str = r#"
+name = "story"
+[process.server]
+shell = "echo up; sleep 0.2; echo ERROR backend gone; sleep 600"
+[process.test]
+role = "test"
+shell = "sleep 0.4; echo wanted 200 >&2; exit 7"
+"#;
+
+#[test]
+fn logs_prints_what_is_asked_for() {
+    let bench = Bench::new("logs");
+    bench.run(STORY, &[]).assert_code(1);
+    let recording = bench.recording();
+    let logs = |args: &[&str]| finished(bench.command().arg("logs").arg(&recording).args(args));
+    let all = logs(&[]);
+    all.assert_code(0);
+    assert!(all.stdout.contains("server | up") && all.stdout.contains("test   | wanted 200"), "{}", all.stdout);
+    let one = logs(&["--process", "server", "--grep", "error"]).stdout;
+    assert_eq!(one, "server | ERROR backend gone\n");
+    let late = logs(&["--since", "1ms"]).stdout;
+    assert!(!late.contains("server | up"), "{late}");
+    assert_eq!(logs(&["--since", "+1h"]).stdout, "");
+    let around = logs(&["--around-failure", "1ms"]).stdout;
+    assert!(around.contains("ERROR backend gone") && around.contains("wanted 200") && !around.contains("server | up"), "{around}");
+    let wrong = logs(&["--process", "sever"]);
+    wrong.assert_code(2);
+    assert!(wrong.stderr.contains("there are server, test"), "{}", wrong.stderr);
+    logs(&["--since", "yesterday"]).assert_code(2);
+}
+
+#[test]
+fn recordings_are_listed_and_pruned_and_the_last_failed_is_found() {
+    let bench = Bench::new("shelf");
+    let none = finished(bench.command().arg("recordings"));
+    assert!(none.stdout.starts_with("no recordings in "), "{}", none.stdout);
+    bench.run("name = \"good\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n", &[]).assert_code(0);
+    bench.run("name = \"bad\"\n[process.test]\nrole = \"test\"\ncommand = [\"false\"]\n", &[]).assert_code(1);
+    bench.run("name = \"good\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n", &[]).assert_code(0);
+    let listed = finished(bench.command().arg("recordings")).stdout;
+    let words: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+    assert_eq!(words, [["PASSED", "good"], ["FAILED", "bad"], ["PASSED", "good"]], "{listed}");
+    // Without a terminal the replay says what else to do, and of which recording.
+    let replay = finished(bench.command().args(["replay", "--last-failed"]));
+    replay.assert_code(2);
+    assert!(replay.stderr.contains("e2e-tui explain") && replay.stderr.contains("-bad-"), "{}", replay.stderr);
+    finished(bench.command().args(["recordings", "prune"])).assert_code(2);
+    let pruned = finished(bench.command().args(["recordings", "prune", "--keep", "1"]));
+    assert!(pruned.stdout.starts_with("2 recordings removed, "), "{}{}", pruned.stdout, pruned.stderr);
+    assert_eq!(finished(bench.command().arg("recordings")).stdout.lines().count(), 1);
+    let gone = finished(bench.command().args(["replay", "--last-failed"]));
+    gone.assert_code(2);
+    assert!(gone.stderr.contains("did not pass"), "{}", gone.stderr);
+}
+
+#[test]
+fn d1_a_disk_that_is_full_during_an_export_leaves_the_old_archive_and_no_part() {
+    let bench = Bench::new("d1");
+    bench
+        .run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"dd if=/dev/urandom bs=1k count=400 status=none\"\n", &[])
+        .assert_code(0);
+    let target = bench.dir.path().join("out/x.tar.zst");
+    std::fs::create_dir(target.parent().expect("a folder")).expect("a disk");
+    std::fs::write(&target, "the old one").expect("a disk");
+    // A limit on the size of files refuses what is beyond it, as a full disk does.
+    let script = format!(
+        "ulimit -f 200; exec {} export {} -o {} --force",
+        env!("CARGO_BIN_EXE_e2e-tui"),
+        bench.recording().display(),
+        target.display()
+    );
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let refused = finished(&mut command);
+    refused.assert_code(2);
+    assert!(refused.stderr.contains("could not be written"), "{}", refused.stderr);
+    assert_eq!(std::fs::read(&target).expect("it is there"), b"the old one");
+    assert_eq!(std::fs::read_dir(target.parent().expect("a folder")).expect("readable").count(), 1, "no part is left");
+    let exists = finished(bench.command().arg("export").arg(bench.recording()).arg("-o").arg(&target));
+    exists.assert_code(2);
+    assert!(exists.stderr.contains("--force"), "{}", exists.stderr);
+    finished(bench.command().arg("export").arg(bench.recording()).arg("-o").arg(&target).arg("--force")).assert_code(0);
+    let to_stdout = bench.command().arg("export").arg(bench.recording()).args(["-o", "-"]).output().expect("the binary runs");
+    assert!(to_stdout.stdout.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]), "an archive, and nothing else");
+}
+
+#[test]
+fn a_recording_whose_supervisor_was_killed_says_so_everywhere() {
+    let bench = Bench::new("cutoff");
+    let file = bench.write("scenario.toml", "name = \"x\"\n[process.a]\nshell = \"echo said before; sleep 600\"\n");
+    let mut child = bench.command().arg("run").arg(file).spawn().expect("the binary runs");
+    support::wait_for("output", std::time::Duration::from_secs(20), || {
+        let base = bench.dir.path().join("state/e2e-tui/recordings");
+        let Some(Ok(run)) = std::fs::read_dir(base).ok().and_then(|mut runs| runs.next()) else { return false };
+        std::fs::read_to_string(run.path().join("logs/a.out")).is_ok_and(|said| said.contains("before"))
+    });
+    child.kill().expect("it lives");
+    child.wait().expect("it was killed");
+    bench.assert_nothing_left(std::time::Duration::from_millis(500));
+    let recording = bench.recording();
+    let told = finished(bench.command().arg("explain").arg(&recording)).stdout;
+    assert!(told.contains("the recording breaks off: the supervisor was killed or the machine died; alive then: a"), "{told}");
+    assert!(finished(bench.command().arg("recordings")).stdout.starts_with("CUT OFF"));
+    let archive = bench.dir.path().join("x.tar.zst");
+    finished(bench.command().arg("export").arg(&recording).arg("-o").arg(&archive)).assert_code(0);
+    let summary = unpacked(&archive).into_iter().find(|(name, _)| name == "summary.md").expect("it has one").1;
+    assert!(String::from_utf8_lossy(&summary).starts_with("# x: CUT OFF\n\nthe recording breaks off"));
+    assert!(finished(bench.command().arg("explain").arg(&archive)).stdout.contains("breaks off"));
+}
