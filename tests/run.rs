@@ -457,7 +457,6 @@ fn a_report_that_cannot_be_written_is_found_before_anything_starts() {
     bench.write("there", "old");
     for args in [
         ["--report", "json=none/report.json"],
-        ["--report", "json=there"],
         ["--report", "json=."],
         ["--archive", "/proc/x.tar.zst"],
         ["--archive", "there"],
@@ -471,7 +470,7 @@ fn a_report_that_cannot_be_written_is_found_before_anything_starts() {
         assert!(!bench.dir.path().join("started").exists(), "{args:?}");
     }
     assert_eq!(std::fs::read_to_string(bench.dir.path().join("there")).expect("it is there"), "old");
-    let run = bench.run(scenario, &["--report", "json=there", "--force"]);
+    let run = bench.run(scenario, &["--report", "json=there"]);
     run.assert_code(0);
     assert!(std::fs::read_to_string(bench.dir.path().join("there")).expect("it is there").contains("\"passed\""));
 }
@@ -593,4 +592,178 @@ fn an_idle_run_looks_at_nothing() {
     });
     running.signal(Signal::SIGTERM);
     running.finish().assert_code(143);
+}
+
+/// A service that answers a test through files, and says afterwards what it did.
+const TALKED_ABOUT: &str = r#"
+name = "expect"
+[process.server]
+shell = "echo listening; while [ ! -e asked ]; do sleep 0.02; done; touch answered; sleep 0.3; printf '\\033[31mGET /mcp 502\\033[0m took 61ms\\n' >&2; sleep 600"
+ready = { log = "listening" }
+[process.test]
+role = "test"
+depends_on = ["server"]
+shell = "touch asked; while [ ! -e answered ]; do sleep 0.02; done; echo 3 calls; echo 2 calls"
+"#;
+
+#[test]
+fn expectations_are_part_of_the_verdict_and_of_the_report() {
+    let bench = Bench::new("expect");
+    let expectations = r#"
+[[expect]]
+process = "server"
+must_see = "^GET /mcp 502 took"
+[[expect]]
+process = "test"
+must_see = '^\d calls$'
+count = "= 2"
+[[expect]]
+process = "server"
+must_see = "listening"
+within = "20s"
+[[expect]]
+process = "server"
+must_not_see = "panicked"
+[[expect]]
+process = "server"
+metric = 'took (\S+)'
+p95 = "<= 0.1s"
+max = "< 62ms"
+"#;
+    let (run, report) = run_with_report(&bench, &format!("{}{expectations}", TALKED_ABOUT.trim_start()));
+    run.assert_code(0);
+    assert!(run.stderr.contains("checks 6/6"), "{}", run.stderr);
+    let all = report["expectations"].as_array().expect("a list");
+    assert_eq!(all.len(), 5);
+    assert!(all.iter().all(|one| one["met"] == true), "{report:#}");
+    assert_eq!(
+        (all[1]["process"].as_str(), all[1]["must_see"].as_str(), all[1]["count"].as_str()),
+        (Some("test"), Some(r"^\d calls$"), Some("= 2"))
+    );
+    assert!(all[0]["at_ms"].is_u64() && all[3]["at_ms"].is_null(), "{report:#}");
+    assert_eq!(all[4]["detail"], "p95 0.06s, max 61ms of 1");
+}
+
+#[test]
+fn violated_expectations_fail_the_run_with_1_and_their_line() {
+    let bench = Bench::new("violated");
+    let expectations = r#"
+[[expect]]
+process = "server"
+must_not_see = ' 5\d\d '
+[[expect]]
+process = "server"
+must_see = "never said"
+[[expect]]
+process = "server"
+must_see = "listening"
+"#;
+    let (run, report) = run_with_report(&bench, &format!("{}{expectations}", TALKED_ABOUT.trim_start()));
+    run.assert_code(1);
+    assert!(run.stdout.contains("server * violated: must not see \" 5\\d\\d \"   GET /mcp 502 took 61ms"), "{}", run.stdout);
+    assert_eq!(report["reason"], "server: expectation violated: must not see \" 5\\d\\d \"");
+    let met: Vec<_> = report["expectations"].as_array().expect("a list").iter().map(|one| one["met"].as_bool()).collect();
+    assert_eq!(met, [Some(false), Some(false), Some(true)]);
+    let first = &report["first_failure"];
+    assert_eq!(
+        (first["process"].as_str(), first["line"]["stream"].as_str(), first["line"]["number"].as_u64()),
+        (Some("server"), Some("err"), Some(1))
+    );
+    assert!(run.stderr.contains("server") && run.stderr.contains("GET /mcp 502"), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn what_is_expected_of_a_process_that_does_not_run_is_not_asked() {
+    let bench = Bench::new("only");
+    let scenario = format!(
+        "{}\n[process.other]\ncommand = [\"true\"]\n[[expect]]\nprocess = \"other\"\nmust_see = \"x\"\n",
+        TALKED_ABOUT.trim_start()
+    );
+    let file = bench.write("scenario.toml", &scenario);
+    let run = bench.run_file(&file, &["--only", "test"]);
+    run.assert_code(0);
+    assert!(run.stderr.contains("checks 1/1"), "{}", run.stderr);
+}
+
+#[test]
+fn a_junit_report_tells_tests_expectations_and_failed_services_whatever_they_print() {
+    let bench = Bench::new("junit");
+    let scenario = "name = \"x\"\n[process.server]\nshell = \"sleep 0.2; exit 3\"\n[process.good]\nrole = \"test\"\nshell = \"sleep 0.4; echo fine\"\n[process.bad]\nrole = \"test\"\nshell = \"sleep 0.4; printf 'a<b & \\\\001\\\\033[31m]]>\\\\377 ##vso[x]\\\\n' >&2; exit 7\"\n[[expect]]\nprocess = \"good\"\nmust_see = \"fine\"\n";
+    let run = bench.run(scenario, &["--report", "junit=r.xml", "--report", "json=r.json"]);
+    run.assert_code(3);
+    let xml = std::fs::read_to_string(bench.dir.path().join("r.xml")).expect("it was written");
+    assert!(
+        xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"x\" tests=\"4\" failures=\"1\" errors=\"1\""),
+        "{xml}"
+    );
+    for part in [
+        "<error message=\"failed: exited with 3\" type=\"error\">",
+        "<failure message=\"failed: exited with 7\" type=\"failure\">",
+        "name=\"must see &quot;fine&quot;\"",
+        "<system-out>fine\n</system-out>",
+        "<system-err>a&lt;b &amp; ␁]]&gt;",
+        "## vso[x]",
+    ] {
+        assert!(xml.contains(part), "{part} is missing in\n{xml}");
+    }
+    assert!(xml.chars().all(|c| c == '\n' || !c.is_control()), "{xml}");
+    assert!(bench.dir.path().join("r.json").exists());
+}
+
+#[test]
+fn failures_are_annotations_where_github_runs() {
+    let bench = Bench::new("github");
+    let file = bench.write(
+        "scenario.toml",
+        "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo '::set-env name=A::b'; echo '##vso[x]'; exit 7\"\n",
+    );
+    let output = bench.command().env("GITHUB_ACTIONS", "true").arg("run").arg(file).output().expect("the binary runs");
+    let run = Finished::of(&output);
+    run.assert_code(1);
+    assert!(run.stderr.contains("\n::error title=x%3A FAILED::test exited with 7\n"), "{}", run.stderr);
+    assert!(run.stdout.lines().all(|line| !line.trim_start().starts_with("::") && !line.contains("##vso[")), "{}", run.stdout);
+}
+
+#[test]
+fn events_are_lines_of_json_in_place_of_the_log() {
+    let bench = Bench::new("events");
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo '##e2e mark ##vso[x]'\"\n", &["--events"]);
+    run.assert_code(0);
+    let events: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let kinds: Vec<_> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!((kinds.first(), kinds.last()), (Some(&"run-started"), Some(&"run-ended")));
+    let mark = events.iter().find(|event| event["event"] == "marked").expect("it was set");
+    assert_eq!(mark["text"], "##vso[x]");
+    assert!(!run.stdout.contains("##vso["), "{}", run.stdout);
+}
+
+#[test]
+fn many_runs_keep_the_failures_and_the_last_pass() {
+    let bench = Bench::new("repeat");
+    let scenario = "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo x >> count; [ $(wc -l < count) -ne 3 ]\"\n";
+    let recordings = || std::fs::read_dir(bench.dir.path().join("state/e2e-tui/recordings")).map_or(0, Iterator::count);
+    let run = bench.run(scenario, &["--repeat", "5", "--quiet", "--report", "json=r.json"]);
+    run.assert_code(1);
+    assert!(run.stderr.contains("run 5 of 5: ✓✓✗✓✓   4 of 5 passed   p50 "), "{}", run.stderr);
+    assert_eq!(recordings(), 2, "the failure and the last pass");
+    let report = std::fs::read_to_string(bench.dir.path().join("r.json")).expect("it was written");
+    assert!(report.contains("\"verdict\": \"failed\""), "the first failure's: {report}");
+    std::fs::remove_file(bench.dir.path().join("count")).expect("it was counted");
+    let run = bench.run(scenario, &["--until-fail", "--quiet"]);
+    run.assert_code(1);
+    assert!(run.stderr.contains("run 3: ✓✓✗   2 of 3 passed"), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn a_signal_ends_all_runs_that_were_to_come() {
+    let bench = Bench::new("repeatint");
+    let file = bench.write("scenario.toml", TALKER);
+    let child = bench.command().arg("run").arg(file).args(["--repeat", "100"]).spawn().expect("the binary runs");
+    let running = Running { child };
+    wait_for_output(&bench, "test", "testing");
+    running.signal(Signal::SIGINT);
+    running.finish().assert_code(130);
+    bench.assert_nothing_left(Duration::from_millis(500));
 }

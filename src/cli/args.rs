@@ -127,7 +127,7 @@ pub(crate) struct RunArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Write a report: json=FILE
+    /// Write a report, over one that is there: json=FILE or junit=FILE; may be repeated
     #[arg(long, value_name = "KIND=FILE")]
     pub(crate) report: Vec<String>,
     /// End the run with exit code 4 after this long [default: the scenario's timeout]
@@ -139,12 +139,21 @@ pub(crate) struct RunArgs {
     /// Pack it into this folder if it did not pass
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) archive_on_failure: Option<PathBuf>,
-    /// Write over reports and archives that are there
+    /// Write over an archive that is there
     #[arg(long)]
     pub(crate) force: bool,
     /// Print only the closing block, not the output of the processes
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Print events as lines of JSON instead of the output of the processes
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) events: bool,
+    /// Run it this many times, each with ports of its own; the recordings of failures and of the last pass are kept
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "archive")]
+    pub(crate) repeat: Option<u32>,
+    /// Run it until it fails (with --repeat: at most so many times)
+    #[arg(long, conflicts_with = "archive")]
+    pub(crate) until_fail: bool,
 }
 
 #[derive(Debug, Args)]

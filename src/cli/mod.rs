@@ -37,7 +37,7 @@ pub(crate) fn main() -> ExitCode {
     }
     let result = match cli.command {
         None => dashboard::main(&cli.target()),
-        Some(Command::Run(args)) => run::main(args),
+        Some(Command::Run(args)) => run::main(&args),
         Some(Command::Check(args)) => check::main(&args),
         Some(Command::List) => check::list(),
         Some(Command::Init(args)) => init::main(&args),

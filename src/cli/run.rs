@@ -1,13 +1,20 @@
 //! `e2e-tui run FILE`.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{anyhow, bail};
 use e2e_tui::{
-    headless::{self, Colour, HeadlessOptions, Report, Target},
+    headless::{self, Colour, Ended, HeadlessOptions, Output, Reports, Tally, Target},
+    model::exit_code,
     record::{LiveRun, RunRequest},
-    scenario::Resolved,
+    scenario::{Resolved, Scenario},
 };
+use tokio::runtime::Runtime;
 
 use super::{
     args::{Common, RunArgs},
@@ -15,62 +22,123 @@ use super::{
 };
 
 /// Runs the scenario headless and returns the verdict's code.
-pub(super) fn main(args: RunArgs) -> anyhow::Result<u8> {
-    // What is written at the end is checked before the start.
-    let report_json = report_path(&args.report)?.map(|path| Target::check(path, args.force)).transpose()?;
-    let archive = args.archive.map(|path| Target::check(path, args.force)).transpose()?;
-    if let (Some(report), Some(archive)) = (&report_json, &archive)
-        && report.path() == archive.path()
-    {
-        bail!("--report and --archive both name {}", report.path().display());
+pub(super) fn main(args: &RunArgs) -> anyhow::Result<u8> {
+    let options = options(args)?;
+    let code = scenario::read(&args.scenario, &args.common).and_then(|file| {
+        let runtime = super::run_time()?;
+        let most = if args.until_fail { args.repeat.unwrap_or(u32::MAX) } else { args.repeat.unwrap_or(1) };
+        let code = if args.until_fail || args.repeat.is_some() {
+            repeat(&runtime, &file, args, &options, most)
+        } else {
+            once(&runtime, &file, args, &options).map(|(ended, _)| {
+                ended.write_reports(&mut io::stderr());
+                ended.exit_code
+            })
+        };
+        // A reader of stdout that stalls, or an export that was given up, is not waited for.
+        runtime.shutdown_background();
+        code
+    });
+    if let Err(error) = &code {
+        headless::write_error(&options, &args.scenario, &format!("{error:#}"), &mut io::stderr());
+    }
+    code
+}
+
+/// What is written at the end is checked before the start.
+fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
+    let mut reports = Reports::default();
+    for report in &args.report {
+        let Some((kind, path)) = report.split_once('=').filter(|(_, path)| !path.is_empty()) else {
+            bail!("--report {report}: write --report json=FILE or --report junit=FILE");
+        };
+        let place = match kind {
+            "json" => &mut reports.json,
+            "junit" => &mut reports.junit,
+            _ => bail!("--report {report}: there are the kinds json and junit"),
+        };
+        // A report tells of the newest run, as everywhere in CI; only archives are kept from being written over.
+        if place.replace(Target::check(path, true)?).is_some() {
+            bail!("--report {report}: there is a {kind} report already");
+        }
+    }
+    let archive = args.archive.clone().map(|path| Target::check(path, args.force)).transpose()?;
+    let mut paths: Vec<&Path> = [&reports.json, &reports.junit, &archive].into_iter().flatten().map(Target::path).collect();
+    paths.sort_unstable();
+    if let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
+        bail!("{} is named twice: each report and archive needs a file of its own", pair[0].display());
     }
     args.archive_on_failure.as_deref().map_or(Ok(()), Target::check_folder)?;
-    let options = HeadlessOptions {
+    Ok(HeadlessOptions {
         colour: if scenario::colour_on_stdout(&args.common) { Colour::Yes } else { Colour::No },
-        quiet: args.quiet,
-        report_json: report_json.clone(),
+        output: match (args.quiet, args.events) {
+            (_, true) => Output::Events,
+            (true, _) => Output::Nothing,
+            _ => Output::Log,
+        },
+        annotations: std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+        reports,
         archive,
-        archive_on_failure: args.archive_on_failure,
+        archive_on_failure: args.archive_on_failure.clone(),
         force: args.force,
         recordings_dir: args.common.recordings_dir.clone(),
-    };
-    let prepared = scenario::read(&args.scenario, &args.common).and_then(|file| scenario::resolve(&file, &args.common));
-    let code = prepared.and_then(|resolved| run(resolved, args.timeout, &args.common, options));
-    if let (Err(error), Some(target)) = (&code, &report_json)
-        && let Err(trouble) = target.write(Report::error(&args.scenario, &format!("{error:#}")).to_json().as_bytes())
-    {
-        eprintln!("warning: no report: {trouble}");
-    }
-    code
+    })
 }
 
-fn run(resolved: Resolved, timeout: Option<std::time::Duration>, common: &Common, options: HeadlessOptions) -> anyhow::Result<u8> {
+/// One run, with ports of its own. Also returns the folder of its recording.
+fn once(runtime: &Runtime, file: &Scenario, args: &RunArgs, options: &HeadlessOptions) -> anyhow::Result<(Ended, Option<PathBuf>)> {
+    let resolved = scenario::resolve(file, &args.common)?;
+    runtime.block_on(run(resolved, args.timeout, &args.common, options))
+}
+
+async fn run(
+    resolved: Resolved,
+    timeout: Option<Duration>,
+    common: &Common,
+    options: &HeadlessOptions,
+) -> anyhow::Result<(Ended, Option<PathBuf>)> {
     let Resolved { spec, secrets, leases, run_dir } = resolved;
     let timeout = timeout.or(spec.timeout);
-    let runtime = super::run_time()?;
-    let code = runtime.block_on(async move {
-        let keep = scenario::keep(common);
-        let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout })?;
-        if let Some(dir) = live.dir() {
-            super::panic::remember_recording(dir.path.clone());
-        }
-        let ended = headless::run(live, options, &mut io::stderr()).await;
-        // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
-        drop((leases, run_dir));
-        ended.map(|(_, code)| code).map_err(|error| anyhow!("the output cannot be printed: {error}"))
-    });
-    // A reader of stdout that stalls, or an export that was given up, is not waited for.
-    runtime.shutdown_background();
-    code
+    let keep = scenario::keep(common);
+    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout })?;
+    let dir = live.dir().map(|dir| dir.path.clone());
+    if let Some(dir) = &dir {
+        super::panic::remember_recording(dir.clone());
+    }
+    let ended = headless::run(live, options, &mut io::stderr()).await;
+    // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
+    drop((leases, run_dir));
+    Ok((ended.map_err(|error| anyhow!("the output cannot be printed: {error}"))?, dir))
 }
 
-fn report_path(reports: &[String]) -> anyhow::Result<Option<PathBuf>> {
-    let mut json = None;
-    for report in reports {
-        match report.split_once('=') {
-            Some(("json", path)) if !path.is_empty() => json = Some(PathBuf::from(path)),
-            _ => bail!("--report {report}: write --report json=FILE"),
+/// Many runs, one after the other. The code is that of the first that did not pass; its reports are written, else the last
+/// run's. Of the recordings those of failures and of the last pass are kept.
+fn repeat(runtime: &Runtime, file: &Scenario, args: &RunArgs, options: &HeadlessOptions, most: u32) -> anyhow::Result<u8> {
+    let (mut tally, mut failed, mut last): (Tally, Option<Ended>, Option<Ended>) = (Tally::default(), None, None);
+    let mut last_pass: Option<PathBuf> = None;
+    for n in 1..=most {
+        let (ended, dir) = once(runtime, file, args, options)?;
+        let interrupted = ended.is_interrupted();
+        let passed = ended.exit_code == exit_code::PASSED && !interrupted;
+        tally.add(passed, ended.took);
+        let of = if args.repeat.is_some() { format!(" of {most}") } else { String::new() };
+        eprintln!("run {n}{of}: {tally}\n");
+        if passed && let Some(before) = last_pass.replace(dir.unwrap_or_default()).filter(|before| !before.as_os_str().is_empty()) {
+            // Only a run that passed again takes the place of one that passed.
+            if let Err(error) = std::fs::remove_dir_all(&before) {
+                eprintln!("warning: {} stays: {error}", before.display());
+            }
+        }
+        if passed {
+            last = Some(ended);
+        } else {
+            failed.get_or_insert(ended);
+        }
+        if interrupted || !passed && args.until_fail {
+            break;
         }
     }
-    Ok(json)
+    let Some(told) = failed.or(last) else { return Ok(exit_code::PASSED) };
+    told.write_reports(&mut io::stderr());
+    Ok(told.exit_code)
 }

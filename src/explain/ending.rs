@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::model::{Event, EventKind, Failure, Outcome, ProcessState, Role, Snapshot, Then, Verdict};
+use crate::model::{Event, EventKind, Failure, Outcome, ProcessState, Role, Snapshot, Standing, Then, Verdict};
 
 /// The part of a run that is told.
 #[derive(Debug)]
@@ -89,6 +89,7 @@ fn is_failure(event: &Event) -> bool {
         EventKind::Exited { then: Then::Failed { fails_run }, .. } => *fails_run,
         EventKind::Failed { fatal, .. } => *fatal,
         EventKind::GaveUp { reason, .. } => !is_excused(reason),
+        EventKind::Expected { standing, .. } => *standing == Standing::Violated,
         _ => false,
     }
 }
@@ -98,6 +99,7 @@ fn is_end(event: &Event) -> bool {
     match &event.kind {
         EventKind::Exited { exit, asked: false, .. } => !exit.success(),
         EventKind::Failed { .. } | EventKind::GaveUp { .. } => true,
+        EventKind::Expected { standing, .. } => *standing == Standing::Violated,
         EventKind::StateChanged { state, .. } => matches!(state, ProcessState::Skipped { .. } | ProcessState::Stopped { .. }),
         _ => false,
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     logs::{Level, LogStore, LogView, Selection, Source, plain},
-    model::{At, Event, EventKind, Exit, Generation, ProcessId},
+    model::{At, Event, EventKind, Exit, Generation, ProcessId, Standing},
 };
 
 /// How far before a failure the line that tells it is looked for.
@@ -59,9 +59,13 @@ pub fn first_failure(events: &[Arc<Event>], logs: &LogStore) -> Option<FirstFail
         EventKind::Exited { generation, .. } | EventKind::Failed { generation, .. } | EventKind::GaveUp { generation, .. } => *generation,
         _ => 0,
     };
-    let mut view = LogView::new(Selection::Some(vec![process.clone()]));
-    view.refresh(logs);
-    let line = telling_line(logs, &view, generation, event.seq).map(|told| told.line);
+    let line = if let EventKind::Expected { line, stream, detail, .. } = &event.kind {
+        line.zip(stream.clone()).map(|(number, stream)| FailureLine { number, stream, text: detail.clone() })
+    } else {
+        let mut view = LogView::new(Selection::Some(vec![process.clone()]));
+        view.refresh(logs);
+        telling_line(logs, &view, generation, event.seq).map(|told| told.line)
+    };
     Some(FirstFailure { process, generation, at_ms: event.at.millis(), what, line, at: event.at })
 }
 
@@ -72,6 +76,7 @@ fn failure_of(event: &Event) -> Option<String> {
             Exit::Signal(signal) => format!("killed by {signal}"),
         }),
         EventKind::Failed { reason, .. } => Some(reason.to_string()),
+        EventKind::Expected { standing: Standing::Violated, what, .. } => Some(format!("violated: {what}")),
         EventKind::GaveUp { reason, times, .. } if !is_excused(reason) => Some(format!("gave up ({} ×{times})", reason.short())),
         _ => None,
     }

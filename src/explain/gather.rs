@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     logs::{LogStore, LogView, Selection, Stream},
-    model::{Actor, At, Event, EventKind, Exit, Generation, Health, Leak, ProbeOutcome, ProcessId, ProcessState, StartCause, Then},
+    model::{
+        Actor, At, Event, EventKind, Exit, Generation, Health, Leak, ProbeOutcome, ProcessId, ProcessState, Standing, StartCause, Then,
+    },
 };
 
 /// A process's alerts this long before its own end belong to that end.
@@ -29,6 +31,8 @@ struct Draft {
     /// The event it comes from.
     event: u64,
     alert: bool,
+    /// Its place is that of its line, which came before the event.
+    line_tells: bool,
     /// Its quotation is what the process said last before it.
     last_words: bool,
 }
@@ -84,12 +88,18 @@ impl Gathering {
                 let new = self.drafts.len();
                 self.repeat(event, process, *generation, "said", &essence(text), *count);
                 if let Some(draft) = self.drafts.get_mut(new) {
-                    draft.alert = true;
+                    (draft.alert, draft.line_tells) = (true, true);
                     draft.fact.line = Some(FailureLine { number: *line, stream: stream.clone(), text: text.clone() });
                 }
             }
             EventKind::Signalled { process, generation, signal, by: by @ (Actor::You | Actor::Step(_)), stop: false } => {
                 self.push(event, Some(process), *generation, format!("{signal} sent by {by}"), None);
+            }
+            EventKind::Expected { process, standing: Standing::Violated, what, detail, line, stream, .. } => {
+                let quote = (!detail.is_empty()).then(|| detail.clone());
+                let draft = self.push(event, Some(process), 0, format!("violated: {what}"), quote);
+                draft.line_tells = true;
+                draft.fact.line = line.zip(stream.clone()).map(|(number, stream)| FailureLine { number, stream, text: detail.clone() });
             }
             EventKind::Leaked { process, generation, leaks } => {
                 for leak in leaks {
@@ -132,7 +142,7 @@ impl Gathering {
     ) -> &mut Draft {
         let fact =
             Fact { process: process.cloned(), generation, at: event.at, seq: event.seq, line: None, what, quote, count: 1, after_us: 0 };
-        self.drafts.push(Draft { fact, event: event.seq, alert: false, last_words: false });
+        self.drafts.push(Draft { fact, event: event.seq, alert: false, line_tells: false, last_words: false });
         let last = self.drafts.len() - 1;
         &mut self.drafts[last]
     }
@@ -204,8 +214,8 @@ pub(super) fn measure(facts: &mut [Fact]) {
 /// `left pid 4711`.
 fn left_behind(leak: &Leak) -> String {
     match (leak.pid, leak.port) {
-        (Some(pid), _) => format!("left pid {pid} behind"),
-        (None, Some(port)) => format!("left port {port} bound"),
+        (Some(pid), None) => format!("left pid {pid} behind"),
+        (_, Some(port)) => format!("left port {port} bound"),
         (None, None) => "left something behind".into(),
     }
 }
@@ -223,10 +233,10 @@ impl<'a> Log<'a> {
 
     /// Completes a fact by what the log says about it.
     fn look_up(&mut self, draft: Draft) -> Fact {
-        let Draft { mut fact, event, alert, last_words } = draft;
+        let Draft { mut fact, event, line_tells, last_words, .. } = draft;
         let Some(process) = &fact.process else { return fact };
-        if alert && let Some((seq, at)) = fact.line.as_ref().and_then(|line| place(self.store, process, line)) {
-            // An alert is told some time after its line.
+        if line_tells && let Some((seq, at)) = fact.line.as_ref().and_then(|line| place(self.store, process, line)) {
+            // An event about a line is told some time after it.
             (fact.seq, fact.at) = (seq, at);
         }
         if last_words {

@@ -55,6 +55,7 @@ impl Story {
                 containment: Containment::Subreaper,
                 timeout_ms: None,
                 processes: processes.collect(),
+                expectations: Vec::new(),
             }),
         );
         story

@@ -7,42 +7,48 @@ use serde::Serialize;
 use crate::{
     explain::{FirstFailure, at_verdict, first_failure, leaks},
     logs::{LogStore, plain},
-    model::{Event, EventKind, Exit, Health, Leak, Outcome, ProcessId, ProcessSnapshot, Signal, Snapshot, Verdict},
+    model::{
+        At, Event, EventKind, Exit, ExpectationInfo, ExpectationSnapshot, Health, Leak, Outcome, ProcessId, ProcessSnapshot, Signal,
+        Snapshot, Standing, Verdict, make_one_line,
+    },
 };
 
 /// The report, in the order of its fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    format: u32,
-    scenario: String,
-    recording: Option<String>,
-    verdict: Verdict,
-    exit_code: u8,
-    reason: String,
-    started: Option<String>,
-    duration_ms: u64,
-    first_failure: Option<FirstFailure>,
-    processes: Vec<ProcessReport>,
-    expectations: Vec<()>,
-    leaks: Vec<LeakReport>,
-    archive: Option<String>,
+    pub(super) format: u32,
+    pub(super) scenario: String,
+    pub(super) recording: Option<String>,
+    pub(super) verdict: Verdict,
+    pub(super) exit_code: u8,
+    pub(super) reason: String,
+    pub(super) started: Option<String>,
+    pub(super) duration_ms: u64,
+    pub(super) first_failure: Option<FirstFailure>,
+    pub(super) processes: Vec<ProcessReport>,
+    pub(super) expectations: Vec<ExpectationReport>,
+    pub(super) leaks: Vec<LeakReport>,
+    pub(super) archive: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct ProcessReport {
-    name: String,
-    role: &'static str,
-    state: &'static str,
-    health: Option<&'static str>,
-    exit_code: Option<i32>,
-    signal: Option<Signal>,
-    restarts: u32,
-    attempts: u32,
+pub(super) struct ProcessReport {
+    pub(super) name: String,
+    pub(super) role: &'static str,
+    pub(super) state: &'static str,
+    pub(super) health: Option<&'static str>,
+    pub(super) exit_code: Option<i32>,
+    pub(super) signal: Option<Signal>,
+    pub(super) restarts: u32,
+    pub(super) attempts: u32,
     exits: Vec<ExitReport>,
-    ready_ms: Option<u64>,
+    pub(super) ready_ms: Option<u64>,
+    /// How long its newest generation lived.
+    #[serde(skip)]
+    pub(super) lived_ms: Option<u64>,
     stop: Option<StopReport>,
-    lines: u64,
-    alerts: u64,
+    pub(super) lines: u64,
+    pub(super) alerts: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,11 +69,24 @@ struct StopReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct LeakReport {
-    pid: Option<u32>,
-    process: String,
-    command: String,
-    port: Option<u16>,
+pub(super) struct ExpectationReport {
+    #[serde(flatten)]
+    pub(super) expected: ExpectationInfo,
+    /// None: the run ended before that was decided.
+    pub(super) met: Option<bool>,
+    /// When a line decided it.
+    pub(super) at_ms: Option<u64>,
+    /// Lines that matched.
+    pub(super) seen: u64,
+    pub(super) detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct LeakReport {
+    pub(super) pid: Option<u32>,
+    pub(super) process: String,
+    pub(super) command: String,
+    pub(super) port: Option<u16>,
 }
 
 impl Report {
@@ -90,7 +109,7 @@ impl Report {
             duration_ms: end.at.millis(),
             first_failure: first_failure(events, logs),
             processes: processes.collect(),
-            expectations: Vec::new(),
+            expectations: end.expectations.iter().map(|expectation| expectation_report(expectation)).collect(),
             leaks: leaks(events).into_iter().map(leak_report).collect(),
             archive,
         }
@@ -143,6 +162,7 @@ fn process(row: &ProcessSnapshot, logs: &LogStore) -> ProcessReport {
         attempts: row.generation,
         exits: exits.collect(),
         ready_ms: row.started.zip(row.ready_after).map(|(started, after)| (started + after).millis()),
+        lived_ms: row.started.zip(row.ended).map(|(started, ended)| millis(ended.since(started))),
         stop: None,
         lines: logs.lines(row.id()),
         alerts: row.alerts,
@@ -159,6 +179,22 @@ fn take_down(events: &[Arc<Event>]) -> HashMap<ProcessId, StopReport> {
         _ => None,
     });
     stops.collect()
+}
+
+fn expectation_report(expectation: &ExpectationSnapshot) -> ExpectationReport {
+    let mut expected = expectation.info.clone();
+    expected.each_text(&mut make_one_line);
+    ExpectationReport {
+        expected,
+        met: match expectation.standing {
+            Standing::Open => None,
+            Standing::Met => Some(true),
+            Standing::Violated => Some(false),
+        },
+        at_ms: expectation.at.map(At::millis),
+        seen: expectation.seen,
+        detail: expectation.detail.clone(),
+    }
 }
 
 fn leak_report((process, leak): (ProcessId, Leak)) -> LeakReport {

@@ -3,9 +3,13 @@
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{
+    annotations::annotations,
+    events::EventPrinter,
+    junit::junit,
     printer::{Colour, Printer},
     report::Report,
     stdout::Stdout,
@@ -13,6 +17,7 @@ use super::{
 };
 use crate::{
     explain::{Closing, closing_block, explain, replay_command},
+    logs::LogStore,
     model::{Actor, Command, Outcome, exit_code},
     record::{
         LiveRun, RunDir,
@@ -26,10 +31,12 @@ use crate::{
 pub struct HeadlessOptions {
     /// Whether stdout takes colours.
     pub colour: Colour,
-    /// Print no output of processes, only the closing block.
-    pub quiet: bool,
-    /// Where the JSON report goes.
-    pub report_json: Option<Target>,
+    /// What is printed on stdout.
+    pub output: Output,
+    /// Which reports are wanted.
+    pub reports: Reports,
+    /// Tell failures as GitHub shows them.
+    pub annotations: bool,
     /// Where an archive of the run goes.
     pub archive: Option<Target>,
     /// The folder for an archive of a run that did not pass.
@@ -40,21 +47,89 @@ pub struct HeadlessOptions {
     pub recordings_dir: Option<PathBuf>,
 }
 
-/// Runs `live` to its end. The closing block goes to `block`. What comes back is the outcome and the exit code: that of the
-/// outcome, but no success if stdout refused what was to be printed.
+/// What is printed on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// What processes say, and what happens to them.
+    Log,
+    /// Events, as lines of JSON.
+    Events,
+    /// Nothing.
+    Nothing,
+}
+
+/// Where reports go.
+#[derive(Debug, Clone, Default)]
+pub struct Reports {
+    /// As JSON.
+    pub json: Option<Target>,
+    /// As CI systems read it.
+    pub junit: Option<Target>,
+}
+
+impl Reports {
+    fn of(&self, report: &Report, logs: Option<&LogStore>) -> Vec<(Target, String)> {
+        let json = self.json.clone().map(|target| (target, report.to_json()));
+        let junit = self.junit.clone().map(|target| (target, junit(report, logs)));
+        json.into_iter().chain(junit).collect()
+    }
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub outcome: Outcome,
+    /// The exit code: that of the outcome, but no success if stdout refused what was to be printed.
+    pub exit_code: u8,
+    /// How long it took.
+    pub took: Duration,
+    /// Its reports, not written yet.
+    reports: Vec<(Target, String)>,
+    /// Still listens.
+    signals: Signals,
+}
+
+impl Ended {
+    /// Writes the reports. One that cannot be written is told and changes nothing.
+    pub fn write_reports(&self, block: &mut dyn Write) {
+        write(&self.reports, block);
+    }
+
+    /// Whether a signal came, during the run or since.
+    pub fn is_interrupted(&self) -> bool {
+        self.signals.came()
+    }
+}
+
+fn write(reports: &[(Target, String)], block: &mut dyn Write) {
+    for (target, text) in reports {
+        if let Err(error) = target.write(text.as_bytes()) {
+            let _ = writeln!(block, "warning: no report: {error}");
+        }
+    }
+}
+
+/// Writes the reports of a scenario that could not be started, and says why as GitHub shows it.
+pub fn write_error(options: &HeadlessOptions, scenario: &str, reason: &str, block: &mut dyn Write) {
+    let report = Report::error(scenario, reason);
+    write(&options.reports.of(&report, None), block);
+    if options.annotations {
+        let _ = block.write_all(annotations(&report).as_bytes());
+    }
+}
+
+/// Runs `live` to its end. The closing block goes to `block`.
 ///
 /// # Errors
 /// The printing could not be started; the run goes down with `live`.
-pub async fn run(live: LiveRun, options: HeadlessOptions, block: &mut (dyn Write + Send)) -> io::Result<(Outcome, u8)> {
+pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Write + Send)) -> io::Result<Ended> {
     let handle = live.handle().clone();
     let dir = live.dir().cloned();
     let signals = obey_signals(handle.clone());
-    let printer = if options.quiet { None } else { Some(print(&handle, &signals, options.colour)?) };
+    let printing = print(&handle, &signals, options)?;
     let outcome = live.finish().await;
-    let printed = match printer {
-        Some(printer) => patiently(&signals, move || printer.finish()).await,
-        None => Some(Ok(())),
-    };
+    let printed = patiently(&signals, move || printing.finish()).await;
     let mut exit_code = outcome.exit_code;
     if let Some(Err(error)) = &printed
         && !is_closed(error)
@@ -65,7 +140,7 @@ pub async fn run(live: LiveRun, options: HeadlessOptions, block: &mut (dyn Write
     }
     let (events, logs) = (handle.journal().from(0), handle.logs());
     let explanation = explain(&events, &logs);
-    let (archive, archives) = archive(dir.as_ref(), &options, &outcome, &signals).await;
+    let (archive, archives) = archive(dir.as_ref(), options, &outcome, &signals).await;
     let closing = Closing {
         events: &events,
         logs: &logs,
@@ -75,13 +150,29 @@ pub async fn run(live: LiveRun, options: HeadlessOptions, block: &mut (dyn Write
         full: true,
     };
     let _ = block.write_all(closing_block(&closing).as_bytes());
-    if let Some(target) = &options.report_json {
-        let report = Report::of(&events, &logs, dir.map(|dir| dir.id), archive);
-        if let Err(error) = target.write(report.to_json().as_bytes()) {
-            let _ = writeln!(block, "warning: no report: {error}");
+    let report = Report::of(&events, &logs, dir.map(|dir| dir.id), archive);
+    if options.annotations {
+        let _ = block.write_all(annotations(&report).as_bytes());
+    }
+    let reports = options.reports.of(&report, Some(&logs));
+    Ok(Ended { outcome, exit_code, took: Duration::from_micros(handle.snapshot().at.0), reports, signals })
+}
+
+/// What prints, if something does.
+enum Printing {
+    Log(Printer),
+    Events(EventPrinter),
+    Nothing,
+}
+
+impl Printing {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Log(printer) => printer.finish(),
+            Self::Events(printer) => printer.finish(),
+            Self::Nothing => Ok(()),
         }
     }
-    Ok((outcome, exit_code))
 }
 
 /// The exit code of a run that passed, but whose output could not be printed: who reads it has not seen all of it.
@@ -134,13 +225,13 @@ fn give_up(target: &Path) {
     }
 }
 
-fn print(handle: &RunHandle, signals: &Signals, colour: Colour) -> io::Result<Printer> {
+fn print(handle: &RunHandle, signals: &Signals, options: &HeadlessOptions) -> io::Result<Printing> {
     // Asked before the terminal is gone.
     let terminal = io::stdout().is_terminal();
     let out = io::BufWriter::with_capacity(64 << 10, Stdout::new()?);
     let closed = handle.clone();
     let terminal_gone = signals.on_terminal_gone();
-    Printer::start(handle.logs(), out, colour, move |error| {
+    let on_trouble = move |error: &io::Error| {
         if terminal && error.raw_os_error() == Some(nix::libc::EIO) {
             terminal_gone();
         } else if is_closed(error) {
@@ -149,6 +240,11 @@ fn print(handle: &RunHandle, signals: &Signals, colour: Colour) -> io::Result<Pr
             let text = "nothing more is printed, the run goes on and is recorded";
             let _ = writeln!(io::stderr(), "error: stdout cannot be written ({error}): {text}");
         }
+    };
+    Ok(match options.output {
+        Output::Log => Printing::Log(Printer::start(handle.logs(), out, options.colour, on_trouble)?),
+        Output::Events => Printing::Events(EventPrinter::start(handle.journal(), out, on_trouble)?),
+        Output::Nothing => Printing::Nothing,
     })
 }
 

@@ -46,6 +46,11 @@ impl Capture {
         self.orders.give(Order::Drain { process: process.clone(), generation, linger });
     }
 
+    /// Reads what is in all pipes at this moment, tells what was found in it, and then sends [`CaptureEvent::Flushed`].
+    pub fn flush(&self) {
+        self.orders.give(Order::Flush);
+    }
+
     /// Reads what is there once more, tells what is still to tell, and ends the thread.
     pub fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {

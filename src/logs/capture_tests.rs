@@ -85,7 +85,7 @@ impl Rig {
 }
 
 fn watch(ready: &str) -> Watch {
-    Watch { ready: Some(Regex::new(ready).expect("a pattern")), alerts: Vec::new(), tap: None }
+    Watch { ready: Some(Regex::new(ready).expect("a pattern")), ..Watch::default() }
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn o10_p5_what_a_process_leaves_behind_is_kept_to_the_last_byte() {
 #[test]
 fn orders_and_alerts_of_a_stream_are_told() {
     let mut rig = Rig::new(&["hunter22"]);
-    let mut out = rig.pipe(1, Stream::Out, Watch { ready: None, alerts: vec![Regex::new(r"slow \d+").expect("a pattern")], tap: None });
+    let mut out = rig.pipe(1, Stream::Out, Watch { alerts: vec![Regex::new(r"slow \d+").expect("a pattern")], ..Watch::default() });
     out.write_all(b"fine\n##e2e mark half hunter22\n##e2e progress 18 of 50\nGET / 502 x\nslow 30\n").expect("the pipe is read");
     let mark = rig.until(|event| matches!(event, CaptureEvent::Mark { .. }));
     assert!(matches!(mark, CaptureEvent::Mark { text, .. } if text == "half ********"));

@@ -4,7 +4,11 @@ use std::os::fd::OwnedFd;
 
 use regex::Regex;
 
-use super::{store::Stream, tap::LineTap};
+use super::{
+    store::Stream,
+    tap::LineTap,
+    wanted::{Counted, Wanted},
+};
 use crate::model::{Generation, ProcessId};
 
 /// A stream to read.
@@ -29,12 +33,14 @@ pub struct Watch {
     pub ready: Option<Regex>,
     /// Lines that matter, besides the built-in ones.
     pub alerts: Vec<Regex>,
+    /// What the scenario expects of its lines.
+    pub wanted: Vec<Wanted>,
     /// Where others listen to its lines.
     pub tap: Option<LineTap>,
 }
 
 /// What was noticed in a stream. All texts are masked and without colour codes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum CaptureEvent {
     /// A line matched the readiness pattern; told once per stream of a generation.
     Matched {
@@ -80,6 +86,19 @@ pub enum CaptureEvent {
         /// The first of them, capped.
         text: String,
     },
+    /// Lines that the scenario expects or expects not to see, counted since the last such event.
+    Counted {
+        /// Whose.
+        process: ProcessId,
+        /// The stream.
+        stream: Stream,
+        /// Which expectation's.
+        expectation: u32,
+        /// What was counted.
+        counted: Counted,
+    },
+    /// A [`flush`](super::Capture::flush) is done: all that was in the pipes is in the store, and told.
+    Flushed,
     /// A [`drain`](super::Capture::drain) is done: all that the process said is in the store.
     Drained {
         /// Whose.

@@ -74,6 +74,7 @@ mod text;
 mod token;
 mod typed;
 mod view;
+mod wanted;
 
 pub use alert::costly_alerts;
 pub use capture::Capture;
@@ -96,3 +97,4 @@ pub use text::{plain, verbatim};
 pub use token::{Token, TokenKind, ids, token_at, tokens};
 pub use typed::{Mistyped, Typed};
 pub use view::{LogView, Selection};
+pub use wanted::{Counted, Wanted};

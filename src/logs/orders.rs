@@ -18,6 +18,8 @@ pub(super) enum Order {
     Add(Box<CaptureStream>),
     /// A generation has ended: read what it left, and wait at most so long for others to let go.
     Drain { process: ProcessId, generation: Generation, linger: Duration },
+    /// Read what is in all pipes, and tell everything.
+    Flush,
     /// Read what is there, and end.
     Stop,
 }

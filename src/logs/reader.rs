@@ -192,6 +192,7 @@ impl Reader {
             match order {
                 Order::Add(stream) => self.add(*stream),
                 Order::Drain { process, generation, linger } => self.drain(process, generation, linger),
+                Order::Flush => self.flush(),
                 Order::Stop => return false,
             }
         }
@@ -296,6 +297,17 @@ impl Reader {
             self.note_due(self.retry);
             let _ = self.events.send(CaptureEvent::DiskTrouble { error: error.to_string() });
         }
+    }
+
+    /// Reads what is in all pipes, and tells everything.
+    fn flush(&mut self) {
+        for slot in 0..self.sources.len() {
+            self.read_what_is_there(slot);
+            if let Some(source) = &mut self.sources[slot] {
+                source.tell_all();
+            }
+        }
+        let _ = self.events.send(CaptureEvent::Flushed);
     }
 
     /// While the disk refuses output: tries it again, also for those who fell silent, and tells when it is over.

@@ -18,6 +18,7 @@ use super::{
     store::{LogStore, Stream},
     tap::Tapped,
     text::{is_rough, plain, shorten},
+    wanted::{Counted, Wanted},
 };
 use crate::{
     model::{Generation, ProcessId},
@@ -26,6 +27,9 @@ use crate::{
 
 /// The least time between two alert events of a stream, and between two progress events.
 const THROTTLE: Duration = Duration::from_millis(250);
+
+/// The least time between two events about what the scenario expects.
+const SOON: Duration = Duration::from_millis(50);
 
 /// An unfinished line that stands still for this long is tried for readiness.
 const PROMPT: Duration = Duration::from_millis(100);
@@ -50,6 +54,8 @@ pub(super) struct Source {
     tapped: Option<Tapped>,
     matched: bool,
     alerts: Arc<Alerts>,
+    wanted: Vec<(Wanted, Counted)>,
+    wanted_told: Option<Instant>,
     batch: Batch,
     events: UnboundedSender<CaptureEvent>,
 }
@@ -88,7 +94,7 @@ struct Batch {
 
 impl Source {
     pub(super) fn new(stream: CaptureStream, store: &LogStore, redactor: &Redactor, events: UnboundedSender<CaptureEvent>) -> Self {
-        let CaptureStream { process, generation, stream, fd, watch: Watch { ready, alerts, tap } } = stream;
+        let CaptureStream { process, generation, stream, fd, watch: Watch { ready, alerts, wanted, tap } } = stream;
         Self {
             number: store.number(&process, stream),
             mask: redactor.stream(),
@@ -98,6 +104,8 @@ impl Source {
             tapped: tap.map(Tapped::new),
             matched: false,
             alerts: Alerts::new(&alerts, store.manner(&process).format),
+            wanted: wanted.into_iter().map(|wanted| (wanted, Counted::default())).collect(),
+            wanted_told: None,
             batch: Batch::default(),
             process,
             generation,
@@ -160,6 +168,9 @@ impl Source {
 
     /// Notes what matters in whole lines.
     fn notice(&mut self, lines: &Lines<'_>) {
+        for (wanted, counted) in &mut self.wanted {
+            counted.count(wanted, lines);
+        }
         let (mut counted, mut number) = (0, lines.first + 1);
         for found in self.alerts.scan(&lines.text) {
             let line = &lines.text[found.line.clone()];
@@ -201,7 +212,8 @@ impl Source {
     pub(super) fn due(&self) -> Option<Instant> {
         let alerts = self.batch.first.as_ref().and(self.batch.alerts_told).map(|told| told + THROTTLE);
         let progress = self.batch.progress.as_ref().and(self.batch.progress_told).map(|told| told + THROTTLE);
-        [alerts, progress, self.ready.as_ref().and_then(|ready| ready.prompt_due)].into_iter().flatten().min()
+        let counted = self.has_counted().then_some(self.wanted_told).flatten().map(|told| told + SOON);
+        [alerts, progress, counted, self.ready.as_ref().and_then(|ready| ready.prompt_due)].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -213,6 +225,10 @@ impl Source {
         }
     }
 
+    fn has_counted(&self) -> bool {
+        self.wanted.iter().any(|(_, counted)| *counted != Counted::default())
+    }
+
     /// Sends what waits, now.
     pub(super) fn tell_all(&mut self) {
         self.tell(None);
@@ -221,6 +237,7 @@ impl Source {
     /// Sends what waits, at most as often as the throttle allows; without a time everything.
     fn tell(&mut self, now: Option<Instant>) {
         let open = |told: Option<Instant>| now.zip(told).is_none_or(|(now, told)| now >= told + THROTTLE);
+        self.tell_counted(now);
         if self.batch.first.is_some()
             && open(self.batch.alerts_told)
             && let Some((line, text)) = self.batch.first.take()
@@ -237,6 +254,21 @@ impl Source {
             self.batch.progress_told = now;
             self.send(CaptureEvent::Progress { process: self.process.clone(), generation: self.generation, text });
         }
+    }
+
+    /// Sends what was counted, soon after it was: the verdict may hang on it.
+    fn tell_counted(&mut self, now: Option<Instant>) {
+        let due = now.zip(self.wanted_told).is_none_or(|(now, told)| now >= told + SOON);
+        if !self.has_counted() || !due && !self.wanted.iter().any(|(_, counted)| counted.is_full()) {
+            return;
+        }
+        self.wanted_told = now;
+        let mut wanted = std::mem::take(&mut self.wanted);
+        for (wanted, counted) in wanted.iter_mut().filter(|(_, counted)| *counted != Counted::default()) {
+            let (process, stream, expectation) = (self.process.clone(), self.stream, wanted.expectation);
+            self.send(CaptureEvent::Counted { process, stream, expectation, counted: std::mem::take(counted) });
+        }
+        self.wanted = wanted;
     }
 
     /// Whether it was this stream that made its process ready, just now.

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, At, Containment, Exit, Failure, Generation, Health, ListenPort, Outcome, ProcessId, ProcessState, Role, Signal};
+use super::{
+    Actor, At, Containment, Exit, ExpectationInfo, Failure, Generation, Health, ListenPort, Outcome, ProcessId, ProcessState, Role, Signal,
+    Standing,
+};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -248,6 +251,27 @@ pub enum EventKind {
         /// What happened and what to do.
         text: String,
     },
+    /// How an expectation stands now.
+    Expected {
+        /// Whose log.
+        process: ProcessId,
+        /// Which: its place in [`RunInfo::expectations`], from 0.
+        expectation: u32,
+        /// How it stands.
+        standing: Standing,
+        /// Lines that matched so far.
+        seen: u64,
+        /// What is expected, in words.
+        what: String,
+        /// How it came to stand so: `2 of >= 5`, `p95 61ms`, the line that must not be there.
+        detail: String,
+        /// The line that decided it: its number in its stream, from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<u64>,
+        /// That line's stream: `out` or `err`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<String>,
+    },
     /// How many tests and expectations are met, of all.
     Checks {
         /// Met.
@@ -322,6 +346,7 @@ impl EventKind {
             | Self::GaveUp { process, .. }
             | Self::TreeStopped { process, .. }
             | Self::Leaked { process, .. }
+            | Self::Expected { process, .. }
             | Self::StateChanged { process, .. } => Some(process),
             Self::ProcessAdded { info } => Some(&info.name),
             Self::Marked { process, .. } | Self::Rerun { process, .. } => process.as_ref(),
@@ -360,6 +385,9 @@ pub struct RunInfo {
     pub timeout_ms: Option<u64>,
     /// All processes, in file order.
     pub processes: Vec<ProcessInfo>,
+    /// What is expected of their logs, in file order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<ExpectationInfo>,
 }
 
 /// What does not change about a process during a run.

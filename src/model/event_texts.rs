@@ -39,6 +39,10 @@ impl EventKind {
             }
             Self::Failed { reason, process: _, generation: _, fatal: _ }
             | Self::GaveUp { reason, process: _, generation: _, times: _, same_cause: _, fatal: _ } => reason.each_text(visit),
+            Self::Expected { what, detail, process: _, expectation: _, standing: _, seen: _, line: _, stream: _ } => {
+                visit(what);
+                visit(detail);
+            }
             Self::Leaked { leaks, process: _, generation: _ } => leaks.iter_mut().for_each(|leak| visit(&mut leak.command)),
             Self::StateChanged { state, process: _, generation: _ } => state.each_text(visit),
             Self::VerdictReached { outcome } | Self::RunEnded { outcome, stopped: _, killed: _, took: _ } => outcome.each_text(visit),
@@ -65,7 +69,7 @@ impl EventKind {
             Self::Ready { waited_for: names, .. } | Self::StateChanged { state: ProcessState::Pending { waits_for: names }, .. } => {
                 names.iter_mut().for_each(visit);
             }
-            Self::Alerted { stream, .. } => visit(stream),
+            Self::Alerted { stream, .. } | Self::Expected { stream: Some(stream), .. } => visit(stream),
             _ => {}
         }
     }
@@ -81,11 +85,14 @@ impl RunInfo {
 
     /// Hands every free text of it to `visit`.
     pub(crate) fn each_text(&mut self, visit: Visit<'_>) {
-        let Self { description, origin, processes, run: _, scenario: _, started: _, containment: _, timeout_ms: _ } = self;
+        let Self { description, origin, processes, expectations, run: _, scenario: _, started: _, containment: _, timeout_ms: _ } = self;
         visit(description);
         visit(origin);
         for process in processes {
             process.each_text(visit);
+        }
+        for expectation in expectations {
+            expectation.each_text(visit);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Event, EventKind, ExitRecord, Failure, Health, Phase, ProcessId, ProcessSnapshot, ProcessState, RECENT_PROBES, RunInfo, Snapshot,
-    StartCause, StopRecord,
+    Event, EventKind, ExitRecord, ExpectationInfo, ExpectationSnapshot, Failure, Health, Phase, ProcessId, ProcessSnapshot, ProcessState,
+    RECENT_PROBES, RunInfo, Snapshot, Standing, StartCause, StopRecord,
 };
 
 impl Snapshot {
@@ -26,6 +26,13 @@ impl Snapshot {
                 }
             }
             EventKind::Notice { level, text } => self.notice = Some((event.at, *level, text.clone())),
+            EventKind::Expected { expectation, standing, seen, detail, line, .. } => {
+                if let Some(one) = self.expectations.get_mut(*expectation as usize).map(Arc::make_mut) {
+                    (one.standing, one.seen) = (*standing, *seen);
+                    one.detail.clone_from(detail);
+                    one.at = line.map(|_| event.at);
+                }
+            }
             EventKind::Checks { met, of } => self.checks = (*met, *of),
             EventKind::Rerun { .. } => self.outcome = None,
             EventKind::VerdictReached { outcome } => self.outcome = Some(outcome.clone()),
@@ -53,6 +60,14 @@ impl Snapshot {
 
     fn begin(&mut self, info: &RunInfo) {
         self.rows = info.processes.iter().map(|p| Arc::new(ProcessSnapshot::new(Arc::new(p.clone())))).collect();
+        let open = |info: &ExpectationInfo| ExpectationSnapshot {
+            info: info.clone(),
+            standing: Standing::Open,
+            seen: 0,
+            detail: String::new(),
+            at: None,
+        };
+        self.expectations = info.expectations.iter().map(|info| Arc::new(open(info))).collect();
         self.run = Some(Arc::new(info.clone()));
     }
 

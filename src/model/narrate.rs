@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Event, EventKind, Exit, Failure, Health, Leak, NoticeLevel, ProcessId, Role, StartCause, Then, human_duration, make_one_line};
+use super::{
+    Event, EventKind, Exit, Failure, Health, Leak, NoticeLevel, ProcessId, Role, Standing, StartCause, Then, human_duration, make_one_line,
+};
 
 /// What a failure means that no policy makes good.
 const CANNOT_PASS: &str = "the run cannot pass any more";
@@ -149,6 +151,12 @@ fn in_words(event: &Event) -> Option<Narration> {
         EventKind::TreeStopped { escalated_to_kill: true, took, .. } => {
             tell(Tone::Warn, &format!("needed SIGKILL after {}", human_duration(*took))).with(Vec::new())
         }
+        EventKind::Expected { standing: Standing::Violated, what, detail, .. } => {
+            tell(Tone::Bad, &format!("violated: {what}")).with(if detail.is_empty() { Vec::new() } else { vec![detail.clone()] })
+        }
+        EventKind::Expected { standing: Standing::Met, what, line: Some(_), .. } => {
+            tell(Tone::Good, &format!("met: {what}")).events(Vec::new())
+        }
         EventKind::Leaked { leaks, .. } => tell(Tone::Bad, "leaked").with(leaks.iter().map(left_over).collect()),
         EventKind::Marked { text, .. } => tell(Tone::Mark, text).with(Vec::new()),
         EventKind::Notice { level, text } => {
@@ -170,6 +178,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         | EventKind::TreeStopped { .. }
         | EventKind::StateChanged { .. }
         | EventKind::Sampled { .. }
+        | EventKind::Expected { .. }
         | EventKind::Checks { .. }
         | EventKind::RunEnded { .. }
         | EventKind::Unknown => return None,

@@ -92,6 +92,11 @@ pub enum Comparison {
 }
 
 impl Bound {
+    /// What a `must_see` means without a `count`.
+    pub fn at_least_once() -> Self {
+        Self { comparison: Comparison::AtLeast, value: 1.0, unit: String::new() }
+    }
+
     /// Whether `number` keeps it.
     pub fn holds(&self, number: f64) -> bool {
         match self.comparison {

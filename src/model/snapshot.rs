@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
-    At, Exit, Failure, Generation, Health, Leak, NoticeLevel, Outcome, ProbeRecord, ProcessId, ProcessInfo, ProcessState, RunInfo, Sample,
-    Signal,
+    At, Exit, ExpectationSnapshot, Failure, Generation, Health, Leak, NoticeLevel, Outcome, ProbeRecord, ProcessId, ProcessInfo,
+    ProcessState, RunInfo, Sample, Signal,
 };
 
 /// How many probe outcomes a process's row keeps.
@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub phase: Phase,
     /// The verdict, once it is certain.
     pub outcome: Option<Outcome>,
+    /// How the expectations stand, in file order.
+    pub expectations: Vec<Arc<ExpectationSnapshot>>,
     /// Tests and expectations met, and all of them.
     pub checks: (u32, u32),
     /// Trees stopped at the end, how many needed KILL, how long it took.

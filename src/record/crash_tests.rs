@@ -56,6 +56,7 @@ pub(super) fn recording(dir: &Path, noise: usize) {
         containment: Containment::Subreaper,
         timeout_ms: None,
         processes: vec![info],
+        expectations: Vec::new(),
     };
     std::fs::write(dir.join("manifest.json"), Manifest::begin(&info).to_json()).expect("a disk");
     std::fs::write(dir.join("scenario.toml"), "name = \"x\"\n").expect("a disk");

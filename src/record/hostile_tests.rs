@@ -22,6 +22,7 @@ use crate::{
 const NASTY: &str = "x\x1b]0;title\x07\x1b[2J\x1b[31mred\r\n\tnext\u{9b}31m\u{202e}\x7f\0\u{85}y";
 
 /// One event of each kind, with all its optional parts.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn all_kinds() -> Vec<EventKind> {
     let process = ProcessId::new("up").expect("a name");
     let (generation, text) = (1, "t".to_owned());
@@ -38,6 +39,8 @@ fn all_kinds() -> Vec<EventKind> {
         cwd: text.clone(),
         settings: vec![(text.clone(), text.clone())],
     };
+    let what = Expected::MustNotSee { pattern: regex::Regex::new("x").expect("a pattern") };
+    let expectation = ExpectationInfo::of(&Expectation { process: process.clone(), what, within: None });
     let run = RunInfo {
         run: text.clone(),
         scenario: text.clone(),
@@ -47,6 +50,7 @@ fn all_kinds() -> Vec<EventKind> {
         containment: Containment::Subreaper,
         timeout_ms: Some(1),
         processes: vec![info],
+        expectations: vec![expectation],
     };
     let failures = [
         Failure::NotStarted { error: text.clone(), short: text.clone() },
@@ -114,7 +118,17 @@ fn all_kinds() -> Vec<EventKind> {
         role: Some(Role::Test),
     });
     all.push(EventKind::StopCommand { process, generation, command: text.clone(), by: Actor::You });
-    all.push(EventKind::GuardianLost { why: text });
+    all.push(EventKind::GuardianLost { why: text.clone() });
+    all.push(EventKind::Expected {
+        process: ProcessId::new("up").expect("a name"),
+        expectation: 0,
+        standing: Standing::Violated,
+        seen: 1,
+        what: text.clone(),
+        detail: text.clone(),
+        line: Some(1),
+        stream: Some(text),
+    });
     all.push(EventKind::VerdictReached { outcome: outcome.clone() });
     all.push(EventKind::RunEnded { outcome, stopped: 1, killed: 1, took: Duration::ZERO });
     all

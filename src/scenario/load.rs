@@ -101,6 +101,7 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     let selected = select(&mut walk, &draft, &overrides.only, &only);
     walk.report_unset(|id| selected.contains(id));
     draft.processes.retain(|id, _| selected.contains(id));
+    draft.expectations.retain(|expectation| selected.contains(&expectation.process));
     let (needed_ports, uses_run_dir) = (walk.used_ports().iter().cloned().collect(), walk.uses_run_dir());
     let out = std::mem::take(&mut walk.out);
     let failed = out.errors() > 0;
@@ -208,7 +209,8 @@ impl Scenario {
         let nowhere = PathBuf::from("/nonexistent");
         let dir = run_dir.as_ref().map_or(nowhere.as_path(), tempfile::TempDir::path);
         let mut walk = Walk::new(&self.sources, &self.names, Stage::Final { ports: &numbers, run_dir: dir, exe: &parts.exe });
-        let spec = walk.run(&self.tree, &self.top, &self.instances);
+        let mut spec = walk.run(&self.tree, &self.top, &self.instances);
+        spec.expectations.retain(|expectation| spec.processes.contains_key(&expectation.process));
         walk.report_unset(|_| true);
         // The walk repeats the warnings of the first; only what stops the run is new.
         let failed = out.errors() > 0 || walk.out.errors() > 0;

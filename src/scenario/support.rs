@@ -6,6 +6,6 @@ pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists"];
 /// Of `health`: a line is no answer to a question, and how long one counts is not said.
 pub(super) const HEALTH: &[&str] = &["log"];
 /// Of the top level.
-pub(super) const TOP: &[&str] = &["expect", "step"];
+pub(super) const TOP: &[&str] = &["step"];
 /// Of the words of `containment`.
 pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup"];

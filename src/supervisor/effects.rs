@@ -3,6 +3,7 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::{
+    expectations::wanted,
     launch::{Ends, Job, Ports, Prepared},
     machine::{Effect, Input},
     runtime::Runtime,
@@ -42,6 +43,7 @@ impl Runtime {
             Effect::Arm { timer, at } => self.arm(timer, at),
             Effect::Emit(kind) => self.emit(kind),
             Effect::Resolve { ticket, result } => self.resolve(ticket, result),
+            Effect::FlushOutput => self.parts.capture.flush(),
             Effect::FinalCensus => self.clean_up(),
             Effect::Finish { .. } => self.finish(),
         }
@@ -85,9 +87,10 @@ impl Runtime {
             Some(Probe::Log { pattern }) => Some(pattern.clone()),
             _ => None,
         };
+        let wanted = wanted(&self.parts.spec, &process);
         for (stream, fd) in output {
             let tap = self.inputs.get(&process).filter(|_| stream == Stream::Out).map(|talk| talk.tap.clone());
-            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone(), tap };
+            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone(), wanted: wanted.clone(), tap };
             self.parts.capture.add(CaptureStream { process: process.clone(), generation, stream, fd, watch });
         }
     }

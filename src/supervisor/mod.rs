@@ -18,6 +18,7 @@
 mod census;
 mod effects;
 mod errand;
+mod expectations;
 mod handle;
 mod journal;
 mod launch;

@@ -21,6 +21,7 @@ use tokio::{
 use super::{
     Journal,
     errand::{Errands, Purpose},
+    expectations::seen,
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Prepared},
     machine::{Effect, Input, Machine, MachineOptions, TimerToken},
@@ -329,6 +330,8 @@ impl Runtime {
             CaptureEvent::Alerts { process, generation, count, line, stream, text } => {
                 self.emit(EventKind::Alerted { process, generation, count, line, stream: stream.word().to_owned(), text });
             }
+            CaptureEvent::Counted { stream, expectation, counted, .. } => self.feed(seen(expectation, stream, counted)),
+            CaptureEvent::Flushed => self.feed(Input::Flushed),
             CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
             CaptureEvent::DiskTrouble { error } => {
                 let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");

@@ -100,6 +100,11 @@ impl Signals {
         self.heard.borrow().hangup
     }
 
+    /// Whether anything was asked.
+    pub fn came(&self) -> bool {
+        self.heard.borrow().requests > 0
+    }
+
     /// Waits until nothing is to be waited for any more: the second request.
     pub async fn no_more_patience(&self) {
         let mut heard = self.heard.clone();

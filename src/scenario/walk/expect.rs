@@ -84,8 +84,7 @@ impl Walk<'_> {
         match key {
             "must_not_see" => Some(Expected::MustNotSee { pattern: pattern? }),
             "must_see" => {
-                let once = Bound { comparison: Comparison::AtLeast, value: 1.0, unit: String::new() };
-                let count = table.node("count").and_then(|n| self.bound("count", n, true)).unwrap_or(once);
+                let count = table.node("count").and_then(|n| self.bound("count", n, true)).unwrap_or_else(Bound::at_least_once);
                 Some(Expected::MustSee { pattern: pattern?, count })
             }
             _ => {

@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
+use super::expect::Expectations;
 use super::starters::Starters;
 use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, Generation, ProcessId, ProcessSpec, ProcessState, Role, RunInfo, RunSpec};
+use crate::model::{Actor, At, EventKind, ExpectationInfo, Generation, ProcessId, ProcessSpec, ProcessState, Role, RunInfo, RunSpec};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub(crate) struct Machine {
     pub(super) options: MachineOptions,
     pub(super) course: Course,
     pub(super) starters: Starters,
+    pub(super) expectations: Expectations,
     /// Whether somebody looks at how processes are.
     pub(super) observed: bool,
     pub(super) now: At,
@@ -47,6 +49,7 @@ impl Machine {
             options,
             course: Course::default(),
             starters: Starters::of(spec),
+            expectations: Expectations::of(spec),
             observed: false,
             now: At::START,
             armed: BTreeMap::new(),
@@ -78,6 +81,7 @@ impl Machine {
             containment,
             timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
             processes: spec.processes.values().map(|process| super::open::describe(process)).collect(),
+            expectations: spec.expectations.iter().map(ExpectationInfo::of).collect(),
         }
     }
 
@@ -109,6 +113,8 @@ impl Machine {
                 let process = m.procs[i].id().clone();
                 m.emit(EventKind::Progress { process, text });
             }),
+            Input::Seen { expectation, seen } => self.seen(expectation, seen),
+            Input::Flushed => self.flushed(),
             Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
@@ -136,6 +142,8 @@ impl Machine {
         let Some(i) = proc else {
             return match kind {
                 TimerKind::CensusDeadline => self.final_census(Vec::new()),
+                TimerKind::Window(index) => self.window_over(index),
+                TimerKind::LastWords => self.last_words_over(),
                 _ => self.run_timed_out(),
             };
         };
@@ -147,7 +155,7 @@ impl Machine {
             TimerKind::Backoff => self.backoff_over(i),
             TimerKind::LeakCheck => self.look_for_leaks(i),
             TimerKind::Lifetime => self.lived_too_long(i),
-            TimerKind::RunTimeout | TimerKind::CensusDeadline => {}
+            TimerKind::RunTimeout | TimerKind::CensusDeadline | TimerKind::Window(_) | TimerKind::LastWords => {}
         }
     }
 

@@ -11,16 +11,18 @@
 //! Files: [`types`] has inputs, effects and the inside of a process; [`requests`] what somebody asks for; [`start`]
 //! dependencies, starting, readiness; [`starters`] who can start what does not start by itself; [`exit`] what an exit nobody
 //! asked for leads to; [`leftovers`] what a leader leaves; [`stop`] stops; [`takedown`] the take-down of the run; [`health`]
-//! thresholds and holds; [`open`] runs that a test drives; [`verdict`] when the run is over and how it ended; [`backoff`] the
-//! restart policy's arithmetic.
+//! thresholds and holds; [`expect`] what is expected of logs, with the [`samples`] of metrics; [`open`] runs that a test
+//! drives; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
 
 mod backoff;
 mod core;
 mod exit;
+mod expect;
 mod health;
 mod leftovers;
 mod open;
 mod requests;
+mod samples;
 mod start;
 mod starters;
 mod stop;
@@ -34,5 +36,6 @@ mod model_test;
 mod tests;
 
 pub(crate) use core::Machine;
+pub(crate) use expect::Seen;
 pub use open::TestEnd;
 pub(crate) use types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::backoff::{Decision, Ledger};
+use super::expect::Seen;
 use super::open::TestEnd;
 use crate::model::{
     Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
@@ -51,6 +52,10 @@ pub(crate) enum Input {
     Probed { process: ProcessId, generation: Generation, record: ProbeRecord },
     /// It printed a progress line.
     Progress { process: ProcessId, generation: Generation, text: String },
+    /// Lines that an expectation is about were said.
+    Seen { expectation: usize, seen: Seen },
+    /// What was in the pipes is told, asked for with [`Effect::FlushOutput`].
+    Flushed,
     /// It uses more than it may; `what` names the limit.
     LimitHit { process: ProcessId, generation: Generation, what: String },
     /// An armed timer is due.
@@ -103,6 +108,8 @@ pub(crate) enum Effect {
     EndProbes { process: ProcessId },
     /// Write a line to its stdin.
     SendLine { process: ProcessId, generation: Generation, text: String, ticket: u64 },
+    /// Read what is in the pipes and tell what was found in it.
+    FlushOutput,
     /// Call back at this moment.
     Arm { timer: TimerToken, at: At },
     /// Put this on record.
@@ -128,6 +135,10 @@ pub(super) enum TimerKind {
     RunTimeout,
     /// Of the run: a census that a lost guardian may keep from ever being answered.
     CensusDeadline,
+    /// Of an expectation: its own time.
+    Window(usize),
+    /// Of the run: what living processes say last about it.
+    LastWords,
 }
 
 /// How far a process's newest generation is.

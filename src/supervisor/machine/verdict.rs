@@ -120,9 +120,10 @@ impl Machine {
         } else {
             self.start_what_can();
         }
+        self.start_windows();
         self.watch_health();
-        self.report_checks();
         self.judge();
+        self.report_checks();
         if self.course.is_stopping() {
             self.ask_census_when_down();
         } else if self.options.end_when_done && self.course.outcome.is_some() && self.is_over() {
@@ -160,8 +161,9 @@ impl Machine {
 
     /// Tests that have passed, of all; on record when it changes.
     pub(super) fn report_checks(&mut self) {
-        let met = self.tests().filter(|test| test.state == ProcessState::Completed).count();
-        let of = self.tests().count();
+        let (expected, expectations) = self.expectations.count();
+        let met = self.tests().filter(|test| test.state == ProcessState::Completed).count() + expected;
+        let of = self.tests().count() + expectations;
         let checks = (u32::try_from(met).unwrap_or(u32::MAX), u32::try_from(of).unwrap_or(u32::MAX));
         if self.course.checks != checks {
             self.course.checks = checks;
@@ -196,6 +198,9 @@ impl Machine {
         // An end that came before the take-down counts, once it is told.
         let untold = |proc: &Proc| !proc.late && matches!(proc.life, Life::Ending { .. } | Life::Stopping(_));
         let certain = over || stopping && !self.procs.iter().any(untold);
+        if !self.expectations_allow(over, stopping) {
+            return None;
+        }
         self.course.decided = certain;
         let said = self.said_by_test().filter(|_| !self.course.timed_out && !self.course.guardian_lost);
         if let Some(outcome) = said.or_else(|| self.failure()) {
@@ -208,6 +213,19 @@ impl Machine {
             (true, _) => Some(Outcome::new(Verdict::Passed, exit_code::PASSED, self.passed_because())),
             (false, _) => Some(self.stopped_outcome()),
         }
+    }
+
+    /// Whether there can be a verdict, as far as expectations are concerned: they are decided when everything else is.
+    fn expectations_allow(&mut self, over: bool, stopping: bool) -> bool {
+        if !over {
+            self.forget_last_words();
+            return true;
+        }
+        // Who takes the run down, or has failed anyway, waits for nothing more.
+        if stopping || self.failure().is_some() {
+            self.decide_expectations();
+        }
+        self.expectations_are_decided()
     }
 
     /// An outcome, seen with who ends the run: a signal has its own exit code, and what had passed is stopped by it.
@@ -258,8 +276,9 @@ impl Machine {
             ProcessState::Failed { .. } | ProcessState::GaveUp { .. } => !test.late,
             ProcessState::Stopped { .. } => test.stopped_by.is_some(),
             _ => false,
-        })?;
-        failed(exit_code::TEST_FAILED, of(test))
+        });
+        let reason = test.map(of).or_else(|| self.expectations.violated())?;
+        failed(exit_code::TEST_FAILED, reason)
     }
 
     /// Somebody starts process `i` by hand: the states decide anew.
@@ -284,6 +303,7 @@ impl Machine {
         for proc in &mut self.procs {
             proc.late = false;
         }
+        self.reopen_expectations();
     }
 
     pub(super) fn run_timed_out(&mut self) {

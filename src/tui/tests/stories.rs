@@ -49,6 +49,7 @@ pub(super) fn begin(scenario: &str, processes: Vec<ProcessInfo>) -> EventKind {
         containment: Containment::Subreaper,
         timeout_ms: None,
         processes,
+        expectations: Vec::new(),
     })
 }
 

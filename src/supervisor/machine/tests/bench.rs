@@ -71,11 +71,14 @@ impl Bench {
     }
 
     pub(super) fn with(processes: Vec<ProcessSpec>, end_when_done: bool, timeout: Option<Duration>) -> Self {
-        let run = run_of(processes);
+        Self::of(&run_of(processes), end_when_done, timeout)
+    }
+
+    pub(super) fn of(run: &RunSpec, end_when_done: bool, timeout: Option<Duration>) -> Self {
         let options = MachineOptions { end_when_done, timeout, seed: 1 };
         let mut bench = Self {
-            info: Machine::describe(&run, "run", String::new(), Containment::Subreaper),
-            machine: Machine::new(&run, options),
+            info: Machine::describe(run, "run", String::new(), Containment::Subreaper),
+            machine: Machine::new(run, options),
             now: At::START,
             effects: Vec::new(),
             timers: Vec::new(),
