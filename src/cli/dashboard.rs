@@ -56,7 +56,7 @@ async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::
     handle.observe(true);
     let keeper = live.terminal_keeper();
     tui::watch_terminal(Box::new(move |leave| {
-        keeper(leave.and_then(|leave| TakenTerminal::before_it_is_taken(io::stdout(), leave.as_bytes())))
+        keeper(leave.and_then(|leave| TakenTerminal::before_it_is_taken(io::stdout(), leave.as_bytes())));
     }));
     let signals = obey_signals(handle.clone());
     let front = tui::spawn(front(&handle, dir.as_ref(), options, runtime))?;

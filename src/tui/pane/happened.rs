@@ -81,8 +81,8 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
     let name = u16::from(wide) + 9;
     let hue = fact.process.as_ref().and_then(|process| scene.index_of(process)).map(|i| look.theme.process(i)).unwrap_or_default();
     let named = match &fact.process {
-        Some(process) if wide => scene.names.in_table(process, look).to_string(),
-        Some(process) => scene.names.as_source(process, look).to_string(),
+        Some(process) if wide => scene.names.in_table(process, look),
+        Some(process) => scene.names.as_source(process, look),
         None => text::fit(fact.who(), usize::from(name), look.ellipsis()).into_owned(),
     };
     pen.text(&named, hue.patch(strong));
