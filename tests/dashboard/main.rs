@@ -4,6 +4,7 @@ mod faults;
 mod keys;
 mod killed;
 mod opening;
+mod pictures;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

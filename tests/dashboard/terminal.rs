@@ -105,7 +105,7 @@ impl Terminal {
     }
 
     /// Waits until something holds of the screen.
-    pub(crate) fn wait(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait(&self, what: &str, mut holds: impl FnMut(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let text = self.text();
