@@ -208,6 +208,7 @@ impl Machine {
         let proc = &mut self.procs[i];
         if proc.state != state {
             proc.state = state.clone();
+            proc.since = self.now;
             let (process, generation) = (proc.id().clone(), proc.generation);
             self.emit(EventKind::StateChanged { process, generation, state });
         }

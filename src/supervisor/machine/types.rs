@@ -247,6 +247,8 @@ pub(super) enum Goal {
 pub(super) struct Proc {
     pub(super) spec: Arc<ProcessSpec>,
     pub(super) state: ProcessState,
+    /// When it came into this state.
+    pub(super) since: At,
     pub(super) generation: Generation,
     pub(super) life: Life,
     pub(super) tree: Tree,
@@ -292,6 +294,7 @@ impl Proc {
         Self {
             spec,
             state: ProcessState::Pending { waits_for: Vec::new() },
+            since: At::START,
             generation: 0,
             life: Life::None,
             tree: Tree::Empty,

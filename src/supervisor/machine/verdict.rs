@@ -265,19 +265,22 @@ impl Machine {
             let limit = self.options.timeout.map(human_duration).unwrap_or_default();
             return Some(Outcome::new(Verdict::TimedOut, exit_code::TIMED_OUT, format!("timed out after {limit}")));
         }
-        let of = |proc: &Proc| format!("{} {}", proc.id(), state_in_words(proc));
-        if let Some(proc) = self.procs.iter().find(|proc| proc.spec.role != Role::Test && proc.failed_by_itself()) {
-            return failed(exit_code::SERVICE_FAILED, of(proc));
+        // Of several the first to fail: that is where a person begins to read.
+        let first = |failed: &mut dyn Iterator<Item = &Proc>| {
+            let proc = failed.min_by_key(|proc| proc.since)?;
+            Some(format!("{} {}", proc.id(), state_in_words(proc)))
+        };
+        let service = first(&mut self.procs.iter().filter(|proc| proc.spec.role != Role::Test && proc.failed_by_itself()));
+        let is_skipped = |test: &&Proc| matches!(test.state, ProcessState::Skipped { .. });
+        if let Some(reason) = service.or_else(|| first(&mut self.tests().filter(is_skipped))) {
+            return failed(exit_code::SERVICE_FAILED, reason);
         }
-        if let Some(test) = self.tests().find(|test| matches!(test.state, ProcessState::Skipped { .. })) {
-            return failed(exit_code::SERVICE_FAILED, of(test));
-        }
-        let test = self.tests().find(|test| match &test.state {
+        let test = first(&mut self.tests().filter(|test| match &test.state {
             ProcessState::Failed { .. } | ProcessState::GaveUp { .. } => !test.late,
             ProcessState::Stopped { .. } => test.stopped_by.is_some(),
             _ => false,
-        });
-        let reason = test.map(of).or_else(|| self.expectations.violated())?;
+        }));
+        let reason = test.or_else(|| self.expectations.violated())?;
         failed(exit_code::TEST_FAILED, reason)
     }
 

@@ -38,6 +38,18 @@ fn a_failed_test_fails_the_run_at_once_but_the_others_finish() {
 }
 
 #[test]
+fn the_verdict_names_the_first_that_failed_not_the_first_of_the_file() {
+    let mut b = Bench::headless(vec![spec("a", Role::Test), spec("b", Role::Test)]);
+    b.up("a");
+    b.up("b");
+    b.ends("b", Exit::Code(2));
+    b.pass(10);
+    b.ends("a", Exit::Code(1));
+    b.obey();
+    assert_eq!(b.finished(), Some(Outcome::new(Verdict::Failed, 1, "b exited with 2")));
+}
+
+#[test]
 fn a_signal_from_outside_is_nobodys_fault_but_a_stopped_test_is() {
     let mut b = Bench::new(vec![spec("up", Role::Service), spec("t", Role::Test)]);
     b.up("up");
