@@ -111,9 +111,26 @@ pub(crate) enum Command {
     /// List what is recorded, newest first
     #[command(args_conflicts_with_subcommands = true)]
     Recordings(RecordingsArgs),
+    /// Say what this machine supports, and where recordings are kept
+    Doctor(DoctorArgs),
+    /// Print the completions of a shell: source them, or put them where it looks for them
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for `e2e-tui man | man -l -`
+    Man,
     /// Be one of the MCP parts of the bundled scenarios
     #[command(subcommand, hide = true)]
     Part(PartCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Look at this folder of recordings [default: $XDG_STATE_HOME/e2e-tui/recordings]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) recordings_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -5,11 +5,13 @@
 mod args;
 mod check;
 mod dashboard;
+mod doctor;
 mod explain;
 mod export;
 mod import;
 mod init;
 mod logs;
+mod manual;
 mod panic;
 mod part;
 mod picker;
@@ -48,6 +50,9 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::main(&args),
         Some(Command::Export(args)) => export::main(&args),
         Some(Command::Recordings(args)) => recordings::main(&args),
+        Some(Command::Doctor(args)) => doctor::main(&args),
+        Some(Command::Completions { shell }) => manual::completions(shell),
+        Some(Command::Man) => manual::page(),
         Some(Command::Part(part)) => return ExitCode::from(part.run()),
     };
     match result {

@@ -55,7 +55,7 @@ fn remove(args: &PruneArgs, base: &Path) -> anyhow::Result<u8> {
 }
 
 /// `1.4 MiB`.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..0x400 => format!("{bytes} B"),
         0x400..0x10_0000 => format!("{} KiB", bytes >> 10),

@@ -54,7 +54,9 @@ pub fn facts() -> Vec<Fact> {
             name: "cgroup",
             there: cgroup.is_some(),
             meaning: match cgroup {
-                Some(path) => format!("{} may be divided: limits on CPU and memory of whole trees are possible", path.display()),
+                Some(path) => {
+                    format!("{} may be divided, which nothing here makes use of yet: memory is watched, CPU not limited", path.display())
+                }
                 None => "no cgroup v2 of this user's may be divided: memory is watched, CPU cannot be limited".to_owned(),
             },
         },
