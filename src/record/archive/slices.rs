@@ -40,7 +40,8 @@ impl<'a> Slices<'a> {
             match &mut event.kind {
                 EventKind::Sampled { .. } | EventKind::Probed { .. } if elsewhere => continue,
                 EventKind::Unknown => continue,
-                EventKind::Alerted { process, stream, line, .. } => {
+                EventKind::Alerted { process, stream, line, .. }
+                | EventKind::Expected { process, stream: Some(stream), line: Some(line), .. } => {
                     *line = before.get(&(&*process, stream.as_str())).map_or(0, |before| line.saturating_sub(*before));
                 }
                 _ => {}

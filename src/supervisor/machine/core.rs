@@ -7,7 +7,7 @@ use std::{
 
 use super::expect::Expectations;
 use super::starters::Starters;
-use super::types::{Effect, Input, Life, MachineOptions, Proc, TimerKind, TimerToken, Tree};
+use super::types::{Effect, Input, MachineOptions, Proc, TimerKind, TimerToken};
 use super::verdict::Course;
 use crate::model::{Actor, At, EventKind, ExpectationInfo, Generation, ProcessId, ProcessSpec, ProcessState, Role, RunInfo, RunSpec};
 
@@ -218,6 +218,7 @@ impl Machine {
     /// What must hold after every step, derived from scratch.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
+        use super::types::{Life, Tree};
         let mut armed = vec![0; self.procs.len()];
         self.armed.values().filter_map(|(i, _)| *i).for_each(|i| armed[i] += 1);
         for (i, proc) in self.procs.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::backoff::Decision;
 use super::core::Machine;
 use super::leftovers::LEAK_TIMEOUT;
 use super::types::{After, Effect, Fallen, Life, StopOrder, TimerKind, is_excused};
-use crate::model::{Actor, EventKind, Exit, Failure, ProcessState, Role, StartCause, Then};
+use crate::model::{Actor, EventKind, Exit, Failure, ProcessState, Role, Signal, StartCause, Then};
 
 impl Machine {
     pub(super) fn leader_exited(&mut self, i: usize, exit: Exit) {
@@ -204,10 +204,11 @@ impl Machine {
 }
 
 impl super::types::Proc {
-    /// A signal from outside excuses an end only if that signal brought it about.
+    /// A signal from outside excuses an end only if that very signal brought it about: by its number, or as a program that
+    /// handles it says so, by the exit code 128 and its number.
     fn resolve_excuse(&mut self, exit: Exit) {
-        let handled = matches!(exit, Exit::Code(code) if code >= 128) || exit.signal().is_some();
-        if !handled {
+        let brought_about = |signal: &Signal| exit.signal() == Some(*signal) || exit.code() == Some(128 + signal.0);
+        if !self.sent.iter().any(brought_about) {
             self.signalled_by = None;
         }
     }

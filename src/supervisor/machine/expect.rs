@@ -200,8 +200,8 @@ impl Machine {
         for index in 0..self.expectations.all.len() {
             let one = &mut self.expectations.all[index];
             let (Some(within), Some(i), None) = (one.spec.within, one.proc, one.until) else { continue };
-            if self.procs[i].generation > 0 {
-                let until = self.procs[i].started + within;
+            if let Some(started) = self.procs[i].first_started {
+                let until = started + within;
                 one.until = Some(until);
                 self.arm_run(TimerKind::Window(index), until);
             }

@@ -82,6 +82,7 @@ impl Machine {
         }
         if Self::is_outsider(&by) {
             self.procs[i].signalled_by = Some(by.clone());
+            self.procs[i].sent.push(signal);
         }
         let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
         self.out.push(Effect::Signal { process: process.clone(), generation, signal });

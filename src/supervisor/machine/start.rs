@@ -147,6 +147,7 @@ impl Machine {
         proc.stopped_by = None;
         proc.was_ready = false;
         proc.signalled_by = None;
+        proc.sent.clear();
         proc.progress = None;
         proc.last_trouble = None;
         proc.last_health = None;
@@ -174,6 +175,7 @@ impl Machine {
         let proc = &mut self.procs[i];
         proc.life = Life::Up { pid, since: now };
         proc.started = now;
+        proc.first_started.get_or_insert(now);
         let (process, generation, cause) = (proc.id().clone(), proc.generation, proc.cause.clone());
         let ready_timeout = proc.spec.ready.timeout;
         self.emit(EventKind::Spawned { process: process.clone(), generation, pid, cause, awaits_ready });

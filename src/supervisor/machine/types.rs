@@ -262,12 +262,16 @@ pub(super) struct Proc {
     pub(super) late: bool,
     /// Whether this generation was ready once.
     pub(super) was_ready: bool,
+    /// When its first generation was started.
+    pub(super) first_started: Option<At>,
     /// When its newest generation was started.
     pub(super) started: At,
     /// Its stop is over, but its leader could not be killed: its exit is still to be told, should it come.
     pub(super) exit_owed: bool,
     /// Who signalled this generation from outside.
     pub(super) signalled_by: Option<Actor>,
+    /// The signals that it was sent so.
+    pub(super) sent: Vec<Signal>,
     pub(super) ledger: Ledger,
     pub(super) health: Health,
     pub(super) failed_probes: u32,
@@ -303,9 +307,11 @@ impl Proc {
             stopped_by: None,
             late: false,
             was_ready: false,
+            first_started: None,
             started: At::START,
             exit_owed: false,
             signalled_by: None,
+            sent: Vec::new(),
             ledger: Ledger::default(),
             health,
             failed_probes: 0,

@@ -271,7 +271,8 @@ impl Machine {
             Some(format!("{} {}", proc.id(), state_in_words(proc)))
         };
         let service = first(&mut self.procs.iter().filter(|proc| proc.spec.role != Role::Test && proc.failed_by_itself()));
-        let is_skipped = |test: &&Proc| matches!(test.state, ProcessState::Skipped { .. });
+        // A test that waited for another test in vain has not been failed by a service: the other test's failure tells.
+        let is_skipped = |test: &&Proc| matches!(test.state, ProcessState::Skipped { .. }) && !self.waited_for_failed_test(test);
         if let Some(reason) = service.or_else(|| first(&mut self.tests().filter(is_skipped))) {
             return failed(exit_code::SERVICE_FAILED, reason);
         }
@@ -282,6 +283,19 @@ impl Machine {
         }));
         let reason = test.or_else(|| self.expectations.violated())?;
         failed(exit_code::TEST_FAILED, reason)
+    }
+
+    /// Whether a test that failed, or was skipped for one that did, is what `proc` waited for. Dependencies have no circles.
+    fn waited_for_failed_test(&self, proc: &Proc) -> bool {
+        proc.spec.depends_on.iter().filter_map(|dependency| self.by_name.get(&dependency.on)).any(|&i| {
+            let on = &self.procs[i];
+            match on.state {
+                ProcessState::Failed { .. } | ProcessState::GaveUp { .. } => on.spec.role == Role::Test,
+                ProcessState::Stopped { .. } => on.spec.role == Role::Test && on.stopped_by.is_some(),
+                ProcessState::Skipped { .. } => self.waited_for_failed_test(on),
+                _ => false,
+            }
+        })
     }
 
     /// Somebody starts process `i` by hand: the states decide anew.

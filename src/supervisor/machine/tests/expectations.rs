@@ -68,6 +68,24 @@ impl Bench {
 }
 
 #[test]
+fn a_window_opens_when_its_process_first_starts_however_late_that_is() {
+    let mut spec = run_of(vec![spec("up", Role::Service), spec("t", Role::Test)]);
+    let within = Some(Duration::from_secs(1));
+    spec.expectations = vec![Expectation { process: id("up"), what: must_not_see(), within }];
+    let mut b = Bench::of(&spec, true, None);
+    // Asked for at once, but forking takes its time.
+    b.pass_and_flush(3000);
+    b.up("up");
+    b.ready("up");
+    b.up("t");
+    b.pass_and_flush(500);
+    b.sees(0, 1);
+    b.ends("t", Exit::Code(0));
+    b.obey();
+    assert_eq!(b.finished().map(|outcome| outcome.exit_code), Some(1));
+}
+
+#[test]
 fn what_must_not_be_seen_fails_the_run_at_once_and_it_ends_with_its_tests() {
     let mut b = run(vec![(must_not_see(), None)]);
     b.sees(0, 1);

@@ -50,6 +50,34 @@ fn the_verdict_names_the_first_that_failed_not_the_first_of_the_file() {
 }
 
 #[test]
+fn a_test_skipped_for_a_failed_test_is_that_tests_failure() {
+    let after = |name: &str, on: &str| needs(spec(name, Role::Test), on, Condition::Succeeded);
+    let mut b = Bench::headless(vec![spec("t1", Role::Test), after("t2", "t1"), after("t3", "t2")]);
+    b.up("t1");
+    b.ends("t1", Exit::Code(1));
+    b.obey();
+    assert!(matches!(b.state("t3"), ProcessState::Skipped { .. }));
+    assert_eq!(b.finished(), Some(Outcome::new(Verdict::Failed, 1, "t1 exited with 1")));
+}
+
+#[test]
+fn a_signal_excuses_only_the_end_that_it_brings_about() {
+    let killed_by = |sent: Signal, exit: Exit| {
+        let mut b = Bench::new(vec![spec("up", Role::Service)]);
+        b.up("up");
+        b.ready("up");
+        b.ask(Command::Signal { process: id("up"), signal: sent });
+        b.ends("up", exit);
+        matches!(b.state("up"), ProcessState::Failed { reason: Failure::Exited { by: Some(_), .. } })
+    };
+    assert!(killed_by(Signal::TERM, Exit::Signal(Signal::TERM)));
+    assert!(killed_by(Signal::TERM, Exit::Code(143)));
+    assert!(!killed_by(Signal::HUP, Exit::Signal(Signal(11))), "it crashed of its own");
+    assert!(!killed_by(Signal::TERM, Exit::Code(129)));
+    assert!(!killed_by(Signal::TERM, Exit::Code(1)));
+}
+
+#[test]
 fn a_signal_from_outside_is_nobodys_fault_but_a_stopped_test_is() {
     let mut b = Bench::new(vec![spec("up", Role::Service), spec("t", Role::Test)]);
     b.up("up");
