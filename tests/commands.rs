@@ -1,6 +1,9 @@
 //! Commands that tell of the program and the machine: `doctor`, `completions`, `man`.
 
-use std::process::{Command, Output};
+use std::{
+    io::Write,
+    process::{Command, Output},
+};
 
 fn said(args: &[&str]) -> Output {
     let dir = tempfile::tempdir().expect("a folder");
@@ -10,6 +13,11 @@ fn said(args: &[&str]) -> Output {
         .env("XDG_CONFIG_HOME", dir.path().join("config"))
         .output()
         .expect("the program runs")
+}
+
+/// Says so where libtest does not keep it: `.ci/run` looks for these lines.
+fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {what}");
 }
 
 fn text(output: &Output) -> String {
@@ -47,4 +55,41 @@ fn the_manual_page_has_every_command_that_help_names() {
     for name in names {
         assert!(page.contains(&format!(".SH \"{}\"", name.to_uppercase())), "{name} is not in the page");
     }
+}
+
+/// Runs with a stdout or stderr whose reader is gone.
+fn unread(args: &[&str], stderr: bool) -> Output {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_e2e-tui"));
+    command.args(args).env("XDG_STATE_HOME", dir.path());
+    if stderr {
+        command.stderr(writer).output().expect("the program runs")
+    } else {
+        command.stdout(writer).output().expect("the program runs")
+    }
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_mistake() {
+    for args in [&["list"][..], &["schema"], &["check", "forward"], &["check", "forward", "--format", "json"], &["recordings"], &["man"]] {
+        let output = unread(args, false);
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""), "{args:?}");
+    }
+    assert_eq!(unread(&["run", "no-such-file.toml"], true).status.code(), Some(2));
+    assert_eq!(unread(&["check", "no-such-file.toml"], true).status.code(), Some(2));
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_none() {
+    use std::os::unix::fs::FileTypeExt;
+    let full = std::path::Path::new("/dev/full");
+    if !std::fs::metadata(full).is_ok_and(|there| there.file_type().is_char_device()) {
+        return skipped("an answer that cannot be written: /dev/full is no device here");
+    }
+    let full = std::fs::OpenOptions::new().write(true).open(full).expect("a device");
+    let output = Command::new(env!("CARGO_BIN_EXE_e2e-tui")).args(["check", "forward"]).stdout(full).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stdout could not be written"));
 }

@@ -9,6 +9,7 @@ use e2e_tui::{
 
 use super::{
     args::{CheckArgs, Common, Format},
+    say::say,
     scenario,
 };
 
@@ -23,7 +24,7 @@ pub(super) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
 /// Prints the resolved plan of a scenario that was found, or all its mistakes.
 pub(super) fn plan(located: &Located, common: &Common) -> anyhow::Result<u8> {
     let file = scenario::understand(located, common)?;
-    print!("{}", render_plan(&file));
+    super::say::out(format_args!("{}", render_plan(&file)));
     Ok(exit_code::PASSED)
 }
 
@@ -33,7 +34,7 @@ fn json(args: &CheckArgs) -> anyhow::Result<u8> {
         Ok(file) => (plan_json(&file), exit_code::PASSED),
         Err(diagnostics) => (diagnostics.to_json(), exit_code::USAGE),
     };
-    println!("{document:#}");
+    say!("{document:#}");
     Ok(code)
 }
 

@@ -83,7 +83,7 @@ async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::
     ended?;
     if !gone {
         let replay = dir.as_ref().map(|dir| replay_command(&dir.id, recordings.as_deref()));
-        print!("{}", epilogue(&handle, replay));
+        super::say::out(format_args!("{}", epilogue(&handle, replay)));
     }
     Ok(outcome)
 }

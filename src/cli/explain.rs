@@ -6,7 +6,10 @@ use e2e_tui::{
     record::{Recording, default_dir},
 };
 
-use super::args::{ExplainArgs, Format};
+use super::{
+    args::{ExplainArgs, Format},
+    say::say,
+};
 
 /// Prints the facts from the first abnormal event to the failure.
 pub(super) fn main(args: &ExplainArgs) -> anyhow::Result<u8> {
@@ -14,11 +17,11 @@ pub(super) fn main(args: &ExplainArgs) -> anyhow::Result<u8> {
     let recording = Recording::open_named(&args.recording, &base)?;
     super::warn_broken(&recording);
     match (args.format, recording.explain()) {
-        (Format::Json, explanation) => println!("{}", serde_json::to_string_pretty(&explanation)?),
-        (Format::Text, Some(explanation)) => print!("{}", explanation_text(&explanation, "")),
+        (Format::Json, explanation) => say!("{}", serde_json::to_string_pretty(&explanation)?),
+        (Format::Text, Some(explanation)) => super::say::out(format_args!("{}", explanation_text(&explanation, ""))),
         (Format::Text, None) => {
             let verdict = recording.snapshot.outcome.as_ref().map_or("RUNNING", |outcome| outcome.verdict.badge());
-            println!("{}: {verdict}, nothing has failed", recording.manifest.scenario);
+            say!("{}: {verdict}, nothing has failed", recording.manifest.scenario);
         }
     }
     Ok(exit_code::PASSED)

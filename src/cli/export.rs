@@ -7,7 +7,11 @@ use e2e_tui::{
     record::{Part, Recording, archive::export_part, default_dir, find},
 };
 
-use super::{args::ExportArgs, logs::span};
+use super::{
+    args::ExportArgs,
+    logs::span,
+    say::{say, tell},
+};
 
 /// Packs a recording and says what is in the archive.
 pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
@@ -30,9 +34,9 @@ pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
     );
     // Where the archive itself goes to stdout, nothing else does.
     if ["-", "/dev/stdout"].iter().any(|out| target == Path::new(out)) {
-        eprintln!("{told}");
+        tell!("{told}");
     } else {
-        println!("{told}");
+        say!("{told}");
     }
     Ok(exit_code::PASSED)
 }

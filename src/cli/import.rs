@@ -2,19 +2,23 @@
 
 use e2e_tui::{model::exit_code, scenario::import};
 
-use super::{args::ImportArgs, init::write_new};
+use super::{
+    args::ImportArgs,
+    init::write_new,
+    say::{say, tell},
+};
 
 /// Prints the scenario, or writes it and says what is not as it was.
 pub(super) fn main(args: &ImportArgs) -> anyhow::Result<u8> {
     let imported = import(&args.file)?;
     let Some(output) = &args.output else {
-        print!("{}", imported.text);
+        super::say::out(format_args!("{}", imported.text));
         return Ok(exit_code::PASSED);
     };
     write_new(output, &imported.text)?;
-    println!("wrote {0}: e2e-tui check {0} shows what it comes to", output.display());
+    say!("wrote {0}: e2e-tui check {0} shows what it comes to", output.display());
     for note in imported.notes {
-        eprintln!("not as there: {note}");
+        tell!("not as there: {note}");
     }
     Ok(exit_code::PASSED)
 }

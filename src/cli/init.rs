@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write, path::Path};
 use anyhow::{Context, bail};
 use e2e_tui::model::exit_code;
 
-use super::args::InitArgs;
+use super::{args::InitArgs, say::say};
 
 /// The starter, in the form that a first scenario has.
 const STARTER: &str = include_str!("../../assets/starter.toml");
@@ -34,7 +34,7 @@ pub(super) fn here() -> anyhow::Result<u8> {
     let path = Path::new("scenarios/hello.toml");
     std::fs::create_dir_all("scenarios").context("the folder scenarios/ cannot be made")?;
     write_new(path, STARTER)?;
-    println!("wrote {0}: edit it, then e2e-tui {0}   (e2e-tui check {0} tells its mistakes)", path.display());
+    say!("wrote {0}: edit it, then e2e-tui {0}   (e2e-tui check {0} tells its mistakes)", path.display());
     Ok(exit_code::PASSED)
 }
 
@@ -45,15 +45,15 @@ pub(super) fn main(args: &InitArgs) -> anyhow::Result<u8> {
     if let Some(foreign) = foreign {
         let imported = e2e_tui::scenario::import(&foreign)?;
         write_new(&path, &imported.text)?;
-        println!("wrote {} from {}; what is not as there stands at its head", path.display(), foreign.display());
+        say!("wrote {} from {}; what is not as there stands at its head", path.display(), foreign.display());
         return Ok(exit_code::PASSED);
     }
     let known = KNOWN.iter().find(|(sign, _, _)| args.dir.join(sign).is_file());
     let text = known.map_or_else(|| STARTER.to_owned(), |(sign, server, test)| starter_for(sign, server, test));
     write_new(&path, &text)?;
-    println!("wrote {0}: edit it, then e2e-tui {0}   (e2e-tui check {0} tells its mistakes)", path.display());
+    say!("wrote {0}: edit it, then e2e-tui {0}   (e2e-tui check {0} tells its mistakes)", path.display());
     if ["docker-compose.yml", "docker-compose.yaml", "compose.yaml"].iter().any(|name| args.dir.join(name).is_file()) {
-        println!("docker compose's file is not read: a process here can be [\"docker\", \"compose\", \"up\", \"NAME\"]");
+        say!("docker compose's file is not read: a process here can be [\"docker\", \"compose\", \"up\", \"NAME\"]");
     }
     Ok(exit_code::PASSED)
 }

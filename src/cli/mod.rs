@@ -1,7 +1,5 @@
 //! The command line: arguments become options, errors become text and exit codes; each command picks a front.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command says is what it is for")]
-
 mod args;
 mod check;
 mod dashboard;
@@ -18,6 +16,7 @@ mod picker;
 mod recordings;
 mod replay;
 mod run;
+mod say;
 mod scenario;
 
 use std::process::ExitCode;
@@ -27,6 +26,7 @@ use e2e_tui::model::exit_code;
 
 pub(crate) use args::Cli;
 use args::Command;
+use say::tell;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
@@ -56,7 +56,14 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Part(part)) => return ExitCode::from(part.run()),
     };
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => match say::refused() {
+            Some(why) => {
+                tell!("error: stdout could not be written ({why}): the answer is not complete");
+                ExitCode::from(code.max(exit_code::TEST_FAILED))
+            }
+            None => ExitCode::from(code),
+        },
+        Err(error) if say::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
             ExitCode::from(exit_code::USAGE)
@@ -67,7 +74,7 @@ pub(crate) fn main() -> ExitCode {
 /// Prints an error with its causes, each once.
 fn report(error: &anyhow::Error) {
     if let Some(rendered) = error.downcast_ref::<scenario::Rendered>() {
-        eprintln!("{rendered}");
+        tell!("{rendered}");
         return;
     }
     let mut text = error.to_string();
@@ -77,13 +84,13 @@ fn report(error: &anyhow::Error) {
             text.push_str(&cause);
         }
     }
-    eprintln!("error: {text}");
+    tell!("error: {text}");
 }
 
 /// Says so if a recording's archive breaks off.
 fn warn_broken(recording: &e2e_tui::record::Recording) {
     if let Some(why) = recording.broken() {
-        eprintln!("warning: the archive breaks off ({why}): this is what came before");
+        tell!("warning: the archive breaks off ({why}): this is what came before");
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
 
 use e2e_tui::model::exit_code;
 
+use super::say::tell;
+
 /// The recording of the run under way.
 static RECORDING: OnceLock<PathBuf> = OnceLock::new();
 /// Gives the terminal back.
@@ -31,14 +33,14 @@ pub(super) fn install() {
         if let Some(restore) = RESTORE.get() {
             restore();
         }
-        eprintln!("e2e-tui has a bug and ends: {info}");
+        tell!("e2e-tui has a bug and ends: {info}");
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
-            eprintln!("{backtrace}");
+            tell!("{backtrace}");
         }
-        eprintln!("Everything it started is being killed.");
+        tell!("Everything it started is being killed.");
         if let Some(recording) = RECORDING.get() {
-            eprintln!("The recording is in {}", recording.display());
+            tell!("The recording is in {}", recording.display());
         }
         std::process::exit(i32::from(exit_code::PANIC));
     }));

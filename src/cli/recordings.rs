@@ -10,7 +10,10 @@ use e2e_tui::{
     record::{Bounds, Kept, default_dir, prune, recordings},
 };
 
-use super::args::{PruneArgs, RecordingsArgs, RecordingsCommand};
+use super::{
+    args::{PruneArgs, RecordingsArgs, RecordingsCommand},
+    say::say,
+};
 
 /// Lists what is kept, or removes what is old.
 pub(super) fn main(args: &RecordingsArgs) -> anyhow::Result<u8> {
@@ -24,7 +27,7 @@ pub(super) fn main(args: &RecordingsArgs) -> anyhow::Result<u8> {
 fn list(base: &Path) -> anyhow::Result<u8> {
     let all = recordings(base)?;
     if all.is_empty() {
-        println!("no recordings in {}", base.display());
+        say!("no recordings in {}", base.display());
         return Ok(exit_code::PASSED);
     }
     let rows: Vec<[String; 5]> = all.iter().map(row).collect();
@@ -50,7 +53,7 @@ fn remove(args: &PruneArgs, base: &Path) -> anyhow::Result<u8> {
     let gone = prune(base, &Bounds { keep: args.keep, older_than: args.older_than, max_size: args.max_size })?;
     let freed = gone.iter().map(|kept| kept.size).sum();
     let word = if gone.len() == 1 { "recording" } else { "recordings" };
-    println!("{} {word} removed, {} freed, {} left in {}", gone.len(), size(freed), recordings(base)?.len(), base.display());
+    say!("{} {word} removed, {} freed, {} left in {}", gone.len(), size(freed), recordings(base)?.len(), base.display());
     Ok(exit_code::PASSED)
 }
 

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Common, RunArgs},
+    say::tell,
     scenario,
 };
 
@@ -122,11 +123,11 @@ fn repeat(runtime: &Runtime, file: &Scenario, args: &RunArgs, options: &Headless
         let passed = ended.exit_code == exit_code::PASSED && !interrupted;
         tally.add(passed, ended.took);
         let of = if args.repeat.is_some() { format!(" of {most}") } else { String::new() };
-        eprintln!("run {n}{of}: {tally}\n");
+        tell!("run {n}{of}: {tally}\n");
         if passed && let Some(before) = last_pass.replace(dir.unwrap_or_default()).filter(|before| !before.as_os_str().is_empty()) {
             // Only a run that passed again takes the place of one that passed.
             if let Err(error) = std::fs::remove_dir_all(&before) {
-                eprintln!("warning: {} stays: {error}", before.display());
+                tell!("warning: {} stays: {error}", before.display());
             }
         }
         if passed {

@@ -9,7 +9,7 @@ use e2e_tui::{
     scenario::{Leases, Located, Overrides, Parts, Resolved, Scenario, load, locate},
 };
 
-use super::args::Common;
+use super::{args::Common, say::tell};
 
 /// Diagnostics as they are shown: they bring their own headings.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub(super) fn understand(located: &Located, common: &Common) -> anyhow::Result<S
     let colour = colour_on_stderr(common);
     let scenario = load(located, &overrides(common)?).map_err(|diagnostics| Rendered(diagnostics.render(colour)))?;
     if !scenario.warnings().is_empty() {
-        eprintln!("{}", scenario.warnings().render(colour));
+        tell!("{}", scenario.warnings().render(colour));
     }
     Ok(scenario)
 }
@@ -47,7 +47,7 @@ pub(super) fn resolve(scenario: &Scenario, common: &Common) -> anyhow::Result<Re
 fn end_leftovers() -> bool {
     let swept = sweep_dead_runs(&runs_dir());
     for run in &swept {
-        eprintln!("{run}");
+        tell!("{run}");
     }
     !swept.is_empty()
 }

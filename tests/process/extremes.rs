@@ -16,7 +16,7 @@ use e2e_tui::{
 
 use crate::{
     deaths::Host,
-    support::{SOON, Under, Yard, living, under_both, wait_for},
+    support::{SOON, Under, Yard, living, skipped, under_both, wait_for},
 };
 
 /// Somebody without privileges.
@@ -75,7 +75,7 @@ fn bomb(yard: &mut Yard) {
 fn p24_what_is_frozen_in_the_kernel_is_reported_at_the_deadline_and_told_when_it_dies_after_all() {
     let cage = PathBuf::from(format!("/sys/fs/cgroup/freezer/e2e-tui-test-{}", std::process::id()));
     if fs::create_dir(&cage).is_err() {
-        println!("SKIPPED p24: no cgroup v1 freezer may be made here, and nothing else makes a process uninterruptible");
+        skipped("p24: no cgroup v1 freezer may be made here, and nothing else makes a process uninterruptible");
         return;
     }
     let mut yard = Yard::new(Under::Guardian);
@@ -104,7 +104,7 @@ fn p24_what_is_frozen_in_the_kernel_is_reported_at_the_deadline_and_told_when_it
 #[test]
 fn p25_what_runs_as_another_user_is_reported_as_not_permitted() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED p25: only root can make a program that runs as another user");
+        skipped("p25: only root can make a program that runs as another user");
         return;
     }
     let dir = tempfile::tempdir().expect("a temp dir");
@@ -112,7 +112,7 @@ fn p25_what_runs_as_another_user_is_reported_as_not_permitted() {
     // A setuid program may still be signalled by who started it; one that has become root altogether may not.
     let program = dir.path().join("privileged");
     if fs::copy("/usr/bin/setpriv", &program).is_err() {
-        println!("SKIPPED p25: there is no setpriv");
+        skipped("p25: there is no setpriv");
         return;
     }
     fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).expect("it is ours");
@@ -158,7 +158,7 @@ fn setuid(yard: &mut Yard, program: &str) {
 #[test]
 fn p30_without_processes_left_a_start_is_tried_again_and_then_told_and_others_go_on() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED p30: as this user other programs' processes count, too");
+        skipped("p30: as this user other programs' processes count, too");
         return;
     }
     let mut command = Command::new("/bin/sh");
@@ -210,7 +210,7 @@ fn s11_the_first_process_of_a_container_reaps_the_orphans_of_others() {
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--mount-proc", "--kill-child"]).arg(std::env::current_exe().expect("Linux"));
     if !Command::new("unshare").args(["--pid", "--fork", "--mount-proc", "true"]).output().is_ok_and(|out| out.status.success()) {
-        println!("SKIPPED s11: no PID namespace may be made here");
+        skipped("s11: no PID namespace may be made here");
         return;
     }
     command.env("E2E_EXTRA", "");
@@ -237,7 +237,7 @@ fn first(yard: &mut Yard) {
 #[test]
 fn p31_a_traced_program_starts_exits_and_dies_like_any_other() {
     if Command::new("strace").arg("-V").output().is_err() {
-        println!("SKIPPED p31: there is no strace");
+        skipped("p31: there is no strace");
         return;
     }
     under_both(|yard, _| {
