@@ -26,11 +26,11 @@ pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
         Some(Part { from, until })
     };
     let exported = export_part(&dir, &target, args.force, part)?;
+    let lines = if part.is_some() { format!("a part of {} lines", exported.lines) } else { format!("{} lines", exported.lines) };
     let told = format!(
-        "{}: {:.1} KiB, {} lines; secrets of the scenario and the environment are masked, other output is as it was said",
+        "{}: {:.1} KiB, {lines}; secrets of the scenario and the environment are masked, other output is as it was said",
         exported.path.display(),
         exported.size as f64 / 1024.0,
-        exported.lines
     );
     // Where the archive itself goes to stdout, nothing else does.
     if ["-", "/dev/stdout"].iter().any(|out| target == Path::new(out)) {

@@ -50,7 +50,7 @@ pub struct Exported {
     pub path: PathBuf,
     /// Its size in bytes.
     pub size: u64,
-    /// Lines of output in it.
+    /// Lines of output in the recording that it was made from.
     pub lines: u64,
 }
 
