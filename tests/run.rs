@@ -455,9 +455,11 @@ fn a_report_that_cannot_be_written_is_found_before_anything_starts() {
     let bench = Bench::new("noreport");
     let scenario = "name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"touch\", \"started\"]\n";
     bench.write("there", "old");
+    std::os::unix::fs::symlink("there", bench.dir.path().join("link")).expect("a link");
     for args in [
         ["--report", "json=none/report.json"],
         ["--report", "json=."],
+        ["--report", "json=link"],
         ["--archive", "/proc/x.tar.zst"],
         ["--archive", "there"],
         ["--archive-on-failure", "there"],

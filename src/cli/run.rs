@@ -46,6 +46,13 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<u8> {
     code
 }
 
+/// Whether `path` is the file of a scenario that is named so.
+fn is_same(path: &str, scenario: &str) -> bool {
+    let names = [scenario.to_owned(), format!("{scenario}.toml"), format!("scenarios/{scenario}"), format!("scenarios/{scenario}.toml")];
+    let Ok(path) = std::fs::canonicalize(path) else { return false };
+    names.iter().filter_map(|name| std::fs::canonicalize(name).ok()).any(|file| file == path)
+}
+
 /// What is written at the end is checked before the start.
 fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
     let mut reports = Reports::default();
@@ -58,6 +65,9 @@ fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
             "junit" => &mut reports.junit,
             _ => bail!("--report {report}: there are the kinds json and junit"),
         };
+        if is_same(path, &args.scenario) {
+            bail!("--report {report}: that is the scenario itself: choose another name");
+        }
         // A report tells of the newest run, as everywhere in CI; only archives are kept from being written over.
         if place.replace(Target::check(path, true)?).is_some() {
             bail!("--report {report}: there is a {kind} report already");

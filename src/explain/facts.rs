@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     logs::LogStore,
-    model::{At, Event, EventKind, Generation, Phase, ProcessId, Snapshot},
+    model::{At, Event, EventKind, Generation, Phase, ProcessId, Snapshot, Standing},
 };
 
 /// Something on record that leads to the end of the story.
@@ -120,7 +120,8 @@ pub fn explain_broken_off(events: &[Arc<Event>], logs: &LogStore) -> Option<Expl
 fn also_failed(events: &[Arc<Event>]) -> Vec<&Arc<Event>> {
     let live = events.iter().take_while(|event| !matches!(event.kind, EventKind::StoppingRun { .. }));
     let mut failed: Vec<&Arc<Event>> = Vec::new();
-    let same = |one: &Event, other: &Event| one.kind.process() == other.kind.process();
+    // What a process said stays said, however it ends or begins again.
+    let same = |one: &Event, other: &Event| one.kind.process() == other.kind.process() && !is_violation(other);
     let mut states = std::collections::HashMap::new();
     for event in live {
         match &event.kind {
@@ -133,13 +134,20 @@ fn also_failed(events: &[Arc<Event>]) -> Vec<&Arc<Event>> {
                 failed.retain(|other| !same(event, other));
                 failed.push(event);
             }
+            _ if is_violation(event) => failed.push(event),
+            EventKind::Rerun { process: None, .. } => failed.retain(|other| !is_violation(other)),
             EventKind::StateChanged { process, state, .. } => drop(states.insert(process, state)),
             _ => {}
         }
     }
     failed.retain(|event| {
         let state = event.kind.process().and_then(|process| states.get(process));
-        state.is_none_or(|state| super::ending::failed_by_itself(state))
+        is_violation(event) || state.is_none_or(|state| super::ending::failed_by_itself(state))
     });
     failed
+}
+
+/// Whether an expectation was violated.
+pub(super) fn is_violation(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Expected { standing: Standing::Violated, .. })
 }

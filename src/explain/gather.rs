@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Explanation, Fact,
+    facts::is_violation,
     first::{FailureLine, telling_line},
     text::essence,
 };
@@ -186,7 +187,8 @@ impl Gathering {
         let ended: HashSet<_> = failing.into_iter().collect();
         let mut others = Self::new(std::mem::take(&mut self.excused));
         for event in failed {
-            let known = told.contains(&event.seq) || event.kind.process().is_some_and(|process| ended.contains(process));
+            let of_told = event.kind.process().is_some_and(|process| ended.contains(process)) && !is_violation(event);
+            let known = told.contains(&event.seq) || of_told;
             if !known && others.drafts.len() < MAX_FACTS {
                 others.take(event);
             }
@@ -246,7 +248,9 @@ impl<'a> Log<'a> {
                 view
             });
             if let Some(told) = telling_line(self.store, view, fact.generation, event) {
-                fact.seq = place(self.store, process, &told.line).map_or(fact.seq, |(seq, _)| seq);
+                // Words long before the end are quoted, but where it ended is where its end stands.
+                let near = place(self.store, process, &told.line).filter(|(_, at)| fact.at.since(*at) <= LAST_WORDS);
+                fact.seq = near.map_or(fact.seq, |(seq, _)| seq);
                 (fact.quote, fact.line) = (Some(told.quote), Some(told.line));
             }
         }

@@ -27,6 +27,9 @@ pub enum TargetError {
     /// It is a device, a pipe or a socket.
     #[error("{} is no plain file: choose another name", .0.display())]
     NoFile(PathBuf),
+    /// It is a link.
+    #[error("{} is a symbolic link, and links are not followed: name the file itself", .0.display())]
+    Link(PathBuf),
     /// It is there already.
     #[error("{} exists: choose another name or add --force", .0.display())]
     Exists(PathBuf),
@@ -59,6 +62,9 @@ impl Target {
             Ok(there) if !there.is_file() => return Err(TargetError::NoFile(path)),
             _ if path.file_name().is_none() => return Err(TargetError::NoFile(path)),
             _ => {}
+        }
+        if fs::symlink_metadata(&path).is_ok_and(|there| there.is_symlink()) {
+            return Err(TargetError::Link(path));
         }
         if !force && fs::symlink_metadata(&path).is_ok() {
             return Err(TargetError::Exists(path));
@@ -127,21 +133,22 @@ mod tests {
         assert!(said(&dir.path().join("none/a")).contains("make it with mkdir -p"));
         assert!(said(Path::new("/proc/a")).starts_with("/proc/a cannot be written: "));
         assert!(said(Path::new("/dev/null")).contains("no plain file"));
-        assert!(matches!(Target::check("/dev/stdout", true), Err(TargetError::NoFile(_))) || Path::new("/dev/stdout").is_file());
+        assert!(matches!(Target::check("/dev/stdout", true), Err(TargetError::NoFile(_) | TargetError::Link(_))));
         assert!(Target::check(&there, true).is_ok());
         assert_eq!(fs::read_dir(dir.path()).expect("it is there").count(), 1, "the check leaves nothing");
     }
 
     #[test]
-    fn d6_a_link_is_replaced_and_never_followed() {
+    fn d6_a_link_is_neither_followed_nor_replaced() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (precious, link) = (dir.path().join("precious"), dir.path().join("link"));
         fs::write(&precious, "keep").expect("it can be written");
         std::os::unix::fs::symlink(&precious, &link).expect("links can be made");
-        assert!(matches!(Target::check(&link, false), Err(TargetError::Exists(_))));
-        Target::check(&link, true).expect("forced").write(b"new").expect("it can be written");
+        for force in [false, true] {
+            assert!(matches!(Target::check(&link, force), Err(TargetError::Link(_))));
+        }
         assert_eq!(fs::read_to_string(&precious).expect("it is there"), "keep");
-        assert_eq!(fs::read_to_string(&link).expect("it is there"), "new");
+        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
     }
 
     #[test]

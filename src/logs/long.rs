@@ -35,9 +35,10 @@ impl LogStore {
         let cut = bytes.len() > MAX_LINE;
         let mut size = bytes.len() as u64;
         if cut {
+            // First whether it may grow, then how long it is: a line that ends in between is then measured whole.
+            growing = !line.ends && self.is_last_line(stream, index)?;
             size = line.bytes.len() as u64 + if line.ends { 0 } else { self.rest_len(stream, index)? };
             bytes.truncate(MAX_LINE);
-            growing = !line.ends && self.is_last_line(stream, index)?;
             if bytes.contains(&b'\r') {
                 bytes = self.last_of_line(stream, index, line)?;
             }

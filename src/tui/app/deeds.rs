@@ -70,7 +70,10 @@ fn told(action: Action, process: &ProcessId) -> String {
 fn refusal(action: Action, row: &ProcessSnapshot) -> Option<String> {
     let id = row.id();
     match action {
-        Action::Start if row.state.is_alive() => Some(format!("{id} runs already: r restarts it")),
+        // What is being stopped is started again once it is down.
+        Action::Start if row.state.is_alive() && !matches!(row.state, ProcessState::Stopping { .. }) => {
+            Some(format!("{id} runs already: r restarts it"))
+        }
         Action::Stop | Action::StopNow if row.state.is_settled() && row.leaks.is_empty() => {
             Some(format!("{id} is down already ({})", row.state.word()))
         }
