@@ -24,3 +24,4 @@ record() {                              # record SCENARIO SECONDS [OPTION...]
 
 record forward 6.4 --set calls=50
 record crash-restart 1.62
+cp "$to/trouble.toml" . && record trouble 2.6

@@ -67,6 +67,11 @@ fn crash_restart_replayed_at_120x40() {
 }
 
 #[test]
+fn each_kind_of_trouble_at_80x24() {
+    insta::assert_snapshot!(screen(&open("trouble"), true, 80, 24));
+}
+
+#[test]
 fn what_stays_in_the_terminal() {
     let recording = open("crash-restart");
     let events = recording.journal.from(0);
