@@ -8,9 +8,6 @@ use crate::{
     model::At,
 };
 
-/// Rows read at once.
-const BATCH: usize = 4096;
-
 /// What is wanted of a log.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -45,22 +42,9 @@ impl Wanted {
 pub fn print_recorded(logs: &LogStore, wanted: &Wanted, colour: Colour, out: impl Write) -> io::Result<()> {
     let mut view = LogView::new(wanted.processes.clone());
     view.refresh(logs);
-    let mut next = view.row_at_time(logs, wanted.from)?;
     let mut printing = Printing::new(logs, colour, out);
-    while next < view.len() {
-        let lines = view.window(logs, next, BATCH)?;
-        if lines.is_empty() {
-            break;
-        }
-        next += lines.len() as u64;
-        for line in lines {
-            if line.at > wanted.until {
-                return printing.end();
-            }
-            if line.at >= wanted.from && wanted.holds(&line) {
-                printing.print(&line)?;
-            }
-        }
-    }
+    view.each_between(logs, wanted.from, wanted.until, |line| {
+        if line.at >= wanted.from && wanted.holds(line) { printing.print(line) } else { Ok(()) }
+    })?;
     printing.end()
 }

@@ -28,6 +28,7 @@
 
 mod alert;
 mod append;
+mod between;
 mod cap;
 mod capture;
 #[cfg(test)]

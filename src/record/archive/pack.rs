@@ -19,8 +19,6 @@ use crate::{
 
 /// zstd's own default: three quarters of the best ratio at a small part of its time.
 const LEVEL: i32 = 3;
-/// Rows of the merged log written at once.
-const BATCH: usize = 4096;
 
 /// Why there is no archive. Whatever stood at the target still stands there.
 #[derive(Debug, thiserror::Error)]
@@ -146,26 +144,14 @@ fn write_merged(recording: &Recording, part: Part, out: &mut impl Write) -> io::
     let wall: jiff::Timestamp = recording.manifest.started.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let mut view = LogView::new(Selection::All);
     view.refresh(logs);
-    let mut next = view.row_at_time(logs, part.from)?;
-    while next < view.len() {
-        let lines = view.window(logs, next, BATCH)?;
-        if lines.is_empty() {
-            break;
-        }
-        next += lines.len() as u64;
-        for line in lines {
-            if line.at > part.until {
-                return Ok(());
-            }
-            let at = wall.checked_add(std::time::Duration::from_micros(line.at.0)).unwrap_or(wall);
-            let process = line.process.as_ref().map_or("-", |p| p.as_str());
-            let (stream, text) = match &line.source {
-                Source::Out => ("out", plain(&line.bytes)),
-                Source::Err => ("err", plain(&line.bytes)),
-                Source::Lifecycle(narration) => ("sup", narration.log_text().unwrap_or_default()),
-            };
-            writeln!(out, "{at:.6} {process} {stream} {text}")?;
-        }
-    }
-    Ok(())
+    view.each_between(logs, part.from, part.until, |line| {
+        let at = wall.checked_add(std::time::Duration::from_micros(line.at.0)).unwrap_or(wall);
+        let process = line.process.as_ref().map_or("-", |p| p.as_str());
+        let (stream, text) = match &line.source {
+            Source::Out => ("out", plain(&line.bytes)),
+            Source::Err => ("err", plain(&line.bytes)),
+            Source::Lifecycle(narration) => ("sup", narration.log_text().unwrap_or_default()),
+        };
+        writeln!(out, "{at:.6} {process} {stream} {text}")
+    })
 }
