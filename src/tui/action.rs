@@ -81,8 +81,8 @@ actions! {
     HalfPageUp "half-page-up" "half a page up" Move;
     Left "left" "scroll to the left" Move;
     Right "right" "scroll to the right" Move;
-    FocusNext "focus-next" "next pane" Move;
-    FocusPrevious "focus-previous" "previous pane" Move;
+    FocusNext "focus-next" "between table and log" Move;
+    FocusPrevious "focus-previous" "previous pane, through all that are shown" Move;
     Open "open" "open, unfold or jump" Move;
     Back "back" "back" Move;
 
@@ -93,6 +93,7 @@ actions! {
     StopNow "stop-now" "kill its whole tree; it stays down" Process;
     SendSignal "send-signal" "send it a signal" Process;
     SendLine "send-line" "send a line to its stdin" Process;
+    Hold "hold" "leave it alone for a debugger (no probes, no policy), or no longer" Process;
     Details "details" "details, and why it is in this state" Process;
     Tick "tick" "tick it, for a log of the ticked ones" Process;
     Sort "sort" "sort the table" Process;
@@ -130,6 +131,7 @@ actions! {
     PreviousMark "previous-mark" "previous mark" Everywhere;
     Timeline "timeline" "timeline of all events" Everywhere;
     Alerts "alerts" "list of alerts" Everywhere;
+    Expectations "expectations" "list of expectations" Everywhere;
     RerunTests "rerun-tests" "rerun the tests; services stay" Everywhere;
     Export "export" "export an archive" Everywhere;
     Zoom "zoom" "the focused pane alone, or all" Everywhere;

@@ -9,6 +9,9 @@ use crate::{
 
 use super::lives::{Life, Lives};
 
+/// More than anybody writes into a scenario.
+const MOST_EXPECTATIONS: usize = 10_000;
+
 /// What follows so soon is a consequence.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
@@ -19,6 +22,10 @@ pub(crate) struct EventList {
     told: Vec<Arc<Event>>,
     /// Places in `told` of those for the pane: a restart is one row there, not two.
     newest: Vec<usize>,
+    /// The numbers of those.
+    listed: Vec<u64>,
+    /// How each expectation stood last, by its place.
+    expected: Vec<Option<Arc<Event>>>,
     seqs: Vec<u64>,
     marks: Vec<u64>,
     lives: Lives,
@@ -43,6 +50,9 @@ impl EventList {
             if matches!(event.kind, EventKind::Alerted { .. }) {
                 self.alerts.push(event.clone());
             }
+            if let EventKind::Expected { expectation, .. } = event.kind {
+                self.expect(expectation, event.clone());
+            }
             if let Some(told) = narrate(&event) {
                 if let Some(process) = &told.process {
                     self.lives.told(process, event.seq);
@@ -53,9 +63,21 @@ impl EventList {
                 }
                 if !self.is_told_already(&event) {
                     self.newest.push(self.told.len());
+                    self.listed.push(event.seq);
                 }
                 self.told.push(event);
             }
+        }
+    }
+
+    fn expect(&mut self, expectation: u32, event: Arc<Event>) {
+        let at = expectation as usize;
+        // A recording may come from anybody.
+        if at >= self.expected.len() && at < MOST_EXPECTATIONS {
+            self.expected.resize(at + 1, None);
+        }
+        if let Some(place) = self.expected.get_mut(at) {
+            *place = Some(event);
         }
     }
 
@@ -110,15 +132,25 @@ impl EventList {
         &self.alerts
     }
 
+    /// How an expectation came to stand as it does, by its place in the file.
+    pub(crate) fn expected(&self, expectation: u32) -> Option<&Event> {
+        self.expected.get(expectation as usize)?.as_deref()
+    }
+
+    /// The numbers of those that the pane lists, in order.
+    pub(crate) fn listed_seqs(&self) -> &[u64] {
+        &self.listed
+    }
+
+    /// Those of the pane from `first` on, with their words.
+    pub(crate) fn listed_window(&self, first: usize, count: usize) -> impl Iterator<Item = (&Event, Narration)> {
+        let places = self.newest.iter().skip(first).take(count);
+        places.filter_map(|at| self.told.get(*at)).filter_map(|event| Some((&**event, narrate(event)?)))
+    }
+
     /// How many the pane lists.
     pub(crate) fn listed(&self) -> usize {
         self.newest.len()
-    }
-
-    /// The newest events of the pane with their words, oldest first.
-    pub(crate) fn newest(&self, count: usize) -> impl Iterator<Item = (&Event, Narration)> {
-        let from = self.newest.len().saturating_sub(count);
-        self.newest[from..].iter().filter_map(|at| self.told.get(*at)).filter_map(|event| Some((&**event, narrate(event)?)))
     }
 
     /// Events `from..to` with their words.

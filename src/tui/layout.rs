@@ -21,15 +21,18 @@ pub(crate) enum Pane {
     Alerts,
     /// Details of the selected process.
     Details,
+    /// How the expectations stand; there only if there are any.
+    Expectations,
 }
 
-const PANES: [(&str, Pane); 6] = [
+const PANES: [(&str, Pane); 7] = [
     ("processes", Pane::Processes),
     ("happened", Pane::Happened),
     ("logs", Pane::Logs),
     ("events", Pane::Events),
     ("alerts", Pane::Alerts),
     ("details", Pane::Details),
+    ("expectations", Pane::Expectations),
 ];
 
 /// How long a node is along its parent's direction.
@@ -108,6 +111,9 @@ impl Areas {
     }
 }
 
+/// Below this height an overlay takes the table's rows, too.
+const LOW: u16 = 16;
+
 /// From this height on, notices have a row of their own; below, they take the hints' row while they stand.
 const MESSAGE_ROW_FROM: u16 = 30;
 
@@ -174,6 +180,8 @@ impl Layout {
         // Beside the table only the log gives way; below it, everything does.
         areas.stage = match logs {
             Some(logs) if logs.y == rest.y => logs,
+            // On a low screen a list under the table would be three lines.
+            _ if screen.height < LOW => rest,
             _ => stage.reduce(Rect::union).unwrap_or(rest),
         };
         areas
@@ -330,7 +338,7 @@ mod tests {
             Pane::Processes => processes + 1,
             Pane::Happened if facts == 0 => 0,
             Pane::Happened => facts + 1,
-            Pane::Details => 0,
+            Pane::Details | Pane::Expectations => 0,
             Pane::Logs | Pane::Events | Pane::Alerts => 7,
         };
         Layout::built_in("default").expect("shipped").solve(Rect::new(0, 0, width, height), &wants, None)
@@ -387,7 +395,7 @@ mod tests {
         fn no_pane_leaves_the_screen_or_covers_another(w in 0u16..300, h in 0u16..100, n in 0u16..2000, facts in 0u16..9, which in 0usize..4) {
             let wants = move |pane| match pane {
                 Pane::Processes => n.saturating_add(1),
-                Pane::Happened | Pane::Details => facts,
+                Pane::Happened | Pane::Details | Pane::Expectations => facts,
                 Pane::Logs | Pane::Events | Pane::Alerts => 7,
             };
             let layout = Layout::built_in(BUILT_IN[which].0).expect("shipped");

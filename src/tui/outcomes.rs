@@ -252,7 +252,7 @@ impl EventLoop {
                         self.stage.app.table.step(&snapshot.rows, by.signum());
                         Vec::new()
                     }
-                    Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => Vec::new(),
+                    Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => Vec::new(),
                 }
             }
             MouseKind::Down => self.click(pane, area, mouse.y),
@@ -290,7 +290,7 @@ impl EventLoop {
                 let at = usize::from(y.saturating_sub(area.y)).checked_sub(1).and_then(|i| facts.get(i).map(|fact| fact.seq));
                 return at.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();
             }
-            Pane::Events | Pane::Alerts | Pane::Details => {}
+            Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => self.stage.app.focus = pane,
         }
         Vec::new()
     }

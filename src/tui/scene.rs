@@ -12,7 +12,7 @@ use super::{
     app::{Abilities, App},
     events::EventList,
     keymap::Keymap,
-    layout::Areas,
+    layout::{Areas, Pane},
     logview::desk::Window,
     look::Look,
     meter::Meter,
@@ -31,6 +31,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) window: &'a Window,
     /// Logs side by side, if they are.
     pub(crate) side: &'a [(ProcessId, Window)],
+    /// How many more there would be if there were room.
+    pub(crate) beside: usize,
     pub(crate) meter: &'a Meter,
     pub(crate) names: &'a Names,
     /// The family of the selected process, while its details are shown.
@@ -49,9 +51,23 @@ pub(crate) struct Drawn {
     pub(crate) cursor: Option<Position>,
     /// How far an overlay can be scrolled.
     pub(crate) scroll_end: Option<usize>,
+    /// How far the pane of details can be scrolled, if it is shown.
+    pub(crate) details_end: Option<usize>,
 }
 
 impl Scene<'_> {
+    /// The number of what the log's cursor is on, for the panes that share its moment. None while it follows, and where
+    /// the log was parked at the first abnormal line: what came of that is told by the newest events.
+    pub(crate) fn moment(&self) -> Option<u64> {
+        if self.app.log.follows() {
+            return None;
+        }
+        let row = self.window.cursor.and_then(|i| self.window.rows.get(i)).map(|row| row.line.seq);
+        let moment = self.app.panes.event.or(row)?;
+        let parked = self.facts.first().is_some_and(|fact| fact.seq == moment) && self.app.focus != Pane::Events;
+        Some(moment).filter(|_| !parked)
+    }
+
     /// The row of a process, for its colour.
     pub(crate) fn index_of(&self, process: &ProcessId) -> Option<usize> {
         self.snapshot.rows.iter().position(|row| row.id() == process)

@@ -19,7 +19,7 @@ use super::{
     fold::Row,
     layout::{Areas, Pane},
     logview::desk::{Desk, Seek, Sought, Window},
-    meter::Meter,
+    meter::{Meter, Said},
     names::Names,
     options::Options,
     pane::{
@@ -27,7 +27,7 @@ use super::{
         logs as logs_pane, processes,
     },
     scene::{Drawn, Scene},
-    view,
+    view::{self, There},
 };
 
 /// Called from other threads when they have something new.
@@ -68,6 +68,8 @@ pub(crate) struct Stage {
     tell: Tell,
     side: Vec<(ProcessId, Desk, LogState)>,
     side_windows: Vec<(ProcessId, Window)>,
+    /// Logs that there is no room for beside those.
+    beside: usize,
     explanation: Option<Arc<Explanation>>,
     events: EventList,
     meter: Meter,
@@ -94,6 +96,7 @@ impl Stage {
             tell,
             side: Vec::new(),
             side_windows: Vec::new(),
+            beside: 0,
             explanation: None,
             events: EventList::default(),
             meter: Meter::default(),
@@ -139,6 +142,8 @@ impl Stage {
             marks: self.events.marks(),
             events: self.events.seqs(),
             alerts: self.events.alerts(),
+            told: &self.events,
+            panes: &self.areas,
             back: self.window.cursor_at.filter(|_| !self.app.log.follows()).map_or(0, |at| self.events.back_to(at)),
             layouts: &self.options.layouts,
             abilities: self.abilities,
@@ -151,6 +156,7 @@ impl Stage {
         self.went = true;
         // Who goes elsewhere does not want to be fetched to where they meant to go before.
         self.wanted = None;
+        self.app.panes.event = seek.event();
         let selection = self.app.selection(&self.snapshot);
         let area = self.areas.of(Pane::Logs).unwrap_or(Rect::new(0, 0, 80, 2));
         let frozen = self.app.log.clone();
@@ -192,12 +198,18 @@ impl Stage {
         self.look_at_logs(tiled);
         self.went = false;
         let logs = &self.sources.logs;
-        self.meter.update(now, self.snapshot.rows.iter().map(|row| (row.id().clone(), logs.lines(row.id()))));
+        self.meter.update(
+            now,
+            self.snapshot.rows.iter().map(|row| Said { process: row.id().clone(), lines: logs.lines(row.id()), alerts: row.alerts }),
+        );
         self.see();
         self.look_at_kin(now);
         let drawn = view::draw(&self.scene(now), &mut buffer);
         if let Some(end) = drawn.scroll_end {
             self.app.clamp_scroll(end);
+        }
+        if let Some(end) = drawn.details_end {
+            self.app.panes.details = self.app.panes.details.min(end);
         }
         (buffer, drawn)
     }
@@ -216,8 +228,13 @@ impl Stage {
         let layouts = &self.options.layouts;
         let Some(layout) = layouts.get(self.app.layout % layouts.len().max(1)) else { return false };
         let alone = self.app.zoom.then_some(self.app.focus);
-        self.areas = view::areas(layout, screen, self.snapshot.rows.len(), self.facts().len(), alone);
-        layout.is_tiled() || self.app.side_by_side
+        self.app.tiled_layout = layout.is_tiled();
+        let there =
+            There { processes: self.snapshot.rows.len(), facts: self.facts().len(), expectations: self.snapshot.expectations.len() };
+        self.areas = view::areas(layout, screen, &there, alone);
+        let shown: Vec<Pane> = self.areas.panes.iter().map(|(pane, _)| *pane).collect();
+        self.app.focus_what_is_shown(&shown);
+        self.app.is_tiled()
     }
 
     /// Notes whose newest lines are on the screen.
@@ -254,6 +271,7 @@ impl Stage {
             keymap: &self.options.keymap,
             window: &self.window,
             side: &self.side_windows,
+            beside: self.beside,
             meter: &self.meter,
             names: &self.names,
             kin: &self.kin.found,
@@ -286,7 +304,10 @@ impl Stage {
     fn look_side_by_side(&mut self, area: Rect) {
         let ticked = self.app.ticked(&self.snapshot);
         let all = || self.snapshot.rows.iter().map(|row| row.id().clone()).collect();
-        let processes: Vec<ProcessId> = if ticked.is_empty() { all() } else { ticked };
+        let mut processes: Vec<ProcessId> = if ticked.is_empty() { all() } else { ticked };
+        let parts = logs_pane::split(area, processes.len());
+        self.beside = processes.len().saturating_sub(parts.len());
+        processes.truncate(parts.len());
         self.side.retain(|(process, ..)| processes.contains(process));
         for process in &processes {
             if !self.side.iter().any(|(known, ..)| known == process) {
@@ -295,7 +316,6 @@ impl Stage {
             }
         }
         let at = self.window.cursor_at.filter(|_| !self.app.log.follows());
-        let parts = logs_pane::split(area, processes.len());
         let look = &self.options.look;
         for (process, part) in processes.iter().zip(parts) {
             let Some((_, desk, log)) = self.side.iter_mut().find(|(known, ..)| known == process) else { continue };

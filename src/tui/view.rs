@@ -6,16 +6,27 @@ use super::{
     app::overlay::Overlay,
     layout::{Areas, Layout, Pane},
     overlay,
-    pane::{alerts, events, happened, logs, processes},
+    pane::{alerts, events, expectations, happened, logs, processes},
     row::{hints, message, prompt, status},
     scene::{Drawn, Scene},
 };
 
+/// What there is to show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct There {
+    pub(crate) processes: usize,
+    pub(crate) facts: usize,
+    pub(crate) expectations: usize,
+}
+
 /// Where everything stands on a screen so large.
-pub(crate) fn areas(layout: &Layout, screen: Rect, processes: usize, facts: usize, alone: Option<Pane>) -> Areas {
+pub(crate) fn areas(layout: &Layout, screen: Rect, there: &There, alone: Option<Pane>) -> Areas {
+    let rows = |n: usize| u16::try_from(n + 1).unwrap_or(u16::MAX);
     let wants = |pane| match pane {
-        Pane::Processes => u16::try_from(processes + 1).unwrap_or(u16::MAX),
-        Pane::Happened => happened::wants(facts, screen.height),
+        Pane::Processes => rows(there.processes),
+        Pane::Happened => happened::wants(there.facts, screen.height),
+        Pane::Expectations if there.expectations == 0 => 0,
+        Pane::Expectations => rows(there.expectations),
         Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details => 1,
     };
     layout.solve(screen, &wants, alone)
@@ -27,6 +38,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
     if !areas.status.is_empty() {
         status::draw(scene, areas.status, buf);
     }
+    let mut details_end = None;
     for (pane, area) in &areas.panes {
         match pane {
             Pane::Processes => processes::draw(scene, *area, buf),
@@ -34,10 +46,11 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             Pane::Logs => logs::draw(scene, *area, buf),
             Pane::Events => events::draw(scene, *area, buf),
             Pane::Alerts => alerts::draw(scene, *area, buf),
-            Pane::Details => overlay::details_pane(scene, *area, buf),
+            Pane::Details => details_end = Some(overlay::details_pane(scene, *area, buf)),
+            Pane::Expectations => expectations::draw(scene, *area, buf),
         }
     }
-    let mut drawn = overlay::draw(scene, buf);
+    let mut drawn = Drawn { details_end, ..overlay::draw(scene, buf) };
     let own_row = !areas.message.is_empty();
     if own_row {
         message::draw(scene, areas.message, buf);
@@ -57,6 +70,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             | Overlay::Details { .. }
             | Overlay::Timeline { .. }
             | Overlay::Alerts { .. }
+            | Overlay::Expectations { .. }
             | Overlay::Line { .. }
             | Overlay::OwnLog,
         ) => hints::draw(scene, areas.hints, buf),

@@ -175,6 +175,8 @@ const LOG: &[Row] = &[
     ("C-a", "paused", Shows("─ Alerts")),
     ("k", "it broke at src/web.rs", Shows("─ Alerts")),
     ("Esc", "─ Alerts", Hides("─ Alerts")),
+    ("W", "paused", Shows("the scenario has no [[expect]]")),
+    ("Esc", "─ Expectations", Hides("─ Expectations")),
     ("z", "─ Events", Hides("─ Events")),
     ("z", "? keys", Shows("─ Events")),
     ("F8", "─ Events", Hides("─ Events")),

@@ -30,8 +30,9 @@ impl App {
             Action::Bottom => return self.go(Seek::Follow, world),
             Action::Left => self.log.sideways = self.log.sideways.saturating_sub(SIDE_STEP),
             Action::Right => self.log.sideways = self.log.sideways.saturating_add(SIDE_STEP),
-            Action::FocusNext | Action::FocusPrevious => self.focus_other(),
-            Action::Open => self.open(world),
+            Action::FocusNext => self.focus_next(),
+            Action::FocusPrevious => self.focus_previous(world),
+            Action::Open => return self.open(world),
             Action::Back => self.back(),
             Action::Start => return self.on_process(action, world, |process| Command::Start { process }),
             Action::Restart => return self.on_process(action, world, |process| Command::Restart { process, now: false }),
@@ -42,6 +43,7 @@ impl App {
             Action::SendLine => {
                 self.about_process(action, world, |_| Overlay::Prompt { kind: PromptKind::SendLine, typing: Typing::default() });
             }
+            Action::Hold => return self.hold(world),
             Action::Details => self.overlay = Some(Overlay::Details { scroll: 0 }),
             Action::Tick => self.tick(world),
             Action::Sort => self.sort(world),
@@ -78,6 +80,7 @@ impl App {
             Action::Mark => self.prompt(PromptKind::Mark),
             Action::Timeline => self.overlay = Some(Overlay::Timeline { chosen: world.back }),
             Action::Alerts => self.overlay = Some(Overlay::Alerts { chosen: 0 }),
+            Action::Expectations => self.overlay = Some(Overlay::Expectations { chosen: self.panes.expectation }),
             Action::RerunTests => return self.rerun(world),
             Action::Export => return self.export(world),
             Action::Zoom => self.zoom = !self.zoom,
@@ -97,8 +100,10 @@ impl App {
 
     /// Moves in the focused pane.
     fn go(&mut self, seek: Seek, world: &World<'_>) -> Vec<Outcome> {
-        if self.focus == Pane::Logs {
-            return vec![Outcome::Seek(seek)];
+        match self.focus {
+            Pane::Processes => {}
+            Pane::Logs => return vec![Outcome::Seek(seek)],
+            _ => return self.go_in_pane(&seek, world),
         }
         let by = match seek {
             Seek::Lines(lines) => lines,
@@ -115,10 +120,6 @@ impl App {
             return self.complain(world.now, format!("there is no process {number}"));
         }
         self.table.selected = number.saturating_sub(1);
-    }
-
-    fn focus_other(&mut self) {
-        self.focus = if self.focus == Pane::Processes { Pane::Logs } else { Pane::Processes };
     }
 
     fn tick(&mut self, world: &World<'_>) {
@@ -171,7 +172,7 @@ impl App {
             (self.log.find, self.log.token) = (None, None);
         } else if self.zoom {
             self.zoom = false;
-        } else if self.focus == Pane::Logs {
+        } else if self.focus != Pane::Processes {
             self.focus = Pane::Processes;
             if std::mem::take(&mut self.opened) {
                 self.log.scope = Scope::All;

@@ -25,6 +25,21 @@ impl App {
         }
     }
 
+    /// Leaves a process alone, for a debugger, or no longer.
+    pub(super) fn hold(&mut self, world: &World<'_>) -> Vec<Outcome> {
+        let Some(process) = self.process_for(Action::Hold, world) else { return Vec::new() };
+        let held = world.snapshot.row(process.as_str()).is_some_and(|row| row.held);
+        self.say(
+            world.now,
+            if held {
+                format!("{process} is released: probes, deadlines and its policy act on it again")
+            } else {
+                format!("holding {process}: no probe, deadline or policy acts on it; :hold {process} again releases it")
+            },
+        );
+        vec![Outcome::Send(Command::Hold { process, held: !held })]
+    }
+
     /// New attempts of all tests.
     pub(super) fn rerun(&mut self, world: &World<'_>) -> Vec<Outcome> {
         if !world.abilities.live {
@@ -42,7 +57,7 @@ impl App {
             return None;
         }
         let Some(row) = self.target(world.snapshot) else {
-            let key = world.keymap.key_of(self.context(), action).unwrap_or_default();
+            let key = world.keymap.key_of(self.context(), action).unwrap_or_else(|| format!(":{}", action.name()));
             self.complain(world.now, format!("{key} acts on one process: choose it in the table (Tab), or open its log there (Enter)"));
             return None;
         };

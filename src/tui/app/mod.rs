@@ -11,6 +11,7 @@ mod deeds;
 pub(crate) mod log;
 pub(crate) mod overlay;
 mod overlay_keys;
+pub(crate) mod panes;
 mod state;
 pub(crate) mod table;
 pub(crate) mod walk;

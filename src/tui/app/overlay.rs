@@ -2,8 +2,10 @@
 
 use tui_input::{Input, InputRequest};
 
+use std::sync::Arc;
+
 use crate::{
-    model::{ProcessId, Signal},
+    model::{ProcessId, ProcessSnapshot, Signal},
     tui::{
         action::{Action, Group},
         key::{Code, Key},
@@ -100,6 +102,8 @@ pub(crate) enum Overlay {
     Timeline { chosen: usize },
     /// All alerts; `chosen` counts from the newest.
     Alerts { chosen: usize },
+    /// All expectations, in the order of the file.
+    Expectations { chosen: usize },
     /// One line exactly as it was written.
     Line { text: String, scroll: usize },
     /// The tool's own log.
@@ -117,6 +121,7 @@ impl Overlay {
             | Overlay::Signals { .. }
             | Overlay::Timeline { .. }
             | Overlay::Alerts { .. }
+            | Overlay::Expectations { .. }
             | Overlay::OwnLog => {}
         }
     }
@@ -138,6 +143,12 @@ pub(crate) enum Offer {
     Process(usize, ProcessId),
     /// Something done to a process.
     Deed(Action, usize, ProcessId),
+    /// A process left alone for a debugger, or, if it is held already, no longer.
+    Hold {
+        row: usize,
+        id: ProcessId,
+        held: bool,
+    },
 }
 
 /// What the palette offers for each process, once something is typed.
@@ -150,6 +161,8 @@ impl Offer {
         match self {
             Offer::Action(action) => action.help().to_owned(),
             Offer::Process(_, id) => format!("go to {id}"),
+            Offer::Hold { id, held: false, .. } => format!("hold {id} for a debugger"),
+            Offer::Hold { id, .. } => format!("release {id}, which is held"),
             Offer::Deed(action, _, id) => match action {
                 Action::RestartNow => format!("kill and restart {id}"),
                 Action::StopNow => format!("kill {id}"),
@@ -163,19 +176,32 @@ impl Offer {
 }
 
 /// The offers that match `typed`, best first.
-pub(crate) fn offers(typed: &str, processes: impl Iterator<Item = ProcessId>) -> Vec<Offer> {
-    // Who can choose here can move elsewhere.
-    let actions = Action::all().filter(|action| action.group() != Group::Move).map(Offer::Action);
-    let processes: Vec<(usize, ProcessId)> = processes.enumerate().collect();
+pub(crate) fn offers(typed: &str, rows: &[Arc<ProcessSnapshot>]) -> Vec<Offer> {
+    // Processes go by their names here, and movements come last: who can choose here can move.
+    let moves = |action: &Action| action.group() == Group::Move;
+    let actions = Action::all().filter(|action| !matches!(action, Action::Process(_)));
+    let (moving, doing): (Vec<Action>, Vec<Action>) = actions.partition(moves);
+    let actions = doing.into_iter().chain(moving).map(Offer::Action);
+    let processes: Vec<(usize, ProcessId)> = rows.iter().map(|row| row.id().clone()).enumerate().collect();
+    let holds = rows.iter().enumerate().map(|(row, of)| Offer::Hold { row, id: of.id().clone(), held: of.held });
     let deeds = DEEDS.iter().flat_map(|action| processes.iter().map(|(row, id)| Offer::Deed(*action, *row, id.clone())));
-    let deeds = deeds.take(if typed.trim().is_empty() { 0 } else { usize::MAX });
+    let deeds = deeds.chain(holds).take(if typed.trim().is_empty() { 0 } else { usize::MAX });
     let all = processes.iter().map(|(row, id)| Offer::Process(*row, id.clone())).chain(actions).chain(deeds);
     let mut scored: Vec<(u32, Offer)> = all
         .filter_map(|offer| {
-            let name = if let Offer::Action(action) = &offer { action.name() } else { "" };
-            let score = fuzzy(typed, &offer.text()).into_iter().chain(fuzzy(typed, name)).min()?;
+            // A hold is taken back by the word it was asked for with, too.
+            let other = match &offer {
+                Offer::Action(action) => action.name().to_owned(),
+                Offer::Hold { id, .. } => format!("hold {id}"),
+                Offer::Process(..) | Offer::Deed(..) => String::new(),
+            };
+            let score = fuzzy(typed, &offer.text()).into_iter().chain(fuzzy(typed, &other)).min()?;
             // Who names a process and nothing to do wants to go there.
-            let behind = if matches!(offer, Offer::Deed(..)) { 8 } else { 0 };
+            let behind = match &offer {
+                Offer::Deed(..) | Offer::Hold { .. } => 8,
+                Offer::Action(action) if moves(action) => 64 * 16,
+                Offer::Action(_) | Offer::Process(..) => 0,
+            };
             Some((score + behind, offer))
         })
         .collect();
@@ -203,10 +229,28 @@ fn fuzzy(typed: &str, text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ProcessInfo, Role};
+
+    fn rows() -> Vec<Arc<ProcessSnapshot>> {
+        let info = |name: &str| ProcessInfo {
+            name: ProcessId::new(name).expect("a name"),
+            role: Role::Service,
+            kind: None,
+            stand_in: false,
+            listens: Vec::new(),
+            has_health: false,
+            waits_for: Vec::new(),
+            max_restarts: None,
+            argv: Vec::new(),
+            cwd: String::new(),
+            settings: Vec::new(),
+        };
+        ["upstream", "proxy"].map(|name| Arc::new(ProcessSnapshot::new(Arc::new(info(name))))).into()
+    }
 
     #[test]
     fn the_palette_finds_actions_and_processes_by_their_letters() {
-        let of = |typed| offers(typed, ["upstream", "proxy"].into_iter().filter_map(|n| ProcessId::new(n).ok()));
+        let of = |typed| offers(typed, &rows());
         assert_eq!(of("rert").first(), Some(&Offer::Action(Action::RerunTests)));
         assert_eq!(of("prox").first().map(Offer::text).as_deref(), Some("go to proxy"));
         assert_eq!(of("zoom").first(), Some(&Offer::Action(Action::Zoom)));
@@ -214,7 +258,19 @@ mod tests {
         assert_eq!(of("kill up").first().map(Offer::text).as_deref(), Some("kill upstream"));
         assert_eq!(of("log of p").first().map(Offer::text).as_deref(), Some("log of proxy"));
         assert!(of("qqqq").is_empty());
-        assert_eq!(of("").len(), 2 + Action::all().filter(|action| action.group() != Group::Move).count());
+        let named = Action::all().filter(|action| !matches!(action, Action::Process(_))).count();
+        assert_eq!(of("").len(), rows().len() + named, "every process and every action");
+        assert_eq!(of("focus-previous").first(), Some(&Offer::Action(Action::FocusPrevious)));
+    }
+
+    #[test]
+    fn a_hold_is_asked_for_and_taken_back_by_name() {
+        let mut rows = rows();
+        let first = |rows: &[Arc<ProcessSnapshot>], typed| offers(typed, rows).first().map(Offer::text);
+        assert_eq!(first(&rows, "hold proxy").as_deref(), Some("hold proxy for a debugger"));
+        Arc::make_mut(&mut rows[1]).held = true;
+        assert_eq!(first(&rows, "hold proxy").as_deref(), Some("release proxy, which is held"));
+        assert_eq!(first(&rows, "release").as_deref(), Some("release proxy, which is held"));
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl App {
             Some(Overlay::Signals { process, chosen }) => self.signals_key(process, chosen, key, bound, world),
             Some(Overlay::Timeline { chosen }) => self.timeline_key(chosen, key, bound, world),
             Some(Overlay::Alerts { chosen }) => self.alerts_key(chosen, key, bound, world),
+            Some(Overlay::Expectations { chosen }) => self.expectations_key(chosen, key, bound, world),
             Some(Overlay::Details { scroll }) if bound == Some(Action::Copy) => {
                 self.overlay = Some(Overlay::Details { scroll });
                 let command = self.selected(world.snapshot).map(command_of);
@@ -156,7 +157,7 @@ impl App {
     }
 
     fn palette_key(&mut self, mut typing: Typing, chosen: usize, key: Key, world: &World<'_>) -> Vec<Outcome> {
-        let all = offers(typing.text(), world.snapshot.rows.iter().map(|row| row.id().clone()));
+        let all = offers(typing.text(), &world.snapshot.rows);
         let down = matches!((key.code, key.ctrl), (Code::Down | Code::Tab, _) | (Code::Char('n'), true));
         let up = matches!((key.code, key.ctrl), (Code::Up, _) | (Code::Char('p'), true));
         let mut chosen = chosen;
@@ -172,6 +173,11 @@ impl App {
                     self.table.selected = *row;
                     self.focus = Pane::Processes;
                     self.act(*action, world)
+                }
+                Some(Offer::Hold { row, .. }) => {
+                    self.table.selected = *row;
+                    self.focus = Pane::Processes;
+                    self.act(Action::Hold, world)
                 }
                 None => Vec::new(),
             };
@@ -246,6 +252,17 @@ impl App {
         }
         let close = bound == Some(Action::Alerts);
         self.overlay = from_newest(chosen, world.alerts.len(), bound).filter(|_| !close).map(|chosen| Overlay::Alerts { chosen });
+        Vec::new()
+    }
+
+    fn expectations_key(&mut self, chosen: usize, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
+        if key.code == Code::Enter {
+            return self.go_to_expectation(chosen, world);
+        }
+        let close = bound == Some(Action::Expectations);
+        let moved = moved(chosen, world.snapshot.expectations.len(), bound).filter(|_| !close);
+        self.panes.expectation = moved.unwrap_or(chosen);
+        self.overlay = moved.map(|chosen| Overlay::Expectations { chosen });
         Vec::new()
     }
 }

@@ -6,15 +6,17 @@ use crate::explain::Fact;
 use crate::model::{At, Command, Event, Phase, ProcessId, ProcessSnapshot, Snapshot};
 
 use crate::tui::{
+    events::EventList,
     key::{Code, Key},
     keymap::{Context, Found, Keymap},
-    layout::{Layout, Pane},
+    layout::{Areas, Layout, Pane},
     logview::desk::{Seek, Window},
 };
 
 use super::{
     log::{LogState, Scope},
     overlay::Overlay,
+    panes::Panes,
     table::Table,
 };
 
@@ -90,6 +92,10 @@ pub(crate) struct World<'a> {
     pub(crate) events: &'a [u64],
     /// Bursts of alert lines, oldest first.
     pub(crate) alerts: &'a [Arc<Event>],
+    /// All events with words.
+    pub(crate) told: &'a EventList,
+    /// Where the panes stand.
+    pub(crate) panes: &'a Areas,
     /// How many of the timeline's events came after the line under the log's cursor.
     pub(crate) back: usize,
     /// The layouts to walk through.
@@ -114,6 +120,9 @@ pub(crate) struct App {
     pub(crate) table: Table,
     pub(crate) log: LogState,
     pub(crate) side_by_side: bool,
+    /// The layout shows every log on its own.
+    pub(crate) tiled_layout: bool,
+    pub(crate) panes: Panes,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) toast: Option<Toast>,
     /// Keys pressed so far of a sequence.
@@ -140,6 +149,8 @@ impl App {
             table: Table::default(),
             log: LogState::default(),
             side_by_side: false,
+            tiled_layout: false,
+            panes: Panes::default(),
             overlay: None,
             toast: None,
             pending: Vec::new(),
@@ -159,7 +170,7 @@ impl App {
         match self.focus {
             Pane::Processes => Context::Table,
             Pane::Logs => Context::Log,
-            Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => Context::Everywhere,
+            Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => Context::Everywhere,
         }
     }
 
@@ -238,17 +249,25 @@ impl App {
 
     /// The process that process keys act on, if the focused pane is about one.
     pub(crate) fn target<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s ProcessSnapshot> {
-        let one = self.focus == Pane::Processes || (self.focus == Pane::Logs && self.log.scope == Scope::One && !self.side_by_side);
+        let one = self.focus == Pane::Processes || (self.focus == Pane::Logs && self.log.scope == Scope::One && !self.is_tiled());
         self.selected(snapshot).filter(|_| one)
     }
 
     /// The processes whose lines the log shows.
     pub(crate) fn selection(&self, snapshot: &Snapshot) -> crate::logs::Selection {
         match self.log.scope {
+            // Side by side they share one cursor, which walks along all that are shown.
+            _ if self.is_tiled() && self.table.ticked.is_empty() => crate::logs::Selection::All,
+            _ if self.is_tiled() => crate::logs::Selection::Some(self.ticked(snapshot)),
             Scope::All => crate::logs::Selection::All,
             Scope::Ticked => crate::logs::Selection::Some(self.ticked(snapshot)),
             Scope::One => crate::logs::Selection::Some(self.selected(snapshot).map(|row| row.id().clone()).into_iter().collect()),
         }
+    }
+
+    /// Whether logs stand side by side.
+    pub(crate) fn is_tiled(&self) -> bool {
+        self.side_by_side || self.tiled_layout
     }
 
     /// The ticked processes, in the order of the file.

@@ -81,13 +81,20 @@ impl App {
         vec![Outcome::Seek(Seek::fact(&world.facts[next]))]
     }
 
-    pub(super) fn open(&mut self, world: &World<'_>) {
-        if self.focus != Pane::Logs {
-            self.log.scope = Scope::One;
-            self.focus = Pane::Logs;
-            self.opened = true;
-            return;
+    pub(super) fn open(&mut self, world: &World<'_>) -> Vec<Outcome> {
+        match self.focus {
+            Pane::Logs => self.open_line(world),
+            Pane::Processes => {
+                self.log.scope = Scope::One;
+                self.focus = Pane::Logs;
+                self.opened = true;
+            }
+            _ => return self.open_in_pane(world),
         }
+        Vec::new()
+    }
+
+    fn open_line(&mut self, world: &World<'_>) {
         let Some(row) = row_here(world) else {
             return;
         };
@@ -125,7 +132,7 @@ impl App {
         let row = world.window.cursor.and_then(|i| world.window.rows.get(i));
         let process = match self.focus {
             Pane::Logs => row.and_then(|row| row.line.process.clone()),
-            Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => {
+            Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => {
                 self.selected(world.snapshot).map(|row| row.id().clone())
             }
         };

@@ -25,6 +25,8 @@ const PROBES: usize = 5;
 const GENERATIONS: usize = 8;
 /// From this width on the table of generations has all its columns.
 const WIDE: usize = 95;
+/// Said of a process that is left alone.
+const HELD: &str = "for a debugger: no probe, deadline or policy acts on it until it is released";
 /// Samples of a sparkline.
 const SPARKS: usize = 40;
 
@@ -85,6 +87,9 @@ impl Page<'_, '_> {
         let look = self.scene.look;
         let told = state_text(row, self.scene.now, false, look);
         self.put_styled("state", &told.text(look), told.style);
+        if row.held {
+            self.put_styled("held", HELD, look.style(Role::Warn));
+        }
         if let Some((event, told)) = self.scene.events.newest_of(row.id()) {
             self.put("since", &format!("{}  {}", event.at.seconds(), told.event_text()));
         }
@@ -122,6 +127,10 @@ impl Page<'_, '_> {
         let sparks = sparks(self.scene, row, SPARKS);
         let sparks = if sparks.is_empty() { sparks } else { format!("   {sparks}  lines a second") };
         self.put("said", &format!("{}, {alerts}{sparks}", counted(lines, "line")));
+        let alerts = alert_sparks(self.scene, row, SPARKS);
+        if !alerts.is_empty() {
+            self.put_styled("alerted", &format!("{alerts}  alerts a second"), self.scene.look.style(Role::Warn));
+        }
     }
 
     /// Its generations side by side, the newest first.
@@ -258,7 +267,15 @@ impl Page<'_, '_> {
 
 /// Its lines a second of late, as bars; empty before there is something to compare.
 pub(crate) fn sparks(scene: &Scene<'_>, row: &ProcessSnapshot, samples: usize) -> String {
-    let recent: Vec<u64> = scene.meter.recent(row.id(), samples).collect();
+    bars(scene, &scene.meter.recent(row.id(), samples).map(|sample| sample.lines).collect::<Vec<_>>())
+}
+
+/// Its alerts a second of late, as bars; empty where there is none.
+pub(crate) fn alert_sparks(scene: &Scene<'_>, row: &ProcessSnapshot, samples: usize) -> String {
+    bars(scene, &scene.meter.recent(row.id(), samples).map(|sample| sample.alerts).collect::<Vec<_>>())
+}
+
+fn bars(scene: &Scene<'_>, recent: &[u64]) -> String {
     let most = recent.iter().copied().max().unwrap_or(0);
     if most == 0 || recent.len() < 3 {
         return String::new();

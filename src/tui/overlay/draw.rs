@@ -1,6 +1,6 @@
 //! Which overlay is open, and what all of them share.
 
-use super::{alerts, details, help, lists, own_log, timeline};
+use super::{alerts, details, expectations, help, lists, own_log, timeline};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -10,6 +10,7 @@ use ratatui::{
 use crate::tui::{
     app::overlay::{Overlay, Typing},
     glyph::Glyph,
+    layout::Pane,
     pane::rule::{self, Rule},
     scene::{Drawn, Scene},
     text::{self, Pen},
@@ -22,33 +23,41 @@ pub(super) type Line = Vec<(String, Style)>;
 /// Draws the overlay that is open, if one is, on the stage.
 pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
     let stage = scene.areas.stage;
+    let text = |title: &str, lines: &[Line], scroll: usize, buf: &mut Buffer| {
+        scrolled(scene, &Text { title, lines, scroll }, Role::TitleFocused, stage, buf)
+    };
     match &scene.app.overlay {
         None | Some(Overlay::Prompt { .. } | Overlay::AskQuit) => Drawn::default(),
         Some(Overlay::Help { typing, scroll }) => {
             let typed = typing.as_ref().map(Typing::text);
             let title = typed.map_or_else(|| "Keys".to_owned(), |typed| format!("Keys  /{typed}"));
-            scrolled(scene, &title, &help::lines(scene, typed.unwrap_or("")), *scroll, stage, buf)
+            text(&title, &help::lines(scene, typed.unwrap_or("")), *scroll, buf)
         }
         Some(Overlay::Details { scroll }) => {
             let name = scene.app.selected(scene.snapshot).map_or(String::new(), |row| row.id().to_string());
-            scrolled(scene, &format!("Details  {name}"), &details::lines(scene, stage.width), *scroll, stage, buf)
+            text(&format!("Details  {name}"), &details::lines(scene, stage.width), *scroll, buf)
         }
         Some(Overlay::Line { text: line, scroll }) => {
             let width = usize::from(stage.width.saturating_sub(2)).max(1);
-            scrolled(scene, "Line  exactly as written", &wrapped(line, width, scene.look.style(Role::Plain)), *scroll, stage, buf)
+            text("Line  exactly as written", &wrapped(line, width, scene.look.style(Role::Plain)), *scroll, buf)
         }
         Some(Overlay::Palette { typing, chosen }) => lists::palette(scene, typing, *chosen, stage, buf),
         Some(Overlay::Signals { process, chosen }) => lists::signals(scene, process, *chosen, stage, buf),
         Some(Overlay::Timeline { chosen }) => timeline::draw(scene, *chosen, stage, buf),
         Some(Overlay::Alerts { chosen }) => alerts::draw(scene, *chosen, stage, buf),
+        Some(Overlay::Expectations { chosen }) => expectations::draw(scene, *chosen, stage, buf),
         Some(Overlay::OwnLog) => own_log::draw(scene, stage, buf),
     }
 }
 
 /// The details of the selected process, for a layout that has a pane for them.
-pub(crate) fn details_pane(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+/// Returns how far it can be scrolled.
+pub(crate) fn details_pane(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) -> usize {
     let name = scene.app.selected(scene.snapshot).map_or(String::new(), |row| row.id().to_string());
-    scrolled(scene, &format!("Details  {name}"), &details::lines(scene, area.width), 0, area, buf);
+    let lines = details::lines(scene, area.width);
+    let text = Text { title: &format!("Details  {name}"), lines: &lines, scroll: scene.app.panes.details };
+    let title = if scene.app.focus == Pane::Details { Role::TitleFocused } else { Role::Title };
+    scrolled(scene, &text, title, area, buf).scroll_end.unwrap_or(0)
 }
 
 /// The question before everything is stopped, in the row for notices.
@@ -65,6 +74,10 @@ pub(crate) fn question(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
 
 /// Blanks the stage and draws its rule; what is left of it.
 pub(super) fn open(scene: &Scene<'_>, title: &str, mode: &str, stage: Rect, buf: &mut Buffer) -> Rect {
+    opened(scene, (title, Role::TitleFocused), mode, stage, buf)
+}
+
+fn opened(scene: &Scene<'_>, (title, role): (&str, Role), mode: &str, stage: Rect, buf: &mut Buffer) -> Rect {
     for y in stage.top()..stage.bottom() {
         Pen::new(buf, stage.x, y, stage.width).fill_to(stage.width, " ", Style::reset());
     }
@@ -73,20 +86,28 @@ pub(super) fn open(scene: &Scene<'_>, title: &str, mode: &str, stage: Rect, buf:
         line: Glyph::Thin,
         line_style: scene.look.style(Role::Rule),
         title: &[title.to_owned()],
-        title_style: scene.look.style(Role::TitleFocused),
+        title_style: scene.look.style(role),
         mode: &mode,
     };
     rule::draw(&rule, stage, buf, scene.look);
     Rect { y: stage.y + stage.height.min(1), height: stage.height.saturating_sub(1), ..stage }
 }
 
+/// Lines that can be scrolled.
+struct Text<'t> {
+    title: &'t str,
+    lines: &'t [Line],
+    scroll: usize,
+}
+
 /// Draws lines that can be scrolled.
-fn scrolled(scene: &Scene<'_>, title: &str, lines: &[Line], scroll: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
+fn scrolled(scene: &Scene<'_>, text: &Text<'_>, role: Role, stage: Rect, buf: &mut Buffer) -> Drawn {
+    let (lines, scroll) = (text.lines, text.scroll);
     let room = usize::from(stage.height.saturating_sub(1));
     let end = lines.len().saturating_sub(room);
     let scroll = scroll.min(end);
     let mode = if end == 0 { String::new() } else { format!("{} to {} of {}", scroll + 1, scroll + room.min(lines.len()), lines.len()) };
-    let body = open(scene, title, &mode, stage, buf);
+    let body = opened(scene, (text.title, role), &mode, stage, buf);
     for (y, line) in (body.top()..body.bottom()).zip(&lines[scroll..]) {
         let mut pen = Pen::new(buf, body.x, y, body.width);
         pen.gap(1);
@@ -94,7 +115,7 @@ fn scrolled(scene: &Scene<'_>, title: &str, lines: &[Line], scroll: usize, stage
             pen.text(text, *style);
         }
     }
-    Drawn { cursor: None, scroll_end: Some(end) }
+    Drawn { scroll_end: Some(end), ..Drawn::default() }
 }
 
 /// Draws a list with a chosen row; `typed` above it, if something is typed.
@@ -142,5 +163,5 @@ pub(super) fn wrapped(text: &str, width: usize, style: Style) -> Vec<Line> {
 
 /// Where the cursor belongs while something is typed.
 pub(super) fn with_cursor(cursor: Option<Position>) -> Drawn {
-    Drawn { cursor, scroll_end: None }
+    Drawn { cursor, ..Drawn::default() }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// Draws the palette.
 pub(super) fn palette(scene: &Scene<'_>, typing: &Typing, chosen: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
     let look = scene.look;
-    let offers = offers(typing.text(), scene.snapshot.rows.iter().map(|row| row.id().clone()));
+    let offers = offers(typing.text(), &scene.snapshot.rows);
     let body = open(scene, "Palette", &format!("{} match", offers.len()), stage, buf);
     if body.is_empty() {
         return Drawn::default();
@@ -32,7 +32,7 @@ pub(super) fn palette(scene: &Scene<'_>, typing: &Typing, chosen: usize, stage: 
             let key = match offer {
                 Offer::Action(action) => scene.keymap.key_of(Context::Everywhere, *action).unwrap_or_default(),
                 Offer::Process(row, _) if *row < 9 => (row + 1).to_string(),
-                Offer::Process(..) => String::new(),
+                Offer::Process(..) | Offer::Hold { .. } => String::new(),
                 Offer::Deed(action, ..) => scene.keymap.key_of(Context::Table, *action).unwrap_or_default(),
             };
             let pad = 10usize.saturating_sub(text::width(&key));

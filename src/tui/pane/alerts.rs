@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::{Event, EventKind},
-    tui::{glyph::Glyph, names, scene::Scene, text::Pen, theme::Role},
+    tui::{glyph::Glyph, layout::Pane, names, scene::Scene, text::Pen, theme::Role},
 };
 
 /// Draws the pane.
@@ -17,18 +17,21 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         return;
     }
     let all = scene.events.alerts();
-    let shown = &all[all.len().saturating_sub(usize::from(area.height - 1))..];
+    let room = usize::from(area.height - 1).min(all.len());
+    let here = scene.moment().and_then(|seq| all.partition_point(|alert| alert.seq <= seq).checked_sub(1));
+    let first = here.map_or(all.len() - room, |at| at.saturating_sub(room / 2).min(all.len() - room));
+    let shown = &all[first..first + room];
     let look = scene.look;
     let rule = Rule {
         line: Glyph::Thin,
         line_style: look.style(Role::Rule),
         title: &["Alerts".to_owned()],
-        title_style: look.style(Role::Title),
-        mode: &[format!("{} of {}", shown.len(), all.len())],
+        title_style: look.style(if scene.app.focus == Pane::Alerts { Role::TitleFocused } else { Role::Title }),
+        mode: &[format!("{} of {}", here.map_or(room, |at| at + 1), all.len())],
     };
     rule::draw(&rule, area, buf, look);
-    for (y, event) in (area.y + 1..area.bottom()).zip(shown) {
-        row(scene, event, &mut Pen::new(buf, area.x, y, area.width), false);
+    for (y, (at, event)) in (area.y + 1..area.bottom()).zip((first..).zip(shown)) {
+        row(scene, event, &mut Pen::new(buf, area.x, y, area.width), Some(at) == here);
     }
     if all.is_empty() && area.height > 1 {
         Pen::new(buf, area.x, area.y + 1, area.width).gap(2).fitted(NONE, look.ellipsis(), look.style(Role::Dim));

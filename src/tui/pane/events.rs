@@ -19,17 +19,22 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let all = scene.events.listed();
     let room = usize::from(area.height - 1);
     let shown = all.min(room);
+    // Where the log stands in time, this pane does.
+    let here = scene.moment().map(|seq| scene.events.listed_seqs().partition_point(|listed| *listed <= seq));
+    let here = here.and_then(|behind| behind.checked_sub(1));
+    let first = here.map_or(all - shown, |at| at.saturating_sub(shown / 2).min(all - shown));
     let focused = scene.app.focus == Pane::Events;
     let rule = Rule {
         line: Glyph::Thin,
         line_style: scene.look.style(Role::Rule),
         title: &["Events".to_owned()],
         title_style: scene.look.style(if focused { Role::TitleFocused } else { Role::Title }),
-        mode: &[format!("{shown} of {all}")],
+        mode: &[here.map_or_else(|| format!("{shown} of {all}"), |at| format!("{} of {all}", at + 1))],
     };
     rule::draw(&rule, area, buf, scene.look);
-    for (y, (event, told)) in (area.y + 1..area.bottom()).zip(scene.events.newest(shown)) {
-        row(scene, event, &told, &mut Pen::new(buf, area.x, y, area.width), false);
+    let rows = (first..).zip(scene.events.listed_window(first, shown));
+    for (y, (at, (event, told))) in (area.y + 1..area.bottom()).zip(rows) {
+        row(scene, event, &told, &mut Pen::new(buf, area.x, y, area.width), Some(at) == here);
     }
 }
 

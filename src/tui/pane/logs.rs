@@ -34,25 +34,32 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         one(scene, scene.window, &title(scene), Place { area, alone: false }, buf);
         return;
     }
-    for ((process, window), part) in scene.side.iter().zip(split(area, scene.side.len())) {
-        let title = vec![process.to_string(), scene.app.log.time.title().to_owned()];
+    for (i, ((process, window), part)) in scene.side.iter().zip(split(area, scene.side.len())).enumerate() {
+        let mut title = vec![process.to_string(), scene.app.log.time.title().to_owned()];
+        // The last part says that there are more than fit.
+        if i + 1 == scene.side.len() && scene.beside > 0 {
+            title.push(format!("+{} more: tick those to see", scene.beside));
+        }
         one(scene, window, &title, Place { area: part, alone: true }, buf);
     }
 }
 
-/// Parts of `area` for `n` logs side by side, in rows of so many that each is wide enough to read.
+/// Parts of `area` for `n` logs side by side, in rows of so many that each is wide enough to read. Where there are too many
+/// for that they get narrower, and those that would be no more than a title get no part.
 pub(crate) fn split(area: Rect, n: usize) -> Vec<Rect> {
     const READABLE: u16 = 50;
-    let n = (n as u16).max(1);
-    let columns = (area.width / READABLE).clamp(1, n);
-    let rows = n.div_ceil(columns).min(area.height.max(1));
+    const NARROWEST: u16 = 26;
+    const LOWEST: u16 = 4;
+    let wanted = u16::try_from(n).unwrap_or(u16::MAX).max(1);
+    let tallest = (area.height / LOWEST).max(1);
+    let columns = [READABLE, 38, NARROWEST].map(|width| (area.width / width).clamp(1, wanted));
+    let columns = columns.into_iter().find(|columns| wanted.div_ceil(*columns) <= tallest).unwrap_or(columns[2]);
+    let n = wanted.min(columns.saturating_mul(tallest));
+    let rows = n.div_ceil(columns);
     let cut = |whole: u16, parts: u16, i: u16| (u32::from(whole) * u32::from(i) / u32::from(parts.max(1))) as u16;
     (0..n)
         .map(|i| {
             let (row, column) = (i / columns, i % columns);
-            if row >= rows {
-                return Rect { width: 0, height: 0, ..area };
-            }
             // The last row may hold fewer; they share its whole width.
             let here = if row + 1 == rows { (n - row * columns).min(columns) } else { columns };
             let (x0, x1) = (cut(area.width, here, column), cut(area.width, here, column + 1));
@@ -307,6 +314,9 @@ mod tests {
         let area = Rect::new(0, 0, 160, 40);
         assert_eq!(split(area, 2).iter().map(|r| (r.x, r.width, r.height)).collect::<Vec<_>>(), [(0, 79, 40), (80, 80, 40)]);
         assert_eq!(split(area, 4).len(), 4);
+        let narrow = split(Rect::new(0, 0, 120, 31), 20);
+        assert_eq!((narrow.len(), narrow[0].width, narrow[0].height), (20, 39, 4), "twenty get narrower before they get lower");
+        assert_eq!(split(Rect::new(0, 0, 80, 17), 31).len(), 12, "a part is never a title alone");
         for (w, h, n) in [(160, 40, 5), (40, 10, 3), (1, 1, 9), (0, 0, 2), (300, 3, 20)] {
             let parts = split(Rect::new(0, 0, w, h), n);
             for (i, a) in parts.iter().enumerate().filter(|(_, a)| !a.is_empty()) {

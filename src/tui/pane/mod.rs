@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod columns;
 pub(crate) mod events;
+pub(crate) mod expectations;
 pub(crate) mod happened;
 pub(crate) mod health;
 pub(crate) mod lifecycle;

@@ -15,7 +15,8 @@ use crate::{
     tui::{
         glyph::Glyph,
         layout::Pane,
-        overlay::sparks,
+        overlay::{alert_sparks, sparks},
+        row::status,
         scene::Scene,
         text::{self, Pen},
         theme::Role,
@@ -148,9 +149,13 @@ fn row(scene: &Scene<'_>, index: usize, columns: &[Placed], roles: bool, area: R
     for column in columns {
         let mut pen = Pen::new(buf, area.x + column.x, area.y, column.width);
         match column.column {
+            Column::Detail => details(scene, row, &mut pen, strong),
             Column::State => {
                 let told = state::state_text(row, scene.now, roles, scene.look);
                 pen.text(scene.look.glyph(told.glyph), told.style.patch(strong)).gap(1).text(&told.word, told.style.patch(strong));
+                if row.held {
+                    status::badge(pen.gap(1), "HELD", scene.look.style(Role::BadgeStopped), scene.look);
+                }
                 if !told.detail.is_empty() {
                     let room = usize::from(pen.room().saturating_sub(3));
                     pen.gap(2).text(&text::fit(&told.detail, room, scene.look.ellipsis()), told.detail_style.patch(strong));
@@ -159,7 +164,7 @@ fn row(scene: &Scene<'_>, index: usize, columns: &[Placed], roles: bool, area: R
             Column::Health => health::draw(&mut pen, row, scene.look, strong),
             other => {
                 let width = usize::from(column.width);
-                let (text, style) = cell(scene, index, row, other, width);
+                let (text, style) = cell(scene, index, row, other);
                 let text = if other.is_right() { format!("{text:>width$}") } else { text };
                 pen.text(&text, style.patch(strong));
             }
@@ -168,7 +173,7 @@ fn row(scene: &Scene<'_>, index: usize, columns: &[Placed], roles: bool, area: R
 }
 
 /// The text of a column that is a text and nothing else.
-fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column, width: usize) -> (String, Style) {
+fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) -> (String, Style) {
     let look = scene.look;
     let plain = look.style(Role::Plain);
     let dim = look.style(Role::Dim);
@@ -195,9 +200,8 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column, 
         }
         Column::Alerts if row.alerts == 0 => (look.glyph(Glyph::Zero).into(), dim),
         Column::Alerts => (units::count(row.alerts, 3), look.style(Role::Warn)),
-        Column::Detail => (text::fit(&detail(row, scene, width), width, look.ellipsis()).into_owned(), dim),
         Column::Unseen if scene.meter.is_unseen(id) => (look.glyph(Glyph::Mark).into(), look.style(Role::Note)),
-        Column::Number | Column::State | Column::Health | Column::Unseen => (String::new(), plain),
+        Column::Number | Column::State | Column::Health | Column::Detail | Column::Unseen => (String::new(), plain),
     }
 }
 
@@ -231,15 +235,31 @@ fn up(row: &ProcessSnapshot, scene: &Scene<'_>) -> Option<std::time::Duration> {
     }
 }
 
-/// Cells of the sparkline in the table.
+/// Cells of the sparkline of lines in the table, at most.
 const SPARKS: usize = 40;
+/// Cells of the sparkline of alerts.
+const ALERTS: usize = 8;
 
-/// What is known beyond the state: how much it says of late; of what is down its last words.
-fn detail(row: &ProcessSnapshot, scene: &Scene<'_>, width: usize) -> String {
-    let sparks = sparks(scene, row, width.saturating_sub(1).min(SPARKS));
-    if !sparks.is_empty() && row.pid.is_some() {
-        return sparks;
+/// How much it says of late, and how much of that are alerts; of what is down its last words.
+fn details(scene: &Scene<'_>, row: &ProcessSnapshot, pen: &mut Pen<'_>, strong: Style) {
+    let (look, width) = (scene.look, usize::from(pen.room()));
+    let dim = look.style(Role::Dim).patch(strong);
+    let alerts = if row.pid.is_some() { alert_sparks(scene, row, ALERTS) } else { String::new() };
+    let beside = if alerts.is_empty() { 1 } else { ALERTS + 3 };
+    let lines = if row.pid.is_some() { sparks(scene, row, width.saturating_sub(beside).min(SPARKS)) } else { String::new() };
+    if lines.is_empty() {
+        pen.fitted(&detail(row), look.ellipsis(), dim);
+        return;
     }
+    pen.text(&lines, dim);
+    if !alerts.is_empty() {
+        let warn = look.style(Role::Warn).patch(strong);
+        pen.gap(1).text(look.glyph(Glyph::Warn), warn).text(&alerts, warn);
+    }
+}
+
+/// What is known beyond the state of one that says nothing.
+fn detail(row: &ProcessSnapshot) -> String {
     if let Some(last) = row.exits.last().filter(|_| row.pid.is_none()).and_then(|exit| exit.tail.last()) {
         return last.clone();
     }

@@ -65,6 +65,7 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Line { .. } => "j k scroll  c copy  Esc back",
         Overlay::Timeline { .. } => "j k choose  Enter the log at that moment  Esc back",
         Overlay::Alerts { .. } => "j k choose  Enter its line in the log  Esc back",
+        Overlay::Expectations { .. } => "j k choose  Enter the line that decided it  Esc back",
         Overlay::OwnLog => "Esc back",
     })
 }
@@ -91,7 +92,16 @@ fn groups(scene: &Scene<'_>) -> Vec<Group> {
     let last = |hint: Option<Hint>| hint.map(|hint| Hint { last: true, ..hint });
     let mut groups: Vec<Vec<Option<Hint>>> = match scene.app.focus {
         Pane::Logs => log_groups(scene, &hint),
-        Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details => {
+        Pane::Events | Pane::Alerts | Pane::Happened | Pane::Expectations | Pane::Details => {
+            let open = match scene.app.focus {
+                Pane::Details => None,
+                Pane::Expectations => hint(Action::Open, "the line that decided it"),
+                _ => hint(Action::Open, "the log there"),
+            };
+            let moved = if scene.app.focus == Pane::Details { "scroll" } else { "next" };
+            vec![vec![hint(Action::Down, moved), open], vec![hint(Action::FocusNext, "table")], vec![hint(Action::Palette, "palette")]]
+        }
+        Pane::Processes => {
             let mut first = process_hints(scene, &hint);
             first.push(hint(Action::Details, "why"));
             first.push(roomy(hint(Action::Open, "its log")));

@@ -3,6 +3,7 @@
 mod hostile;
 mod keys;
 mod overlays;
+mod panes;
 mod recorded;
 mod rows;
 mod screens;
