@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -308,23 +309,13 @@ impl ProcessManager {
         let mut said = [Vec::new(), Vec::new()];
         let mut row = 0;
         while row < view.len() {
-            let lines = view.window(&store, row, 4096)?;
+            let lines = view.batch(&store, row)?;
             for line in &lines {
                 let into = &mut said[usize::from(line.source == Source::Err)];
-                into.extend_from_slice(&line.bytes);
-                let mut at = line.bytes.len();
-                // A line longer than a view shows is read on.
-                loop {
-                    if !line.cut {
-                        break;
-                    }
-                    let more = view.line_part(&store, line.row, at as u64, 1 << 20)?;
-                    if more.is_empty() {
-                        break;
-                    }
-                    at += more.len();
-                    into.extend_from_slice(&more);
-                }
+                view.each_part(&store, line, &mut |part| {
+                    into.extend_from_slice(part);
+                    Ok(ControlFlow::Continue(()))
+                })?;
                 into.push(b'\n');
             }
             row += lines.len().max(1) as u64;

@@ -10,12 +10,10 @@ use std::{
 
 use super::ci::disarm;
 use crate::{
-    logs::{Color, LogLine, LogStore, LogView, MAX_LINE, Selection, Source, TextStyle, plain, styled},
+    logs::{Color, LogLine, LogStore, LogView, Selection, Source, TextStyle, plain, styled},
     model::ProcessId,
 };
 
-/// Rows read at once.
-const BATCH: usize = 4096;
 /// What comes within this time is printed together: a flood of small chunks costs no look each.
 const GATHER: Duration = Duration::from_millis(10);
 
@@ -150,7 +148,7 @@ impl<W: Write> Printing<W> {
             self.take(line, last)?;
         }
         while self.next < self.view.len() {
-            let lines = self.view.window(logs, self.next, BATCH)?;
+            let lines = self.view.batch(logs, self.next)?;
             if lines.is_empty() {
                 break;
             }
@@ -192,7 +190,7 @@ impl<W: Write> Printing<W> {
             Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
         }
         if line.cut {
-            write!(self.line, " … (cut here: {} of {})", size(MAX_LINE as u64), size(line.size))?;
+            write!(self.line, " … (cut here: {} of {})", size(line.bytes.len() as u64), size(line.size))?;
         }
         self.line.push(b'\n');
         self.out.write_all(&self.line)

@@ -44,7 +44,11 @@ pub fn print_recorded(logs: &LogStore, wanted: &Wanted, colour: Colour, out: imp
     view.refresh(logs);
     let mut printing = Printing::new(logs, colour, out);
     view.each_between(logs, wanted.from, wanted.until, |line| {
-        if line.at >= wanted.from && wanted.holds(line) { printing.print(line) } else { Ok(()) }
+        if line.at < wanted.from {
+            return Ok(());
+        }
+        let line = if line.cut { &view.whole(logs, line)? } else { line };
+        if wanted.holds(line) { printing.print(line) } else { Ok(()) }
     })?;
     printing.end()
 }

@@ -5,16 +5,13 @@ use std::io;
 use super::{line::LogLine, store::LogStore, view::LogView};
 use crate::model::At;
 
-/// Lines read at once.
-const BATCH: usize = 4096;
-
 impl LogView {
     /// Hands the rows from the one that [`row_at_time`](Self::row_at_time) finds for `from` to the last before one later than
     /// `until` to `each`, in order.
     pub fn each_between(&self, store: &LogStore, from: At, until: At, mut each: impl FnMut(&LogLine) -> io::Result<()>) -> io::Result<()> {
         let mut next = self.row_at_time(store, from)?;
         while next < self.len() {
-            let lines = self.window(store, next, BATCH)?;
+            let lines = self.batch(store, next)?;
             if lines.is_empty() {
                 break;
             }

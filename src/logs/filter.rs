@@ -24,7 +24,9 @@ use super::{
     rows::RowSet,
     store::{CHUNK, LogStore, Note},
     text::{plain, plain_lines},
-    view::{Entry, LogView, Part},
+    view::LogView,
+    walk::Entry,
+    window::Part,
 };
 use crate::model::{Narration, ProcessId, Tone};
 

@@ -1,16 +1,19 @@
 //! Lines that go on behind the chunk in which they begin.
 
-use std::io;
+use std::{io, ops::ControlFlow};
 
 use super::{
     line::{InChunk, MAX_LINE, lines_in},
     record::{CONTINUES, IN_MEMORY, LOST, Record},
     store::LogStore,
-    view::Part,
+    window::Part,
 };
 
 /// Records looked at together.
 const BATCH: u64 = 256;
+
+/// Bytes of a line that are put together at most, for those who want more of it than a view shows.
+pub const MAX_WHOLE: usize = 16 << 20;
 
 /// What a view shows of a line.
 pub(super) struct Shown {
@@ -150,6 +153,32 @@ impl LogStore {
             (same, other) = if is_same { (middle, other) } else { (same, middle) };
         }
         Ok(same)
+    }
+
+    /// Hands all bytes of a line that begins in a chunk to `each`, chunk by chunk, until it has enough. Ends before what is
+    /// lost.
+    pub(super) fn each_part(&self, part: &Part, each: &mut dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>>) -> io::Result<()> {
+        let (mut index, mut bytes) = (part.index, Vec::new());
+        if !self.chunk(part.stream, index, &part.record, &mut bytes)? {
+            return Ok(());
+        }
+        let Some(line) = lines_in(&bytes, part.record.is(CONTINUES), part.skip).next() else { return Ok(()) };
+        let mut done = each(line.bytes)?.is_break() || line.ends;
+        while !done {
+            let records = self.records(&self.read(), part.stream, index + 1, index + 1 + BATCH)?;
+            done = records.is_empty();
+            for record in &records {
+                index += 1;
+                if !record.is(CONTINUES) || !self.chunk(part.stream, index, record, &mut bytes)? {
+                    return Ok(());
+                }
+                let end = memchr::memchr(b'\n', &bytes);
+                if each(&bytes[..end.unwrap_or(bytes.len())])?.is_break() || end.is_some() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Bytes `from..from + len` of a line that begins in a chunk, as far as they exist. What is before them is not read

@@ -15,7 +15,8 @@
 //! - [`LogStore`] keeps bytes on disk and a small index in memory (`segment`, `record`, `order`); a disk that refuses is
 //!   replaced by a `ring` in memory, and `cap` gives the oldest bytes back to the disk. Chunks of output and lifecycle
 //!   lines share one sequence of numbers, which is the order of everything.
-//! - [`LogView`] turns any selection of processes into rows; its cost is that of the window and of what is new.
+//! - [`LogView`] turns any selection of processes into rows (`walk`), and reads them back (`window`; `long` lines in parts);
+//!   its cost is that of the window and of what is new.
 //! - [`Filter`] asks a [`Query`] ([`Typed`] by people) of every row, chunk by chunk (`matcher`), the newest first.
 //! - [`present()`] makes a line safe and structured for a terminal (`text` what may be seen, `format` what a line says about
 //!   itself, from its `head` or its `fields`), [`plain`] for everything else that shows text. [`Folds`] joins lines to blocks.
@@ -75,7 +76,9 @@ mod text;
 mod token;
 mod typed;
 mod view;
+mod walk;
 mod wanted;
+mod window;
 
 pub use alert::costly_alerts;
 pub use capture::Capture;
@@ -84,6 +87,7 @@ pub use fold::{Folds, is_panic_place};
 pub use heard::{CaptureEvent, CaptureStream, Watch};
 pub use level::Level;
 pub use line::{LogLine, MAX_LINE, Source};
+pub use long::MAX_WHOLE;
 pub use pattern::InvalidPattern;
 pub use pipe::pipe;
 pub use present::{Color, Presented, Span, TextStyle, present, present_as, styled};

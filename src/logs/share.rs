@@ -3,11 +3,7 @@
 
 use std::{io, ops::Range, time::Duration};
 
-use super::{
-    rows::RowSet,
-    store::LogStore,
-    view::{Entry, LogView},
-};
+use super::{rows::RowSet, store::LogStore, view::LogView, walk::Entry};
 use crate::model::{At, ProcessId};
 
 /// How far around a line its neighbours are looked for, where it shares nothing.

@@ -402,8 +402,30 @@ fn o1_any_part_of_a_long_line_can_be_read() {
     assert_eq!(sizes(&store), [(5, false), (300_000, true), (4, false)]);
     let read = LogStore::open(dir.path(), &all).expect("the recording");
     assert_eq!(sizes(&read), sizes(&store));
+    let whole =
+        view.window(&store, 0, 3).expect("readable").iter().map(|line| view.whole(&store, line).expect("readable")).collect::<Vec<_>>();
+    assert_eq!((whole[1].bytes.as_slice(), whole[1].cut), (long.as_slice(), false), "and all of it");
+    assert_eq!((whole[0].bytes.as_slice(), whole[2].bytes.as_slice()), (&b"short"[..], &b"next"[..]));
     assert_eq!(view.line_part(&store, 0, 2, 100).expect("readable"), b"ort");
     assert_eq!(view.line_part(&store, 9, 0, 100).expect("readable"), b"");
+}
+
+#[test]
+fn o1_whoever_reads_all_of_a_log_of_long_lines_has_few_of_them_at_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = ids(&["up"]);
+    let store = LogStore::create(dir.path(), &all, RunClock::start()).expect("a store");
+    let line = [&vec![b'x'; 60_000][..], b"\n"].concat();
+    (0..200).for_each(|n| drop(store.append(&all[0], Stream::Out, 1, At(n), &line)));
+    let mut view = LogView::new(Selection::All);
+    view.refresh(&store);
+    let mut next = 0;
+    while next < view.len() {
+        let batch = view.batch(&store, next).expect("readable");
+        assert!((1..=20).contains(&batch.len()), "{} lines of 60 KB", batch.len());
+        assert!(batch.iter().map(|line| line.row).eq(next..next + batch.len() as u64));
+        next += batch.len() as u64;
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@
 //!   bytes ──> literal search: as it is, in base64 at each alignment           (spell)   at memory speed
 //!     │
 //!     └─> views of them: without escape sequences, percent-decoded,           (view)    only where there is something
-//!         backslash-decoded, and views of views ──> the same literal search             to decode
+//!         backslash-decoded, and views of views; base64 without the           (wrap)    to decode
+//!         breaks between its lines ──> the same literal search
 //! ```
 //!
 //! A view knows where each of its bytes came from, so that what is found in it is masked where it stands. That covers
@@ -23,6 +24,7 @@ mod redactor;
 mod spell;
 mod stream;
 mod view;
+mod wrap;
 
 #[cfg(test)]
 mod tests;

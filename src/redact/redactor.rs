@@ -8,6 +8,7 @@ use super::{
     spell::{is_escapable, spellings},
     stream::StreamMask,
     view::Reading,
+    wrap,
 };
 
 /// Values shorter than this are not masked: they would occur everywhere.
@@ -88,7 +89,7 @@ impl Redactor {
 
     /// `text` without secrets.
     pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let Some(covered) = self.0.as_ref().map(|patterns| patterns.cover(text.as_bytes())).filter(|covered| !covered.is_empty()) else {
+        let Some(covered) = self.0.as_ref().map(|patterns| patterns.cover(text.as_bytes(), 0)).filter(|covered| !covered.is_empty()) else {
             return Cow::Borrowed(text);
         };
         let mut bytes = text.as_bytes().to_vec();
@@ -116,7 +117,7 @@ impl Redactor {
     /// Masks secrets in `bytes`.
     pub fn mask_bytes(&self, bytes: &mut [u8]) {
         if let Some(patterns) = &self.0 {
-            let covered = patterns.cover(bytes);
+            let covered = patterns.cover(bytes, 0);
             star(bytes, covered);
         }
     }
@@ -175,10 +176,15 @@ impl Patterns {
         self.longest * WIDEST
     }
 
-    /// Where secrets are, in order and without overlaps.
-    pub(super) fn cover(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+    /// Where secrets are, in order and without overlaps. Directly before `bytes` stood `run` letters of base64.
+    pub(super) fn cover(&self, bytes: &[u8], run: usize) -> Vec<Range<usize>> {
         let mut all = self.literal(bytes);
         self.encoded(bytes, Reading::ALL, 0, &mut all);
+        for view in wrap::views(bytes, run, self.longest) {
+            for range in &self.literal(&view.bytes) {
+                all.extend(view.raw(range));
+            }
+        }
         all.sort_unstable_by_key(|range| range.start);
         joined(all)
     }
@@ -227,12 +233,27 @@ impl Patterns {
     }
 
     /// Where the longest end of `bytes` begins that a secret may go on from.
-    pub(super) fn open_start(&self, bytes: &[u8]) -> usize {
-        let mut from = bytes.len().saturating_sub(self.longest_held());
+    pub(super) fn open_start(&self, bytes: &[u8], run: usize) -> usize {
+        let reach = bytes.len().saturating_sub(self.longest_held());
+        let mut from = reach;
         if !self.multi_line {
             from += memchr::memrchr(b'\n', &bytes[from..]).map_or(0, |at| at + 1);
         }
-        from + self.open_in(&bytes[from..], Reading::ALL, 0)
+        let start = from + self.open_in(&bytes[from..], Reading::ALL, 0);
+        self.broken_open(bytes, reach, run).map_or(start, |broken| start.min(broken))
+    }
+
+    /// The same for base64 that is broken into lines, from `from` on.
+    fn broken_open(&self, bytes: &[u8], from: usize, run: usize) -> Option<usize> {
+        let view = wrap::open_view(bytes, from, run)?;
+        let seen = self.literal_open(&view.bytes);
+        view.raw(&(seen..seen + 1)).next().filter(|_| seen < view.bytes.len()).map(|raw| raw.start)
+    }
+
+    /// Where the longest end of `bytes` begins that is the beginning of a spelling, broken into lines or not.
+    pub(super) fn begun(&self, bytes: &[u8], run: usize) -> usize {
+        let begun = self.literal_open(bytes);
+        self.broken_open(bytes, 0, run).map_or(begun, |broken| begun.min(broken))
     }
 
     fn open_in(&self, bytes: &[u8], readings: &[Reading], depth: usize) -> usize {
@@ -262,7 +283,7 @@ impl Patterns {
     }
 
     /// Where the longest end of `bytes` begins that is the beginning of a spelling.
-    pub(super) fn literal_open(&self, bytes: &[u8]) -> usize {
+    fn literal_open(&self, bytes: &[u8]) -> usize {
         let from = bytes.len().saturating_sub(self.longest - 1);
         let goes_on = |start: &usize| {
             let end = &bytes[*start..];

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Redactor, redactor::star};
+use super::{Redactor, redactor::star, wrap};
 
 /// The beginning of a secret is masked at the end of a stream from this length on; shorter ones are the beginnings of
 /// ordinary words.
@@ -16,11 +16,13 @@ pub struct StreamMask {
     held: Vec<u8>,
     /// What in it belongs to secrets that began before it.
     covered: Vec<Range<usize>>,
+    /// How many letters of base64 came directly before what is held back.
+    run: usize,
 }
 
 impl StreamMask {
     pub(super) fn new(redactor: Redactor) -> Self {
-        Self { redactor, held: Vec::new(), covered: Vec::new() }
+        Self { redactor, held: Vec::new(), covered: Vec::new(), run: 0 }
     }
 
     /// What is held back, unmasked. The next chunk goes behind it.
@@ -33,9 +35,10 @@ impl StreamMask {
     pub fn mask_in_place(&mut self, bytes: &mut [u8]) -> usize {
         let Some(patterns) = self.redactor.patterns() else { return bytes.len() };
         debug_assert!(bytes.starts_with(&self.held), "a chunk goes behind what was held back");
-        let mut secrets = patterns.cover(bytes);
+        let mut secrets = patterns.cover(bytes, self.run);
         secrets.append(&mut self.covered);
-        let free = patterns.open_start(bytes);
+        let free = patterns.open_start(bytes, self.run);
+        self.run = wrap::run_at_end(&bytes[..free], self.run);
         self.held.clear();
         self.held.extend_from_slice(&bytes[free..]);
         self.covered = secrets.iter().filter(|secret| secret.end > free).map(|s| s.start.saturating_sub(free)..s.end - free).collect();
@@ -54,8 +57,10 @@ impl StreamMask {
     /// masked too, if it is long enough to be one.
     pub fn flush(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.held);
-        let begun = self.redactor.patterns().map_or(bytes.len(), |patterns| patterns.literal_open(&bytes));
-        self.redactor.mask_bytes(&mut bytes);
+        let Some(patterns) = self.redactor.patterns() else { return bytes };
+        let begun = patterns.begun(&bytes, self.run);
+        let covered = patterns.cover(&bytes, self.run);
+        star(&mut bytes, covered);
         if bytes.len() - begun >= BEGINNING {
             let end = bytes.len();
             star(&mut bytes, std::iter::once(begun..end));

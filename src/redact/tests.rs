@@ -80,6 +80,25 @@ fn base64_is_masked_at_each_alignment() {
 }
 
 #[test]
+fn base64_is_masked_across_the_breaks_between_its_lines() {
+    let redactor = redactor(&["demo-token"]);
+    let line = "QUFB".repeat(18);
+    // `base64` of 54 letters and the secret, as the tool prints it; and the same in a JSON string.
+    assert_eq!(redactor.mask(&format!("{line}ZGVt\nby10b2tlbg==\n")), format!("{line}****\n*********g==\n"));
+    assert_eq!(redactor.mask(&format!("\"{line}ZGVt\\nby10b2tlbg==\\n\"")), format!("\"{line}****\\n*********g==\\n\""));
+    let short = "short lines end\nZGVt\nby10b2tlbg==\n";
+    assert_eq!(redactor.mask(short), short, "no encoder breaks lines so early");
+}
+
+#[test]
+fn who_is_killed_between_the_lines_of_a_secret_shows_no_half_of_it() {
+    let redactor = redactor(&["hunter2-hunter2"]);
+    let line = "QUFB".repeat(17);
+    let text = format!("{line}aHVudGVy\n");
+    assert_eq!(streamed(&redactor, [text.as_bytes()]), format!("{line}********\n").as_bytes());
+}
+
+#[test]
 fn a_secret_with_a_colour_in_its_middle_is_masked_around_it() {
     let redactor = redactor(&["demo-token"]);
     for (text, masked) in [
@@ -339,6 +358,30 @@ proptest! {
         redactor.mask_bytes(&mut line);
         prop_assert!(!plain(&line).contains("demo-token"), "{}", line.escape_ascii());
         prop_assert!(before || !line.contains(&b'*') || plain(&line).contains('*'));
+    }
+
+    /// Wherever lines are broken and chunks are cut: nothing that depends on the secret alone is shown, all else is.
+    #[test]
+    fn nothing_of_a_secret_survives_in_broken_base64(
+        secret in "[a-z]{2}[a-zA-Z0-9/ +-]{4,90}[a-z]{2}",
+        before in 40usize..130,
+        width in prop_oneof![Just(60usize), Just(64), Just(76)],
+        gap in prop_oneof![Just("\n"), Just("\r\n"), Just("\\n"), Just("\\r\\n"), Just("\n    ")],
+        url in any::<bool>(),
+        cuts in proptest::collection::vec(0usize..400, 0..8),
+    ) {
+        let redactor = redactor(&[&secret]);
+        let bytes: Vec<u8> = std::iter::repeat_n(b'?', before).chain(secret.bytes()).chain(*b"?????").collect();
+        let encoded = base64(&bytes, url);
+        let lines: Vec<&str> = encoded.as_bytes().chunks(width).map(|line| str::from_utf8(line).expect("letters")).collect();
+        let text = format!("<{}>", lines.join(gap));
+        let out = String::from_utf8(streamed(&redactor, chunks(text.as_bytes(), &cuts))).expect("text");
+        prop_assert_eq!(out.len(), text.len());
+        prop_assert_eq!(&out, &redactor.mask(&text));
+        let shown = out.replace(gap, "");
+        let (first, end) = (1 + (before * 8).div_ceil(6), 1 + (before + secret.len()) * 8 / 6);
+        let expected: String = format!("<{encoded}>").char_indices().map(|(i, c)| if (first..end).contains(&i) { '*' } else { c }).collect();
+        prop_assert_eq!(shown, expected);
     }
 
     #[test]

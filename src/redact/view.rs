@@ -131,6 +131,18 @@ impl View {
         })
     }
 
+    /// The bytes of a region without the `gaps` in it.
+    pub(super) fn without(bytes: &[u8], region: Range<usize>, gaps: &[Range<usize>]) -> Self {
+        let mut view = Self { end: region.end, ..Self::default() };
+        let mut at = region.start;
+        for gap in gaps {
+            view.literal(bytes, at..gap.start.max(at));
+            at = gap.end;
+        }
+        view.literal(bytes, at..region.end.max(at));
+        view
+    }
+
     /// Adds bytes that are what they look like.
     fn literal(&mut self, bytes: &[u8], raw: Range<usize>) {
         if !raw.is_empty() {

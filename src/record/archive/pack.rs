@@ -145,6 +145,7 @@ fn write_merged(recording: &Recording, part: Part, out: &mut impl Write) -> io::
     let mut view = LogView::new(Selection::All);
     view.refresh(logs);
     view.each_between(logs, part.from, part.until, |line| {
+        let line = if line.cut { &view.whole(logs, line)? } else { line };
         let at = wall.checked_add(std::time::Duration::from_micros(line.at.0)).unwrap_or(wall);
         let process = line.process.as_ref().map_or("-", |p| p.as_str());
         let (stream, text) = match &line.source {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     logs::{Pattern, Token},
-    model::ProcessId,
+    model::{At, ProcessId},
     tui::logview::query::Query,
 };
 
@@ -95,6 +95,8 @@ pub(crate) struct LogState {
     pub(crate) without: Option<Pattern>,
     pub(crate) find: Option<Pattern>,
     pub(crate) token: Option<Token>,
+    /// When the line was said whose token it is.
+    pub(crate) token_at: At,
     pub(crate) alerts_only: bool,
     /// Lines that only tell of health probes are shown one by one.
     pub(crate) show_probes: bool,
@@ -123,6 +125,7 @@ impl LogState {
             context: self.context,
             find: self.find.clone(),
             token: self.token.clone(),
+            token_at: self.token_at,
             alerts: self.walks_alerts,
         }
     }

@@ -3,12 +3,15 @@
 use crate::{
     logs::{Source, Token, TokenKind, tokens},
     tui::{
+        action::Action,
         fold::Row,
+        keymap::Context,
         layout::Pane,
         logview::{
             desk::{Seek, Way},
             query,
         },
+        units::memory,
     },
 };
 
@@ -108,6 +111,9 @@ impl App {
                 Source::Lifecycle(_) => query::text_of(&row.line),
                 Source::Out | Source::Err => crate::logs::verbatim(&row.line.bytes),
             };
+            let key = world.keymap.key_of(Context::Log, Action::Copy).filter(|_| row.line.cut);
+            let rest = key.map(|key| format!(" (the line has {}; {key} in the log copies all of it)", memory(row.line.size)));
+            let text = text + &rest.unwrap_or_default();
             self.overlay = Some(Overlay::Line { text, scroll: 0 });
         }
     }
@@ -119,6 +125,7 @@ impl App {
         let is_chosen = |token: &Token| self.log.token.as_ref().is_some_and(|chosen| chosen.text == token.text);
         let next = tokens.iter().position(is_chosen).map_or(0, |at| at + 1);
         self.log.token = tokens.get(next).or(tokens.first()).cloned();
+        self.log.token_at = row.map_or(self.log.token_at, |row| row.line.at);
         match &self.log.token {
             Some(Token { text, kind: TokenKind::Call { session: Some(session) }, .. }) => {
                 self.say(world.now, format!("highlighting id {text} of session {session}; o and O walk along it"));

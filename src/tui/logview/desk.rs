@@ -6,7 +6,7 @@
 use std::{cell::RefCell, io, sync::Arc};
 
 use crate::{
-    logs::{LogLine, LogStore, LogView, RowSet, Selection},
+    logs::{LogLine, LogStore, LogView, RowSet, Selection, Shared},
     model::At,
     tui::fold::{Row, fold},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Window {
     pub(crate) complete: bool,
     /// Which match the cursor is on or behind, from 1, and how many there are; if something is looked for.
     pub(crate) found: Option<(u64, u64)>,
+    /// Who shares the token that is looked for, once that is known.
+    pub(crate) shared: Option<Shared>,
     /// Why nothing can be read.
     pub(crate) error: Option<String>,
 }
@@ -240,6 +242,7 @@ impl Desk {
             let question = if query.find.is_some() { Some(Question::Found) } else { query.token.as_ref().map(|_| Question::Token) };
             let cursor = window.cursor.and_then(|i| window.rows.get(i)).map_or(u64::MAX, |row| row.line.row);
             let set = question.map(|question| filter.rows(question.number()));
+            window.shared = query.token.as_ref().and_then(|_| scanner.sharers());
             window.found = set.map(|set| (set.rank(cursor.saturating_add(1)), set.len()));
         }
     }
@@ -349,11 +352,11 @@ impl Desk {
         }
     }
 
-    /// The rows `from..=to`, for copying.
+    /// The rows `from..=to`, for copying: whole, also where only their beginning is shown.
     pub(crate) fn copy(&self, from: u64, to: u64) -> io::Result<Vec<LogLine>> {
         let first = self.position(from);
         let count = self.position(to.saturating_add(1)).saturating_sub(first);
-        self.lines(first, count.min(MOST))
+        self.lines(first, count.min(MOST))?.iter().map(|line| self.view.whole(&self.store, line)).collect()
     }
 
     /// The number that the next line will come behind: what is cleared from the view comes before it.

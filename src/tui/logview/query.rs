@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     logs::{self, Lifecycle, LogLine, Pattern, Source, Token, Typed, plain},
-    model::ProcessId,
+    model::{At, ProcessId},
 };
 
 /// What a pane wants to know of every line. Asked off the front's thread.
@@ -24,6 +24,8 @@ pub(crate) struct Query {
     pub(crate) find: Option<Pattern>,
     /// The token that is highlighted and walked along.
     pub(crate) token: Option<Token>,
+    /// When the line was said whose token it is: if nobody shares it, its neighbours in time are of interest.
+    pub(crate) token_at: At,
     /// Whether alerts are walked along.
     pub(crate) alerts: bool,
 }
@@ -73,7 +75,7 @@ impl Query {
             match patterns {
                 Some(patterns) => question.within.extend(patterns),
                 // Nothing is looked for, so nothing is found.
-                None => question.time = Some(crate::model::At::START..crate::model::At::START),
+                None => question.time = Some(At::START..At::START),
             }
             question
         };

@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::logs::{Answers, Filter, LogStore, LogView, Selection};
+use crate::{
+    logs::{self, Answers, Filter, LogStore, LogView, Selection},
+    model::At,
+};
 
-use super::query::Query;
+use super::query::{Query, Question};
 
 /// One step of work: so soon a new question is taken up.
 const STEP: Duration = Duration::from_millis(3);
@@ -18,12 +21,20 @@ const TELL: Duration = Duration::from_millis(50);
 struct Shared {
     store: Arc<LogStore>,
     /// A question that has yet to be taken up.
-    next: Mutex<Option<Filter>>,
+    next: Mutex<Option<Asked>>,
     /// What was found so far. Nobody waits for a step of work to read it.
     answers: Mutex<Option<Arc<Answers>>>,
+    /// Who shares the token that is looked for, once every line was asked.
+    sharers: Mutex<Option<logs::Shared>>,
     desk: Mutex<Desk>,
     wake: Condvar,
     tell: Box<dyn Fn() + Send + Sync>,
+}
+
+/// A question, and when the line was said whose token is looked for.
+struct Asked {
+    filter: Filter,
+    token_at: Option<At>,
 }
 
 #[derive(Default)]
@@ -45,6 +56,7 @@ impl Scanner {
             store,
             next: Mutex::default(),
             answers: Mutex::default(),
+            sharers: Mutex::default(),
             desk: Mutex::default(),
             wake: Condvar::new(),
             tell: Box::new(tell),
@@ -59,7 +71,8 @@ impl Scanner {
         let filter = Filter::new(LogView::new(selection), query.questions(&self.shared.store.processes()));
         let mut next = lock(&self.shared.next);
         *lock(&self.shared.answers) = Some(Arc::new(filter.answers()));
-        *next = Some(filter);
+        *lock(&self.shared.sharers) = None;
+        *next = Some(Asked { filter, token_at: query.token.as_ref().map(|_| query.token_at) });
         drop(next);
         self.nudge();
     }
@@ -73,6 +86,11 @@ impl Scanner {
     /// What was found so far.
     pub(crate) fn answers(&self) -> Option<Arc<Answers>> {
         lock(&self.shared.answers).clone()
+    }
+
+    /// Who shares the token that is looked for; none before every line was asked.
+    pub(crate) fn sharers(&self) -> Option<logs::Shared> {
+        lock(&self.shared.sharers).clone()
     }
 }
 
@@ -92,7 +110,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn run(shared: &Shared) {
-    let mut filter = None;
+    let mut asked: Option<Asked> = None;
     loop {
         {
             let desk = lock(&shared.desk);
@@ -106,32 +124,41 @@ fn run(shared: &Shared) {
         let mut told = Instant::now();
         while !lock(&shared.desk).stop {
             if let Some(next) = lock(&shared.next).take() {
-                filter = Some(next);
+                asked = Some(next);
             }
             // A step that fails is not repeated: the next line that arrives asks again.
-            let done = filter.as_mut().is_none_or(|filter| filter.advance(&shared.store, STEP).unwrap_or(true));
+            let done = asked.as_mut().is_none_or(|asked| asked.filter.advance(&shared.store, STEP).unwrap_or(true));
             if done {
                 break;
             }
             if told.elapsed() >= TELL {
-                publish(shared, filter.as_ref());
+                publish(shared, asked.as_ref());
                 told = Instant::now();
             }
         }
-        publish(shared, filter.as_ref());
+        publish(shared, asked.as_ref());
     }
 }
 
 /// Shows what was found, unless something else is asked by now.
-fn publish(shared: &Shared, filter: Option<&Filter>) {
-    let found = filter.map(|filter| Arc::new(filter.answers()));
+fn publish(shared: &Shared, asked: Option<&Asked>) {
+    let found = asked.map(|asked| Arc::new(asked.filter.answers()));
+    let sharers = asked.and_then(|asked| asked.sharers(&shared.store));
     {
         let next = lock(&shared.next);
         if next.is_none() {
             *lock(&shared.answers) = found;
+            *lock(&shared.sharers) = sharers;
         }
     }
     (shared.tell)();
+}
+
+impl Asked {
+    fn sharers(&self, store: &LogStore) -> Option<logs::Shared> {
+        let at = self.token_at.filter(|_| self.filter.is_complete())?;
+        self.filter.view().shared(store, self.filter.rows(Question::Token.number()), at).ok()
+    }
 }
 
 #[cfg(test)]

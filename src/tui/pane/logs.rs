@@ -12,7 +12,7 @@ use super::{
     rule::{self, Rule},
 };
 use crate::{
-    logs::Source,
+    logs::{AROUND, Shared, Source},
     model::{At, ProcessId},
     tui::{
         app::log::{LogState, Scope},
@@ -163,7 +163,7 @@ fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
         let (at, of) = window.found.unwrap_or((0, 0));
         parts.push(format!("/{}  {at} of {of}{more}", pattern.typed()));
     } else if let (Some(_), Some((at, of))) = (&log.token, window.found) {
-        parts.push(format!("token {at} of {of}{more}"));
+        parts.push(format!("token {at} of {of}{more}{}", sharers(scene, window, width)));
     }
     if let Some(from) = log.select_from {
         parts.push(format!("selecting {}", counted(log.cursor().abs_diff(from) + 1, "line")));
@@ -176,6 +176,20 @@ fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
     let hint = if width >= 100 { format!("{key} follows") } else { key };
     parts.push(format!("{} {} newer, {hint}", scene.look.glyph(Glyph::Newer), window.newer));
     parts
+}
+
+/// Who shares the token. Where nobody does, time is what is left to go by.
+fn sharers(scene: &Scene<'_>, window: &Window, width: u16) -> String {
+    let around = format!("{}{} ms", scene.look.glyph(Glyph::Around), AROUND.as_millis());
+    match &window.shared {
+        Some(Shared::By(all)) if width < 100 => format!(", {} share it", all.len()),
+        Some(Shared::By(all)) => format!(", shared by {}", all.iter().map(ProcessId::as_str).collect::<Vec<_>>().join(", ")),
+        Some(Shared::Nothing { .. }) if width < 100 => format!(", unshared: {around}"),
+        // Who is hidden was not asked.
+        Some(Shared::Nothing { .. }) if scene.app.log.query().hides() => format!(", nobody shown shares it: {around} marked"),
+        Some(Shared::Nothing { .. }) => format!(", nobody shares it: {around} marked"),
+        None => String::new(),
+    }
 }
 
 /// The moment the pane is parked at: that of the fact which led there, else that of the line under the cursor.
@@ -226,7 +240,7 @@ fn rows(scene: &Scene<'_>, window: &Window, place: Place, buf: &mut Buffer) {
                 index: row.line.process.as_ref().and_then(|process| scene.index_of(process)),
                 above,
                 wall: &wall,
-                mark: mark(scene, row, here),
+                mark: mark(scene, window, row, here),
                 room: Room { width: area.width, alone: place.alone },
                 names: scene.names,
                 strong: if is_selected(log, row) { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() },
@@ -288,12 +302,15 @@ fn is_selected(log: &LogState, row: &Row) -> bool {
     log.select_from.is_some_and(|from| (from.min(cursor)..=from.max(cursor)).contains(&row.line.row))
 }
 
-fn mark(scene: &Scene<'_>, row: &Row, here: bool) -> Option<(&'static str, Style)> {
+fn mark(scene: &Scene<'_>, window: &Window, row: &Row, here: bool) -> Option<(&'static str, Style)> {
     let unfolded = scene.app.log.unfolded.contains(&row.line.row);
+    let near = matches!(&window.shared, Some(Shared::Nothing { around }) if around.contains(&row.line.row));
     if here {
         Some((scene.look.glyph(Glyph::Here), scene.look.style(Role::Selected)))
     } else if unfolded {
         Some((scene.look.glyph(Glyph::Newer), scene.look.style(Role::Dim)))
+    } else if near {
+        Some((scene.look.glyph(Glyph::Around), scene.look.style(Role::Token)))
     } else {
         None
     }

@@ -1,7 +1,7 @@
 //! Key scripts: what is pressed, and what comes of it.
 
 use super::{
-    stories::{NAMES, all_well, crash_loop, ms},
+    stories::{NAMES, all_well, crash_loop, ms, opening},
     theatre::{Theatre, id, row},
 };
 use crate::{
@@ -307,6 +307,27 @@ fn a_token_is_highlighted_and_walked_along() {
     theatre.keys("Tab k k o");
     assert!(toast(&theatre).starts_with("highlighting 6f1b8a52-"), "{}", toast(&theatre));
     theatre.until("token ");
+}
+
+#[test]
+fn who_shares_a_token_is_told_and_where_nobody_does_its_neighbours_in_time_are_marked() {
+    let said = |last: &'static str| {
+        let mut theatre = Theatre::new(&NAMES).sized(120, 40);
+        let mut story = opening("forward");
+        story.say(100, "client-a", "long before").say(960, "proxy", "just before").say(1000, "client-a", "call req=zz91 went out");
+        story.say(1040, "upstream", last).say(1200, "upstream", "later");
+        theatre.play(story).at(1300);
+        theatre.keys("Tab k k *");
+        theatre
+    };
+    let mut alone = said("just behind");
+    alone.until("token 1 of 1, nobody shares it: ±50 ms marked");
+    let picture = alone.picture();
+    let marked: Vec<_> = picture.lines().filter(|line| line.starts_with("|±")).map(|line| line.contains("just")).collect();
+    assert_eq!(marked, [true, true], "{picture}");
+    let mut shared = said("handles req=zz91 now");
+    shared.until("token 1 of 2, shared by client-a, upstream");
+    assert!(!shared.picture().contains("|±"));
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn progress(name: &str, text: &str) -> EventKind {
     EventKind::Progress { process: id(name), text: text.into() }
 }
 
-fn opening(scenario: &str) -> Story {
+pub(super) fn opening(scenario: &str) -> Story {
     let mut story = Story::default();
     story
         .event(0, begin(scenario, processes()))
