@@ -19,7 +19,7 @@ use std::{
 use crate::{model::Phase, process::family};
 
 use super::{
-    app::Leaving,
+    app::{Leaving, Outcome},
     front::{Ended, Front, News},
     overlay,
     pane::state,
@@ -45,7 +45,11 @@ pub(crate) struct EventLoop {
     pub(super) guard: Option<Guard>,
     pub(super) waker: Waker,
     news: News,
-    decoder: Decoder,
+    pub(super) decoder: Decoder,
+    /// When the terminal was asked about its keyboard, while its answer has not come.
+    pub(super) asked: Option<Instant>,
+    /// It speaks the kitty keyboard protocol.
+    pub(super) enhanced: bool,
     /// Replies that come later: what was refused, what came of an export.
     pub(super) replies: Arc<Mutex<Vec<(String, bool)>>>,
     pub(super) ended: Option<Ended>,
@@ -75,6 +79,8 @@ impl EventLoop {
             waker,
             news,
             decoder: Decoder::default(),
+            asked: None,
+            enhanced: false,
             replies: Arc::default(),
             ended: None,
             titled: String::new(),
@@ -85,12 +91,17 @@ impl EventLoop {
         };
         this.refresh();
         this.title();
+        if !this.front.options.plain {
+            this.stage.app.mouse = true;
+            this.carry_out(vec![Outcome::Mouse(true)]);
+        }
         Ok(this)
     }
 
     /// Runs until there is nothing more to show or nobody to show it to.
     pub(crate) fn run(mut self) -> io::Result<Ended> {
         self.draw(true)?;
+        self.ask_keyboard();
         while self.ended.is_none() {
             let stdin = io::stdin();
             let output = self.screen.is_behind().then(|| self.screen.fd());
@@ -238,6 +249,7 @@ impl EventLoop {
         self.stage.app.leaving = self.stage.app.leaving.max(Leaving::Stopping);
         if self.ended != Some(Ended::TerminalGone) {
             self.screen.finish();
+            self.hear_out();
         }
         self.guard = None;
     }

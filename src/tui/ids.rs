@@ -34,6 +34,14 @@ pub(crate) fn shorten<'t>(text: &'t str, narrow: bool, ellipsis: &str) -> Cow<'t
     Cow::Owned(short)
 }
 
+/// `shown`, a part of the shortened `text`, with its ids whole again: what is copied is what was written.
+pub(crate) fn lengthen(shown: &str, text: &str, ellipsis: &str) -> String {
+    ids(text).into_iter().fold(shown.to_owned(), |shown, id| {
+        let id = &text[id];
+        shown.replace(&format!("{}{ellipsis}{}", &id[..4], &id[id.len() - 2..]), id)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +61,13 @@ mod tests {
         ] {
             assert_eq!(short(kept), kept);
         }
+    }
+
+    #[test]
+    fn what_was_shortened_is_copied_whole() {
+        let text = "session=6f1b8a52-9c1d-4f0e-8a77-10de2bf900c2 id=17";
+        assert_eq!(lengthen("6f1b…c2 id", text, "…"), "6f1b8a52-9c1d-4f0e-8a77-10de2bf900c2 id");
+        assert_eq!(lengthen("id=17", text, "…"), "id=17");
     }
 
     #[test]

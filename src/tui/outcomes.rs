@@ -14,17 +14,11 @@ use nix::sys::signal::{Signal, raise};
 use crate::record::{default_dir, write_private};
 
 use super::{
-    app::{NOTHING_TO_COPY, Outcome, overlay::Overlay},
+    app::{NOTHING_TO_COPY, Outcome},
     event_loop::EventLoop,
     front::Ended,
-    key::{Code, Key},
-    layout::Pane,
     logview::{desk::Seek, query},
-    term::{
-        Guard,
-        decode::{Input, Mouse, MouseKind},
-        size,
-    },
+    term::{Guard, decode::Input, size},
     units::counted,
 };
 
@@ -53,6 +47,10 @@ impl EventLoop {
                     Vec::new()
                 }
                 Input::Mouse(mouse) => self.mouse(mouse),
+                Input::Keyboard | Input::Attributes => {
+                    self.answered(&input);
+                    Vec::new()
+                }
                 Input::Focus => {
                     // Whoever had the window meanwhile may have drawn on it.
                     self.screen.forget();
@@ -119,7 +117,7 @@ impl EventLoop {
     }
 
     /// Gives a text to the clipboard and, since no terminal says whether it took it, to a file; says what went where.
-    fn hand_over(&mut self, text: &str, what: &str) {
+    pub(super) fn hand_over(&mut self, text: &str, what: &str) {
         let now = self.stage.now();
         let what = format!("{what}, {} bytes", text.len());
         let clipboard = text.len() <= CLIPBOARD && !self.front.options.plain;
@@ -163,8 +161,9 @@ impl EventLoop {
         };
         let mut words = editor.split_whitespace();
         let Some(program) = words.next() else { return };
+        self.hear_out();
         self.guard = None;
-        let status = Program::new(program).args(words).arg(format!("+{line}")).arg(&found).status();
+        let status = Program::new(program).args(words).args(place_in(program, &found, line)).status();
         self.back();
         if let Err(error) = status {
             self.stage.app.complain(now, format!("{program}: {error}"));
@@ -181,6 +180,7 @@ impl EventLoop {
     /// Stops like any program that is asked to by Ctrl-Z, and comes back when the shell says so.
     fn suspend(&mut self) {
         self.screen.finish();
+        self.hear_out();
         self.guard = None;
         // The default of TSTP stops all threads until CONT; where it does nothing, nothing was lost.
         let _ = raise(Signal::SIGTSTP);
@@ -198,6 +198,7 @@ impl EventLoop {
         if self.stage.app.mouse {
             self.carry_out(vec![Outcome::Mouse(true)]);
         }
+        self.enhance();
         // The title was pushed anew.
         self.titled.clear();
         self.title();
@@ -219,86 +220,29 @@ impl EventLoop {
         self.titled = title;
     }
 
-    fn tell_terminal(&mut self, sequence: &str) {
+    pub(super) fn tell_terminal(&mut self, sequence: &str) {
         if let Err(e) = self.screen.write(sequence)
             && super::event_loop::is_gone(&e)
         {
             self.ended = Some(Ended::TerminalGone);
         }
     }
+}
 
-    fn mouse(&mut self, mouse: Mouse) -> Vec<Outcome> {
-        if !self.stage.app.mouse {
-            return Vec::new();
+/// How an editor is told a place: most take `+LINE FILE` as vi does, others know a way of their own.
+fn place_in(program: &str, file: &Path, line: u32) -> Vec<std::ffi::OsString> {
+    let with_line = || {
+        let mut place = file.as_os_str().to_owned();
+        place.push(format!(":{line}"));
+        place
+    };
+    match Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program) {
+        "code" | "code-insiders" | "codium" | "cursor" | "windsurf" => vec!["--goto".into(), with_line()],
+        "hx" | "helix" | "subl" | "zed" | "zeditor" => vec![with_line()],
+        "idea" | "clion" | "rustrover" | "pycharm" | "goland" | "webstorm" | "kate" => {
+            vec!["--line".into(), line.to_string().into(), file.as_os_str().to_owned()]
         }
-        if let Some(overlay) = &self.stage.app.overlay {
-            let scrolls = !matches!(overlay, Overlay::Prompt { .. } | Overlay::AskQuit);
-            let code = match mouse.kind {
-                MouseKind::WheelUp if scrolls => Code::Up,
-                MouseKind::WheelDown if scrolls => Code::Down,
-                _ => return Vec::new(),
-            };
-            let now = self.stage.now();
-            return self.stage.with_world(now, |app, world| app.key(Key::plain(code), world));
-        }
-        let Some((pane, area)) = self.stage.areas.at(mouse.x, mouse.y) else { return Vec::new() };
-        match mouse.kind {
-            MouseKind::WheelUp | MouseKind::WheelDown => {
-                let by = if mouse.kind == MouseKind::WheelUp { -3 } else { 3 };
-                match pane {
-                    Pane::Logs => vec![Outcome::Seek(Seek::Lines(by))],
-                    Pane::Processes => {
-                        let snapshot = self.stage.snapshot.clone();
-                        self.stage.app.table.step(&snapshot.rows, by.signum());
-                        Vec::new()
-                    }
-                    Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => Vec::new(),
-                }
-            }
-            MouseKind::Down => self.click(pane, area, mouse.y),
-            MouseKind::Drag if pane == Pane::Logs => {
-                let Some(row) = self.row_at(area, mouse.y) else { return Vec::new() };
-                if self.stage.app.log.select_from.is_none() {
-                    self.stage.app.log.select_from = Some(self.stage.app.log.cursor());
-                }
-                vec![Outcome::Seek(Seek::Row(row))]
-            }
-            MouseKind::Up if self.stage.app.log.select_from.is_some() => {
-                let now = self.stage.now();
-                self.stage.with_world(now, |app, world| app.act(super::action::Action::Copy, world))
-            }
-            MouseKind::Drag | MouseKind::Up | MouseKind::Other => Vec::new(),
-        }
-    }
-
-    fn click(&mut self, pane: Pane, area: ratatui::layout::Rect, y: u16) -> Vec<Outcome> {
-        match pane {
-            Pane::Processes => {
-                self.stage.app.focus = pane;
-                if let Some(index) = self.stage.process_at(area, y - area.y) {
-                    self.stage.app.table.selected = index;
-                }
-            }
-            Pane::Logs => {
-                self.stage.app.focus = pane;
-                if let Some(row) = self.row_at(area, y) {
-                    return vec![Outcome::Seek(Seek::Row(row))];
-                }
-            }
-            Pane::Happened => {
-                let facts = self.stage.facts();
-                let at = usize::from(y.saturating_sub(area.y)).checked_sub(1).and_then(|i| facts.get(i).map(|fact| fact.seq));
-                return at.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();
-            }
-            Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => self.stage.app.focus = pane,
-        }
-        Vec::new()
-    }
-
-    /// The row of the log at a row of the screen.
-    fn row_at(&self, area: ratatui::layout::Rect, y: u16) -> Option<u64> {
-        let line = usize::from(y.saturating_sub(area.y)).checked_sub(1)?;
-        self.stage.window.rows.get(line).map(|row| row.line.row)
+        _ => vec![format!("+{line}").into(), file.as_os_str().to_owned()],
     }
 }
 
@@ -338,6 +282,21 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn editors_are_told_the_line_in_their_own_way() {
+        let told = |program: &str| {
+            place_in(program, Path::new("src/a.rs"), 42)
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(told("/usr/bin/nvim"), "+42 src/a.rs");
+        assert_eq!(told("code"), "--goto src/a.rs:42");
+        assert_eq!(told("hx"), "src/a.rs:42");
+        assert_eq!(told("idea"), "--line 42 src/a.rs");
+    }
 
     #[test]
     fn the_clipboard_gets_base64() {

@@ -106,7 +106,7 @@ pub fn pick(choices: &[Choice], options: &Options) -> io::Result<Picked> {
         };
         if let Some(picked) = inputs.into_iter().find_map(|input| match input {
             Input::Key(key) => picker.key(key, choices),
-            Input::Paste(_) | Input::Mouse(_) | Input::Focus => None,
+            Input::Paste(_) | Input::Mouse(_) | Input::Focus | Input::Keyboard | Input::Attributes => None,
         }) {
             break picked;
         }

@@ -3,12 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
 
 use crate::{
     explain::{Explanation, Fact},
     logs::{LogStore, Selection},
-    model::{At, Phase, ProcessId, RunClock, Snapshot},
+    model::{At, Phase, ProcessId, ProcessSnapshot, RunClock, Snapshot},
     process::Relative,
     supervisor::Journal,
 };
@@ -20,6 +23,7 @@ use super::{
     layout::{Areas, Pane},
     logview::desk::{Desk, Seek, Sought, Window},
     meter::{Meter, Said},
+    mouse,
     names::Names,
     options::Options,
     pane::{
@@ -191,6 +195,45 @@ impl Stage {
         processes::process_at(&self.scene(self.now()), area, line)
     }
 
+    /// The part of the screen at a place in which text can be chosen: a pane without its title, or one of logs side by side.
+    pub(crate) fn part_at(&self, at: Position) -> Option<Rect> {
+        let (pane, area) = self.areas.at(at.x, at.y)?;
+        let side = logs_pane::split(area, self.side_windows.len());
+        let beside = side.into_iter().find(|part| pane == Pane::Logs && !self.side_windows.is_empty() && part.contains(at));
+        let part = mouse::body(pane, beside.unwrap_or(area));
+        Some(part).filter(|part| part.contains(at))
+    }
+
+    /// The line of a log at a place of the screen.
+    pub(crate) fn log_row_at(&self, at: Position) -> Option<&Row> {
+        let (pane, area) = self.areas.at(at.x, at.y)?;
+        if pane != Pane::Logs || self.app.overlay.is_some() {
+            return None;
+        }
+        let beside = self.side_windows.iter().zip(logs_pane::split(area, self.side_windows.len()));
+        let (window, part, alone) = match beside.into_iter().find(|(_, part)| part.contains(at)) {
+            Some(((_, window), part)) => (window, part, true),
+            None if !self.side_windows.is_empty() => return None,
+            None => (&self.window, area, false),
+        };
+        let mut below = (at.y - part.y).checked_sub(1)?;
+        let room = Room { width: part.width, alone };
+        for row in &window.rows {
+            let tall = line::tall(row, &self.app.log, room, &self.options.look).max(1);
+            match below.checked_sub(tall) {
+                Some(rest) => below = rest,
+                None => return Some(row),
+            }
+        }
+        None
+    }
+
+    /// Where a click there leads the log's cursor; side by side, all of them go to that moment.
+    pub(crate) fn log_place_at(&self, at: Position) -> Option<Seek> {
+        let row = self.log_row_at(at)?;
+        Some(if self.side_windows.is_empty() { Seek::Row(row.line.row) } else { Seek::Seq(row.line.seq) })
+    }
+
     /// Makes a frame.
     pub(crate) fn frame(&mut self, screen: Rect, now: At) -> (Buffer, Drawn) {
         let mut buffer = Buffer::empty(screen);
@@ -300,6 +343,16 @@ impl Stage {
         }
     }
 
+    /// Leaves out as many as there is no room for: none that is selected or in trouble while others are there.
+    fn leave_out(&self, processes: &mut Vec<ProcessId>) {
+        let selected = self.app.selected(&self.snapshot).map(ProcessSnapshot::id);
+        let calm = |id: &ProcessId| Some(id) != selected && !self.snapshot.row(id.as_str()).is_some_and(processes::in_trouble);
+        for _ in 0..self.beside {
+            let last = processes.iter().rposition(calm).unwrap_or(processes.len().saturating_sub(1));
+            processes.remove(last);
+        }
+    }
+
     /// The same for logs side by side: all at the moment that the cursor is on.
     fn look_side_by_side(&mut self, area: Rect) {
         let ticked = self.app.ticked(&self.snapshot);
@@ -307,7 +360,7 @@ impl Stage {
         let mut processes: Vec<ProcessId> = if ticked.is_empty() { all() } else { ticked };
         let parts = logs_pane::split(area, processes.len());
         self.beside = processes.len().saturating_sub(parts.len());
-        processes.truncate(parts.len());
+        self.leave_out(&mut processes);
         self.side.retain(|(process, ..)| processes.contains(process));
         for process in &processes {
             if !self.side.iter().any(|(known, ..)| known == process) {

@@ -51,6 +51,9 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         }
     }
     let mut drawn = Drawn { details_end, ..overlay::draw(scene, buf) };
+    if let Some(chosen) = &scene.app.drawn {
+        chosen.draw(buf);
+    }
     let own_row = !areas.message.is_empty();
     if own_row {
         message::draw(scene, areas.message, buf);

@@ -177,16 +177,15 @@ fn t13_every_mode_is_undone_whatever_was_on() {
     let bench = Bench::new("modes");
     let mut terminal = open(&bench, QUIET, 80, 24);
     terminal.wait_for("two is up");
-    terminal.send("\x1bOQ");
-    terminal.wait_for("the mouse is the dashboard's now");
     terminal.screen(|screen| {
         assert!(screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste());
         assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     });
-    terminal.send("/");
-    terminal.wait("the cursor shows while something is typed", |_| true);
-    terminal.send("abc\x1b");
-    terminal.wait("Esc leaves the prompt", |text| text.contains("? keys"));
+    terminal.send("/abc");
+    terminal
+        .wait("the cursor shows while something is typed", |text| text.contains("/abc") && terminal.screen(|screen| !screen.hide_cursor()));
+    terminal.send("\x1b");
+    terminal.wait("Esc leaves the prompt", |text| text.contains("? keys") && !text.contains("/abc"));
     terminal.send("Q");
     terminal.ended();
     terminal.wait_for("Recorded:");
@@ -198,10 +197,11 @@ fn the_mouse_chooses_rows_and_copies_lines() {
     let bench = Bench::new("mouse");
     let mut terminal = open(&bench, QUIET, 100, 30);
     terminal.wait_for("two is up");
-    terminal.send("\x1b[<0;5;4M");
+    terminal.send("\x1bOQ\x1b[<0;5;4M");
+    terminal.wait_for("the mouse is the terminal's again");
+    terminal.wait_for("▌ 1 one");
     terminal.send("\x1bOQ");
     terminal.wait_for("the mouse is the dashboard's now");
-    terminal.wait_for("▌ 1 one");
     terminal.send("\x1b[<0;5;4M\x1b[<0;5;4m");
     terminal.wait_for("▌ 2 two");
     terminal.send("\x1b[<0;30;6M\x1b[<32;30;7M");
@@ -212,6 +212,62 @@ fn the_mouse_chooses_rows_and_copies_lines() {
     assert!(written.contains("\x1b]52;c;"), "the clipboard is asked by OSC 52");
     terminal.send("\x03");
     terminal.ended();
+}
+
+#[test]
+fn the_mouse_takes_text_of_one_pane_and_scrolls_what_it_points_at() {
+    let bench = Bench::new("mouse-text");
+    let scenario = "name = \"long\"\n[process.one]\nshell = \"for i in $(seq 60); do echo line $i of many; done; exec sleep 600\"\n";
+    let mut terminal = open(&bench, scenario, 100, 30);
+    let screen = terminal.wait_for("line 60 of many");
+    let (y, line) = screen.lines().enumerate().find(|(_, line)| line.contains("line 59 of many")).expect("it is shown");
+    let x = line.split("line 59").next().map_or(0, |before| before.chars().count());
+    // The button goes down on the line's first letter, and up on the 9 of its number.
+    let (from, to, y) = (x + 1, x + 7, y + 1);
+    terminal.send(&format!("\x1b[<0;{from};{y}M\x1b[<32;{to};{y}M"));
+    terminal.wait("what is drawn over is reversed", |_| {
+        terminal.screen(|screen| screen.cell(y as u16 - 1, to as u16 - 1).is_some_and(vt100::Cell::inverse))
+    });
+    terminal.send(&format!("\x1b[<0;{to};{y}m"));
+    terminal.wait_for("copied 7 characters, 7 bytes");
+    let copy = std::fs::read_to_string(bench.dir.path().join("state/e2e-tui/copy.txt")).expect("a copy is in a file, too");
+    assert_eq!(copy, "line 59");
+    terminal.send("\x1b[<65;30;10M\x1b[<64;30;10M\x1b[<64;30;10M");
+    terminal.wait("the wheel scrolls the log", |text| text.contains("paused") && text.contains("▌ 1 one"));
+    terminal.send("i");
+    let screen = terminal.wait_for("start alone");
+    let (y, line) = screen.lines().enumerate().find(|(_, line)| line.contains("start alone")).expect("it is shown");
+    let x = line.split("start").next().map_or(0, str::len);
+    terminal.send(&format!("\x1b[<0;{};{}M\x1b[<32;{};{}M\x1b[<0;{};{}m", x + 1, y + 1, x + 11, y + 1, x + 11, y + 1));
+    terminal.wait_for("copied 11 characters");
+    terminal.send("\x03\x03");
+    terminal.ended();
+}
+
+#[test]
+fn the_kitty_keyboard_is_used_where_it_is_spoken_and_undone() {
+    let bench = Bench::new("kitty");
+    let mut terminal = open(&bench, QUIET, 80, 24);
+    let written = |terminal: &Terminal| String::from_utf8_lossy(&terminal.written()).into_owned();
+    let until = |terminal: &Terminal, wanted: &str| terminal.wait(wanted, |_| written(terminal).contains(wanted));
+    until(&terminal, "\x1b[?u\x1b[c");
+    let asked = written(&terminal);
+    let first = asked.find("RUNNING").expect("a frame came");
+    assert!(first < asked.find("\x1b[?u").expect("it was asked"), "nothing stands between the start and the first frame");
+    terminal.send("\x1b[?0u\x1b[?62;4c");
+    until(&terminal, "\x1b[>1u");
+    terminal.wait_for("two is up");
+    terminal.send("\x1b[106u");
+    terminal.wait_for("▌ 2 two");
+    terminal.send("?\x1b[27u");
+    terminal.wait("Esc closes the help", |text| text.contains("─ Logs"));
+    terminal.send("\x1b[99;5u");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.wait_for("Recorded:");
+    let written = written(&terminal);
+    let (pop, normal) = (written.rfind("\x1b[<u").expect("it is undone"), written.rfind("\x1b[?1049l").expect("the screen is left"));
+    assert!(pop < normal, "the alternate screen has a stack of its own");
+    assert_restored(&terminal);
 }
 
 #[test]

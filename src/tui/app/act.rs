@@ -99,7 +99,7 @@ impl App {
     }
 
     /// Moves in the focused pane.
-    fn go(&mut self, seek: Seek, world: &World<'_>) -> Vec<Outcome> {
+    pub(super) fn go(&mut self, seek: Seek, world: &World<'_>) -> Vec<Outcome> {
         match self.focus {
             Pane::Processes => {}
             Pane::Logs => return vec![Outcome::Seek(seek)],

@@ -88,6 +88,14 @@ impl App {
         vec![Outcome::Seek(seek)]
     }
 
+    /// Scrolls a pane that the wheel points at; its focus stays where it is.
+    pub(crate) fn scroll(&mut self, pane: Pane, way: i64, world: &World<'_>) -> Vec<Outcome> {
+        let focus = std::mem::replace(&mut self.focus, pane);
+        let outcomes = self.go(Seek::Lines(way), world);
+        self.focus = focus;
+        outcomes
+    }
+
     /// What Enter does in one of these panes.
     pub(super) fn open_in_pane(&mut self, world: &World<'_>) -> Vec<Outcome> {
         match self.focus {

@@ -11,6 +11,7 @@ use crate::tui::{
     keymap::{Context, Found, Keymap},
     layout::{Areas, Layout, Pane},
     logview::desk::{Seek, Window},
+    selection::Selection,
 };
 
 use super::{
@@ -130,6 +131,10 @@ pub(crate) struct App {
     pub(crate) layout: usize,
     pub(crate) zoom: bool,
     pub(crate) mouse: bool,
+    /// What is being drawn over with the mouse.
+    pub(crate) drawn: Option<Selection>,
+    /// That takes whole lines of the log.
+    pub(crate) draws_lines: bool,
     pub(crate) leaving: Leaving,
     /// The fact that `F` jumped to last.
     pub(crate) fact: Option<usize>,
@@ -157,6 +162,8 @@ impl App {
             layout: 0,
             zoom: false,
             mouse: false,
+            drawn: None,
+            draws_lines: false,
             leaving: Leaving::No,
             fact: None,
             explained: false,

@@ -32,6 +32,8 @@ pub(crate) struct Body {
 
 /// Below this width the time column goes: who said it matters more.
 const WITH_TIME: u16 = 60;
+/// The same where it stands beside others, and its title says who.
+const WITH_TIME_ALONE: u16 = 36;
 
 /// The room a log has, and which columns that leaves.
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +44,14 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Whether a log so wide tells the times of its lines.
+    pub(crate) fn has_time(width: u16, alone: bool) -> bool {
+        width >= if alone { WITH_TIME_ALONE } else { WITH_TIME }
+    }
+
     /// Cells of the time column with the gap behind it.
     fn time(self, form: TimeForm) -> u16 {
-        if self.width < WITH_TIME && !self.alone { 1 } else { form.cells() + 2 }
+        if Self::has_time(self.width, self.alone) { form.cells() + 2 } else { 1 }
     }
 
     /// Cells of the source column with the gap behind it.

@@ -35,10 +35,13 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         return;
     }
     for (i, ((process, window), part)) in scene.side.iter().zip(split(area, scene.side.len())).enumerate() {
-        let mut title = vec![process.to_string(), scene.app.log.time.title().to_owned()];
+        let mut title = vec![process.to_string()];
         // The last part says that there are more than fit.
         if i + 1 == scene.side.len() && scene.beside > 0 {
-            title.push(format!("+{} more: tick those to see", scene.beside));
+            title.push(format!("+{} more", scene.beside));
+        }
+        if line::Room::has_time(part.width, true) {
+            title.push(scene.app.log.time.title().to_owned());
         }
         one(scene, window, &title, Place { area: part, alone: true }, buf);
     }

@@ -95,6 +95,11 @@ fn visible(scene: &Scene<'_>, order: &[usize], room: usize) -> Shown {
     Shown { rows: order.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(i, _)| *i).collect(), more: Some(more) }
 }
 
+/// Whether a process should not go unseen where there is room for few.
+pub(crate) fn in_trouble(row: &ProcessSnapshot) -> bool {
+    trouble(&row.state) < CALM || !row.leaks.is_empty()
+}
+
 /// Ranks below this one are trouble.
 const CALM: u8 = 4;
 

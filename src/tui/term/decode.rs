@@ -11,6 +11,10 @@ pub(crate) enum Input {
     Mouse(Mouse),
     /// The window is looked at again.
     Focus,
+    /// The terminal answers that it speaks the kitty keyboard protocol.
+    Keyboard,
+    /// The terminal says what it is: the last answer to what it was asked.
+    Attributes,
 }
 
 /// A mouse report.
@@ -193,6 +197,13 @@ fn control(rest: &[u8]) -> Step {
     if let Some(report) = params.strip_prefix('<') {
         return mouse(report, rest[end] == b'm').map_or(Step::Skip(len), |mouse| Step::Input(Input::Mouse(mouse), len));
     }
+    if params.starts_with('?') {
+        return match rest[end] {
+            b'u' => Step::Input(Input::Keyboard, len),
+            b'c' => Step::Input(Input::Attributes, len),
+            _ => Step::Skip(len),
+        };
+    }
     if params.is_empty() && rest[end] == b'I' {
         return Step::Input(Input::Focus, len);
     }
@@ -211,10 +222,14 @@ fn control(rest: &[u8]) -> Step {
     let Some(code) = code else { return Step::Skip(len) };
     let shift = modifiers & 1 != 0 || rest[end] == b'Z';
     let mut key = Key { code, ctrl: modifiers & 4 != 0, alt: modifiers & 2 != 0, shift };
-    if let Code::Char(c) = key.code
-        && key.shift
-    {
-        key = Key { code: Code::Char(c.to_ascii_uppercase()), shift: false, ..key };
+    if let Code::Char(c) = key.code {
+        // As keymaps write them: a character carries its shift, and Ctrl goes with a letter in lower case.
+        let c = match (key.ctrl, key.shift) {
+            (true, _) => c.to_ascii_lowercase(),
+            (false, true) => c.to_ascii_uppercase(),
+            (false, false) => c,
+        };
+        key = Key { code: Code::Char(c), shift: false, ..key };
     }
     Step::Input(Input::Key(key), len)
 }
@@ -257,8 +272,35 @@ fn unicode_key(c: char) -> Option<Code> {
         '\t' => Code::Tab,
         '\x1b' => Code::Esc,
         '\x7f' => Code::Backspace,
+        // The keypad, and the keys that have no code of their own elsewhere.
+        '\u{e000}'..='\u{f8ff}' => return keypad(u32::from(c)),
         c if c.is_control() => return None,
         c => Code::Char(c),
+    })
+}
+
+fn keypad(code: u32) -> Option<Code> {
+    Some(match code {
+        57399..=57408 => Code::Char(char::from(b'0' + (code - 57399) as u8)),
+        57409 => Code::Char('.'),
+        57410 => Code::Char('/'),
+        57411 => Code::Char('*'),
+        57412 => Code::Char('-'),
+        57413 => Code::Char('+'),
+        57414 => Code::Enter,
+        57415 => Code::Char('='),
+        57416 => Code::Char(','),
+        57417 => Code::Left,
+        57418 => Code::Right,
+        57419 => Code::Up,
+        57420 => Code::Down,
+        57421 => Code::PageUp,
+        57422 => Code::PageDown,
+        57423 => Code::Home,
+        57424 => Code::End,
+        57425 => Code::Insert,
+        57426 => Code::Delete,
+        _ => return None,
     })
 }
 
@@ -292,6 +334,8 @@ mod tests {
             Input::Paste(text) => format!("paste {text:?}"),
             Input::Mouse(mouse) => format!("{:?} {},{}", mouse.kind, mouse.x, mouse.y),
             Input::Focus => "focus".into(),
+            Input::Keyboard => "keyboard".into(),
+            Input::Attributes => "attributes".into(),
         };
         inputs.into_iter().map(show).collect::<Vec<_>>().join(" ")
     }
@@ -305,6 +349,12 @@ mod tests {
         assert_eq!(keys(b"\x1bx\x1b"), "M-x Esc");
         assert_eq!(keys(b"\x1b[99;5u\x1b[27u\x1b[103;2u"), "C-c Esc G");
         assert_eq!(keys(b"\x1c\x1d\x00"), "C-\\ C-] C-Space");
+    }
+
+    #[test]
+    fn the_kitty_protocol_is_understood() {
+        assert_eq!(keys(b"\x1b[?0u\x1b[?1;2c"), "keyboard attributes");
+        assert_eq!(keys(b"\x1b[27u\x1b[106;3u\x1b[99;6u\x1b[97;69u\x1b[57414u\x1b[57420u\x1b[57358u"), "Esc M-j C-c C-a Enter ↓");
     }
 
     #[test]
@@ -326,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_terminals_answer_is_no_key() {
-        assert_eq!(keys(b"\x1b[?1;2c\x1b[O\x1b[12;40R"), "");
+        assert_eq!(keys(b"\x1b[?62;22c\x1b[O\x1b[12;40R\x1b[?2026;2$y"), "attributes");
         assert_eq!(keys(b"\x80\xffa\xc2"), "a");
     }
 

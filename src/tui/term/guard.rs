@@ -25,6 +25,12 @@ static TURN: Mutex<()> = Mutex::new(());
 const ENTER: &str = "\x1b[?1049h\x1b[22;2t\x1b[?25l\x1b[?2004h\x1b[?1004h\x1b[2J";
 /// The same undone, and whatever else may be on: mouse reports, colours, a frame that was cut off.
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[23;2t\x1b[?25h\x1b[?1049l";
+/// Keys that other programs cannot tell apart come apart (the kitty protocol, where the terminal speaks it), and no more.
+const PUSH_KEYBOARD: &str = "\x1b[>1u";
+const POP_KEYBOARD: &str = "\x1b[<u";
+/// Whether the terminal was asked for that. Its alternate screen remembers it apart, so it is undone first.
+static KEYBOARD: AtomicBool = AtomicBool::new(false);
+
 /// A string sequence that a cut-off frame may have left open ends here.
 const CLOSE_STRING: &str = "\x18\x1b\\";
 
@@ -70,7 +76,7 @@ impl Guard {
     pub(crate) fn enter(plain: bool) -> io::Result<Self> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         PLAIN.store(plain, Ordering::Relaxed);
-        tell_witness(Some(&format!("{CLOSE_STRING}{LEAVE}")));
+        tell_witness(Some(&leaving(KEYBOARD.load(Ordering::SeqCst))));
         enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
         let guard = Self;
@@ -79,6 +85,19 @@ impl Guard {
         out.flush()?;
         Ok(guard)
     }
+}
+
+/// What undoes everything that was asked of the terminal.
+fn leaving(keyboard: bool) -> String {
+    let pop = if keyboard { POP_KEYBOARD } else { "" };
+    format!("{CLOSE_STRING}{pop}{LEAVE}")
+}
+
+/// From now on the kitty keyboard protocol is undone on every way out; returns what asks the terminal for it.
+pub(crate) fn enhance_keyboard() -> &'static str {
+    KEYBOARD.store(true, Ordering::SeqCst);
+    tell_witness(Some(&leaving(true)));
+    PUSH_KEYBOARD
 }
 
 impl Drop for Guard {
@@ -94,7 +113,7 @@ pub fn restore() {
     }
     let _turn = TURN.try_lock();
     let _ = disable_raw_mode();
-    let text = format!("{CLOSE_STRING}{LEAVE}");
+    let text = leaving(KEYBOARD.swap(false, Ordering::SeqCst));
     write_patiently(text.as_bytes(), PATIENCE);
     tell_witness(None);
 }

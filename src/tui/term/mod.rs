@@ -9,7 +9,7 @@ mod output;
 mod screen;
 mod wait;
 
-pub(crate) use guard::{Guard, is_terminal, size};
+pub(crate) use guard::{Guard, enhance_keyboard, is_terminal, size};
 pub use guard::{Witness, install_panic_hook, restore, watch_terminal};
 pub(crate) use screen::Screen;
 pub(crate) use wait::{Waker, wait};

@@ -35,6 +35,11 @@ impl Screen {
         *self.shown.area()
     }
 
+    /// What it shows, once it has taken all of the last frame.
+    pub(crate) fn shown(&self) -> &Buffer {
+        &self.shown
+    }
+
     /// The terminal has another size now.
     pub(crate) fn resize(&mut self, width: u16, height: u16) {
         self.shown = Buffer::empty(Rect::new(0, 0, width, height));

@@ -112,7 +112,7 @@ proptest! {
                     theatre.press(key);
                 }
                 Input::Paste(text) => theatre.stage.with_world(now, |app, world| app.paste(&text, world)),
-                Input::Mouse(_) | Input::Focus => {}
+                Input::Mouse(_) | Input::Focus | Input::Keyboard | Input::Attributes => {}
             }
             theatre.frame();
         }

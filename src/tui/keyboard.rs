@@ -1,0 +1,67 @@
+//! The kitty keyboard protocol: with it Esc is Esc at once, and Ctrl and Alt reach every key. The terminal is asked behind the
+//! first frame, so that nothing waits for it; one that does not answer, or too late, stays as it is.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use super::{
+    event_loop::EventLoop,
+    term::{decode::Input, enhance_keyboard, wait},
+};
+
+/// Which flags are set, and then what kind of terminal it is: that every terminal answers.
+const QUESTION: &str = "\x1b[?u\x1b[c";
+/// An answer later than this is somebody else's.
+const IN_TIME: Duration = Duration::from_secs(1);
+/// An answer that is still on its way must not reach the shell: so long it is waited for when the terminal is given back.
+const STRAY: Duration = Duration::from_millis(100);
+
+impl EventLoop {
+    /// Asks the terminal whether it speaks the protocol.
+    pub(super) fn ask_keyboard(&mut self) {
+        if !self.front.options.plain {
+            self.asked = Some(Instant::now());
+            self.tell_terminal(QUESTION);
+        }
+    }
+
+    /// Takes an answer.
+    pub(super) fn answered(&mut self, input: &Input) {
+        let in_time = self.asked.is_some_and(|asked| asked.elapsed() < IN_TIME);
+        match input {
+            Input::Keyboard if in_time => {
+                self.enhanced = true;
+                self.enhance();
+            }
+            Input::Attributes => self.asked = None,
+            _ => {}
+        }
+    }
+
+    /// Asks for the protocol, at first and whenever the terminal is ours again.
+    pub(super) fn enhance(&mut self) {
+        if self.enhanced {
+            self.tell_terminal(enhance_keyboard());
+        }
+    }
+
+    /// Lets an answer arrive that is still on its way.
+    pub(super) fn hear_out(&mut self) {
+        if self.asked.take().is_none_or(|asked| asked.elapsed() >= IN_TIME) {
+            return;
+        }
+        let end = Instant::now() + STRAY;
+        let stdin = io::stdin();
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            let Ok(ready) = wait(stdin.as_fd(), None, &self.waker, Some(left)) else { return };
+            let mut bytes = [0; 256];
+            let read = if ready.input { nix::unistd::read(&stdin, &mut bytes).unwrap_or(0) } else { 0 };
+            if ready.gone || (ready.input && read == 0) || self.decoder.feed(&bytes[..read]).contains(&Input::Attributes) {
+                return;
+            }
+        }
+    }
+}
