@@ -7,7 +7,7 @@ use std::{
 
 use e2e_tui::{
     model::exit_code,
-    process::facts,
+    process::{Fact, facts, limit_facts, tiers},
     record::{default_dir, recordings},
     tui::config_dir,
 };
@@ -19,9 +19,11 @@ pub(super) fn main(args: &DoctorArgs) -> anyhow::Result<u8> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "e2e-tui {}\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "Holding processes together")?;
-    for fact in facts() {
-        writeln!(out, "  {} {:<12} {}", if fact.there { '+' } else { '-' }, fact.name, fact.meaning)?;
-    }
+    list(&mut out, &tiers())?;
+    writeln!(out, "\nTelling them from others")?;
+    list(&mut out, &facts())?;
+    writeln!(out, "\nLimits of a tree")?;
+    list(&mut out, &limit_facts())?;
     let base = args.recordings_dir.clone().unwrap_or_else(default_dir);
     writeln!(out, "\nPlaces")?;
     writeln!(out, "  recordings   {}", kept_in(&base))?;
@@ -37,6 +39,13 @@ pub(super) fn main(args: &DoctorArgs) -> anyhow::Result<u8> {
     let term = std::env::var("TERM").unwrap_or_default();
     writeln!(out, "    {:<12} {}", "TERM", if term.is_empty() { "not set" } else { &term })?;
     Ok(exit_code::PASSED)
+}
+
+fn list(out: &mut impl Write, facts: &[Fact]) -> std::io::Result<()> {
+    for fact in facts {
+        writeln!(out, "  {} {:<12} {}", if fact.there { '+' } else { '-' }, fact.name, fact.meaning)?;
+    }
+    Ok(())
 }
 
 /// `/home/a/.local/state/e2e-tui/recordings: 12 recordings, 3.4 MiB`.

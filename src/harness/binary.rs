@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{BINARY_VARIABLE, HarnessError};
 use crate::{
     model::Containment,
-    process::{Guardian, LocalSpawner, Orphans, TreeEvent},
+    process::{Guardian, Hold, LocalSpawner, Orphans, TreeEvent},
     record::{Holder, StartError},
 };
 
@@ -47,16 +47,12 @@ fn beside_this_program() -> Option<PathBuf> {
 }
 
 /// Starts whoever starts processes. Nothing of this program is changed: it becomes no subreaper.
-pub(super) fn holder(
-    containment: Containment,
-    binary: Option<&Binary>,
-    events: UnboundedSender<TreeEvent>,
-) -> Result<Holder, HarnessError> {
-    match (containment, binary) {
+pub(super) fn holder(hold: Hold, binary: Option<&Binary>, events: UnboundedSender<TreeEvent>) -> Result<Holder, HarnessError> {
+    match (hold.containment, binary) {
         // A thread of this program and a watcher process. What daemonises itself with an emptied environment gets away.
         (Containment::Group, _) | (Containment::Auto, None) => Ok(LocalSpawner::start(events).map_err(StartError::Spawner)?.into()),
         (_, Some(binary)) => {
-            let guardian = Guardian::launch_from(&binary.path, Orphans::Leave, events).map_err(|source| binary.refused(source))?;
+            let guardian = Guardian::launch_from(&binary.path, Orphans::Leave, hold, events).map_err(|source| binary.refused(source))?;
             Ok(guardian.into())
         }
         (_, None) => Err(super::ProcessError::NoBinary { process: "the guardian".to_owned() }.into()),

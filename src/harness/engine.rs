@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     model::{Actor, Command, Outcome, RunSpec},
-    process::{KILL_BOUND, Spawner},
+    process::{Hold, KILL_BOUND, Spawner},
     record::{Keep, LiveRun, RunRequest, StartError},
     supervisor::{RunHandle, TestEnd},
 };
@@ -178,10 +178,10 @@ fn live(plan: Plan, started: oneshot::Sender<Result<Arc<Engine>, HarnessError>>)
 
 fn begin(plan: Plan, over: Arc<Over>) -> Result<(LiveRun, Arc<Engine>), HarnessError> {
     let Plan { spec, secrets, keep, timeout, open, binary } = plan;
-    let containment = spec.containment;
+    let hold = Hold::of(&spec);
     let request = RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout };
     let (mut held, mut refused) = (None, None);
-    let live = LiveRun::start_under(request, open, |events| match binary::holder(containment, binary.as_ref(), events) {
+    let live = LiveRun::start_under(request, open, |events| match binary::holder(hold, binary.as_ref(), events) {
         Ok(holder) => {
             held = Some(holder.spawner());
             Ok(holder)

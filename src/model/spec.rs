@@ -76,6 +76,27 @@ pub enum Containment {
     Group,
 }
 
+impl Containment {
+    /// All of them, in the order of the scenario's words.
+    pub const ALL: [Self; 5] = [Self::Auto, Self::Pidns, Self::Cgroup, Self::Subreaper, Self::Group];
+
+    /// As a scenario writes it: `cgroup`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Pidns => "pidns",
+            Self::Cgroup => "cgroup",
+            Self::Subreaper => "subreaper",
+            Self::Group => "group",
+        }
+    }
+
+    /// The one that is written so.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.word() == word)
+    }
+}
+
 /// What a process is for; decides what its end means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -89,6 +89,7 @@ impl Commands {
             TreeEvent::Spawned { tree, .. }
             | TreeEvent::SpawnFailed { tree, .. }
             | TreeEvent::Exited { tree, .. }
+            | TreeEvent::OutOfMemory { tree, .. }
             | TreeEvent::Empty { tree }
             | TreeEvent::Members { tree, .. }
             | TreeEvent::Stuck { tree, .. }

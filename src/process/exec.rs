@@ -34,10 +34,21 @@ pub(crate) struct Program {
     pub(crate) pid_cell: Option<&'static AtomicU64>,
 }
 
+/// Where a child is born, beside this process's own place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Birthplace<'f> {
+    /// The folder of its control group.
+    pub(crate) group: Option<BorrowedFd<'f>>,
+    /// The mounts of the PID namespace that this process's children are born in: from there it cannot see its parent.
+    pub(crate) mounts: Option<BorrowedFd<'f>>,
+}
+
 /// How far a child came that could not become its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Session,
+    Group,
+    Mounts,
     Descriptors,
     Terminal,
     Cwd,
@@ -46,12 +57,15 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 6] = [Step::Session, Step::Descriptors, Step::Terminal, Step::Cwd, Step::Limits, Step::Exec];
+    const ALL: [Step; 8] =
+        [Step::Session, Step::Group, Step::Mounts, Step::Descriptors, Step::Terminal, Step::Cwd, Step::Limits, Step::Exec];
 
     /// The system call it stands for.
     pub(crate) fn call(self) -> &'static str {
         match self {
             Step::Session => "setsid",
+            Step::Group => "writing cgroup.procs",
+            Step::Mounts => "setns",
             Step::Limits => "setrlimit",
             Step::Descriptors => "dup2",
             Step::Terminal => "ioctl TIOCSCTTY",
@@ -74,7 +88,7 @@ pub(crate) fn verdict(said: &[u8]) -> Result<(), (Step, i32)> {
 /// Forks a child that becomes `program`, leads a session of its own, and dies with the calling thread. The pipe tells
 /// how it went, see [`verdict`]. All signals must be blocked in the calling thread, so that none is handled in the child
 /// before its dispositions are the default ones.
-pub(crate) fn start(program: &Program, stdio: [BorrowedFd<'_>; 3]) -> Result<(u32, OwnedFd), Errno> {
+pub(crate) fn start(program: &Program, stdio: [BorrowedFd<'_>; 3], place: Birthplace<'_>) -> Result<(u32, OwnedFd), Errno> {
     let pointers = |all: &[CString]| -> Vec<*const c_char> { all.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect() };
     let (argv, env) = (pointers(&program.argv), pointers(&program.env));
     // What `dup2` reads from must lie above what it writes to: 0 to 2, and 3 for the verdict.
@@ -92,24 +106,68 @@ pub(crate) fn start(program: &Program, stdio: [BorrowedFd<'_>; 3]) -> Result<(u3
     if writer.as_raw_fd() < 3 {
         writer = lift(writer.as_fd())?;
     }
-    let parent = std::process::id();
+    let parent = if place.mounts.is_some() { 0 } else { std::process::id() };
     // SAFETY: the child runs nothing but `child`, which keeps to async-signal-safe calls and never returns.
-    match unsafe { libc::fork() } {
-        -1 => Err(Errno::last()),
+    let (pid, procs) = unsafe { fork_into(place.group) }?;
+    let entry = Entry { procs: procs.as_ref().map(AsRawFd::as_raw_fd), mounts: place.mounts.map(|fd| fd.as_raw_fd()), parent };
+    match pid {
         0 => {
-            let Err((step, errno)) = unsafe { child(program, &argv, &env, sources, writer.as_raw_fd(), parent) };
+            let Err((step, errno)) = unsafe { child(program, &argv, &env, sources, writer.as_raw_fd(), entry) };
             let mut said: Verdict = [step as u8, 0, 0, 0, 0];
             said[1..].copy_from_slice(&(errno as i32).to_le_bytes());
             // SAFETY: plain system calls on memory of this stack frame. The pipe was moved to 3 before anything after
             // `dup2` could fail, and is still where it was before that.
             unsafe {
-                let to = if matches!(step, Step::Session | Step::Descriptors) { writer.as_raw_fd() } else { 3 };
+                let moved = !matches!(step, Step::Session | Step::Group | Step::Mounts | Step::Descriptors);
+                let to = if moved { 3 } else { writer.as_raw_fd() };
                 libc::write(to, said.as_ptr().cast(), said.len());
                 libc::_exit(127);
             }
         }
         pid => Ok((pid.cast_unsigned(), reader)),
     }
+}
+
+/// `CLONE_INTO_CGROUP` of the kernel, since 5.7.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Forks a child that is born in a control group: it never was anywhere else, and nobody has to wait for a move. Where a
+/// filter forbids that call the child has to move itself, by writing to the descriptor that is given then.
+///
+/// # Safety
+/// As `fork`: in a program with threads the child may only make async-signal-safe calls.
+unsafe fn fork_into(group: Option<BorrowedFd<'_>>) -> Result<(libc::pid_t, Option<OwnedFd>), Errno> {
+    let Some(group) = group else {
+        // SAFETY: as promised by the caller.
+        return Errno::result(unsafe { libc::fork() }).map(|pid| (pid, None));
+    };
+    // SAFETY: the structure is whole, and without a stack or flags for threads this is a fork.
+    let born = unsafe {
+        let mut how: libc::clone_args = std::mem::zeroed();
+        how.flags = CLONE_INTO_CGROUP;
+        how.exit_signal = libc::SIGCHLD as u64;
+        how.cgroup = group.as_raw_fd() as u64;
+        Errno::result(libc::syscall(libc::SYS_clone3, &raw const how, size_of::<libc::clone_args>()))
+    };
+    match born {
+        Ok(pid) => Ok((pid as libc::pid_t, None)),
+        Err(Errno::ENOSYS) => {
+            let procs = nix::fcntl::openat(group, "cgroup.procs", OFlag::O_WRONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+            // SAFETY: as promised by the caller.
+            Errno::result(unsafe { libc::fork() }).map(|pid| (pid, Some(procs)))
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// What a child does first, to be where it belongs.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// `cgroup.procs` of its group, if it is not born in there.
+    procs: Option<RawFd>,
+    mounts: Option<RawFd>,
+    /// Its parent, as it sees it.
+    parent: u32,
 }
 
 /// A copy of a descriptor, out of the way of the standard ones.
@@ -129,14 +187,14 @@ unsafe fn child(
     env: &[*const c_char],
     stdio: [RawFd; 3],
     verdict: RawFd,
-    parent: u32,
+    entry: Entry,
 ) -> Result<Infallible, (Step, Errno)> {
     let check = |step: Step, result: c_int| if result < 0 { Err((step, Errno::last())) } else { Ok(()) };
     // SAFETY: system calls without any precondition but valid pointers, all of them to memory prepared before the fork.
     unsafe {
         check(Step::Session, libc::setsid())?;
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid().cast_unsigned() != parent {
+        if libc::getppid().cast_unsigned() != entry.parent {
             // It died before the line above; its death signal will not come any more.
             libc::_exit(127);
         }
@@ -144,6 +202,13 @@ unsafe fn child(
             cell.store(u64::from(libc::getpid().cast_unsigned()), Ordering::Release);
         }
         default_dispositions();
+        if let Some(procs) = entry.procs {
+            // Zero is whoever writes it.
+            check(Step::Group, libc::write(procs, c"0".as_ptr().cast(), 1) as c_int)?;
+        }
+        if let Some(mounts) = entry.mounts {
+            check(Step::Mounts, libc::setns(mounts, libc::CLONE_NEWNS))?;
+        }
         for (target, source) in (0..).zip(stdio) {
             check(Step::Descriptors, libc::dup2(source, target))?;
         }

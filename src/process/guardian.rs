@@ -8,7 +8,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::process::{CommandExt, ExitStatusExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
@@ -28,8 +28,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::model::{Containment, Signal};
 
 use super::{
-    KILL_BOUND, Order, Spawner, SpawnerLost, TreeEvent, exec,
+    Hold, KILL_BOUND, Order, Spawner, SpawnerLost, TreeEvent, exec,
     guardian_main::{NAME, VERSION, WORD, branches_off},
+    hold::Grip,
     limits, procfs,
     socket::{self, Filled, Inbox},
     sweeper::{self, Among},
@@ -65,6 +66,20 @@ pub enum GuardianError {
         path: String,
         /// What it did instead.
         what: String,
+    },
+    /// What holds trees together was asked for by name, and this machine cannot do it.
+    #[error("containment = {:?} cannot be had: {why} (without that line the best there is gets taken; `e2e-tui doctor` lists them)", wanted.word())]
+    Containment {
+        /// What was asked for.
+        wanted: Containment,
+        /// What stands in its way, and what to do.
+        why: String,
+    },
+    /// A limit on CPU time was asked for, and this machine cannot set any.
+    #[error("`limits.cpu` cannot be held: {why}; `cpu_time` limits how much a process may use in all")]
+    CpuLimit {
+        /// What stands in its way.
+        why: String,
     },
     /// It is another version.
     #[error("{path} is version {theirs}, but this is version {VERSION}: both must be the same")]
@@ -106,6 +121,7 @@ struct Shared {
     tags: TagRange,
     marker: String,
     orphans: Orphans,
+    grip: Grip,
     /// The end was asked for: nothing is lost then.
     ending: AtomicBool,
     /// It takes no orders any more.
@@ -118,12 +134,23 @@ struct Shared {
 impl Guardian {
     /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main()). This process
     /// becomes a subreaper.
-    pub fn launch(events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
-        if branches_off() { Self::launch_from(Path::new("/proc/self/exe"), Orphans::Adopt, events) } else { Err(GuardianError::NoBranch) }
+    pub fn launch(hold: impl Into<Hold>, events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
+        if !branches_off() {
+            return Err(GuardianError::NoBranch);
+        }
+        Self::launch_from(Path::new("/proc/self/exe"), Orphans::Adopt, hold, events)
     }
 
     /// Starts the guardian from `program`: an `e2e-tui` of exactly this version.
-    pub fn launch_from(program: &Path, orphans: Orphans, events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
+    pub fn launch_from(
+        program: &Path,
+        orphans: Orphans,
+        hold: impl Into<Hold>,
+        events: UnboundedSender<TreeEvent>,
+    ) -> Result<Self, GuardianError> {
+        let grip = hold.into().take()?;
+        // Groups and sessions alone: orphans are nobody's in particular.
+        let orphans = if grip.containment == Containment::Group { Orphans::Leave } else { orphans };
         let path = || program.display().to_string();
         let start = |source| GuardianError::Start { path: path(), source };
         if orphans == Orphans::Adopt {
@@ -135,7 +162,7 @@ impl Guardian {
             Command::new(program).arg0(NAME).arg(WORD).stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(start)?;
         let mut inbox = Inbox::default();
         let tags = TagRange::reserve();
-        if let Err(error) = shake_hands(&ours, &mut inbox, tags.values(), &path()) {
+        if let Err(error) = shake_hands(&ours, &mut inbox, tags.values(), &grip, &path()) {
             _ = child.kill();
             _ = child.wait();
             return Err(error);
@@ -149,6 +176,7 @@ impl Guardian {
             marker: tag::marker(id, 0),
             socket: ours,
             orphans,
+            grip,
             tags,
             ending: AtomicBool::new(false),
             gone: AtomicBool::new(false),
@@ -175,9 +203,16 @@ impl Guardian {
         self.shared.id.pid
     }
 
-    /// How this run's processes are known to whoever comes later: the guardian, the marker, the tags.
-    pub(crate) fn traces(&self) -> (Identity, String, Range<u64>) {
-        (self.shared.id, self.shared.marker.clone(), self.shared.tags.values())
+    /// How this run's processes are known to whoever comes later.
+    pub(crate) fn traces(&self) -> Traces {
+        let Shared { id, marker, tags, grip, .. } = &*self.shared;
+        let group = grip.group().map(|group| group.path().to_owned());
+        let mut tags = tags.values();
+        if grip.containment == Containment::Pidns {
+            // The first is that of the namespace's init, which dies by itself.
+            tags.next();
+        }
+        Traces { guardian: *id, marker: marker.clone(), tags, group }
     }
 }
 
@@ -204,7 +239,7 @@ impl Spawner for Guardian {
     }
 
     fn containment(&self) -> Containment {
-        Containment::Subreaper
+        self.shared.grip.containment
     }
 }
 
@@ -234,6 +269,17 @@ impl Shared {
 
     /// Kills what the guardian had started and it cannot kill any more. Says who is left.
     fn kill_orphans(&self, within: Duration) -> Vec<u32> {
+        if let Some(group) = self.grip.group() {
+            group.kill();
+        }
+        let mut left = self.sweep_orphans(within);
+        if let Some(group) = self.grip.group() {
+            left.extend(group.end(within).into_iter().filter(|pid| !left.contains(pid)).collect::<Vec<_>>());
+        }
+        left
+    }
+
+    fn sweep_orphans(&self, within: Duration) -> Vec<u32> {
         let me = procfs::myself();
         let tagged = |stat: &Stat| procfs::message_queue_limit(stat.id.pid).is_some_and(|tag| self.tags.values().contains(&tag));
         let marked = |stat: &Stat| procfs::environment_contains(stat.id.pid, self.marker.as_bytes());
@@ -248,9 +294,24 @@ impl Shared {
     }
 }
 
-fn shake_hands(socket: &OwnedFd, inbox: &mut Inbox, tags: Range<u64>, path: &str) -> Result<(), GuardianError> {
+/// How a run's processes are known to whoever comes later.
+pub(crate) struct Traces {
+    pub(crate) guardian: Identity,
+    pub(crate) marker: String,
+    pub(crate) tags: Range<u64>,
+    /// The folder of its control group.
+    pub(crate) group: Option<PathBuf>,
+}
+
+fn shake_hands(socket: &OwnedFd, inbox: &mut Inbox, tags: Range<u64>, grip: &Grip, path: &str) -> Result<(), GuardianError> {
     let no_answer = |what: &str| GuardianError::NoAnswer { path: path.to_owned(), what: what.to_owned() };
-    let welcome = Greeting::Welcome { version: VERSION.to_owned(), open_files: limits::open_files_for_children(), tags };
+    let welcome = Greeting::Welcome {
+        version: VERSION.to_owned(),
+        open_files: limits::open_files_for_children(),
+        tags,
+        containment: grip.containment,
+        group: grip.group().map(|group| group.path().to_owned()),
+    };
     socket::send(socket.as_fd(), &wire::greeting_frame(&welcome), &[]).map_err(|_| no_answer("it closed the connection"))?;
     let deadline = Instant::now() + HANDSHAKE;
     loop {
@@ -259,6 +320,7 @@ fn shake_hands(socket: &OwnedFd, inbox: &mut Inbox, tags: Range<u64>, path: &str
                 return match wire::read_greeting(frame) {
                     Ok(Greeting::Hello { version }) if version == VERSION => Ok(()),
                     Ok(Greeting::Hello { version }) => Err(GuardianError::OtherVersion { path: path.to_owned(), theirs: version }),
+                    Ok(Greeting::Refused { why }) => Err(GuardianError::Containment { wanted: grip.containment, why }),
                     _ => Err(no_answer("it said something else")),
                 };
             }

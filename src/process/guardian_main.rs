@@ -1,7 +1,7 @@
 //! The guardian process: the keeper on its own, re-executed from the same binary before anything else of it has run.
 //!
-//! It holds one descriptor, the socket to the supervisor. It is deaf to signals, in a session of its own, and a subreaper:
-//! what its children leave behind becomes its own. When the socket ends, in whatever way the supervisor died, it kills
+//! It holds one descriptor, the socket to the supervisor. It is deaf to signals, in a session of its own, and (unless trees
+//! are held by groups alone) a subreaper: what its children leave behind becomes its own. When the socket ends, in whatever way the supervisor died, it kills
 //! everything below itself and exits.
 
 use std::{
@@ -18,9 +18,14 @@ use std::{
 
 use nix::{errno::Errno, sys::signal::SigSet, unistd::setsid};
 
+use crate::model::Containment;
+
 use super::{
-    Order, SpawnError, TreeEvent, exec,
+    Order, SpawnError, TreeEvent,
+    cgroup::RunGroup,
+    exec,
     keeper::{Household, Keeper, Mail, Post, Setup},
+    namespace::Namespace,
     procfs,
     socket::{self, Filled, Inbox},
     sweeper, tag, wire,
@@ -79,14 +84,15 @@ fn serve() -> Result<(), Errno> {
     drop(null);
     // Fails only for one who leads a process group already.
     _ = setsid();
-    nix::sys::prctl::set_child_subreaper(true)?;
     _ = nix::sys::prctl::set_name(c"e2e-tui-guardia");
     _ = nix::unistd::chdir("/");
 
     let mut inbox = Inbox::default();
-    let (open_files, tags) = loop {
+    let (open_files, mut tags, containment, group) = loop {
         match inbox.frame().map(|frame| frame.map(wire::read_greeting)) {
-            Ok(Some(Ok(wire::Greeting::Welcome { version, open_files, tags }))) if version == VERSION => break (open_files, tags),
+            Ok(Some(Ok(wire::Greeting::Welcome { version, open_files, tags, containment, group }))) if version == VERSION => {
+                break (open_files, tags, containment, group.and_then(RunGroup::known));
+            }
             Ok(Some(_)) | Err(_) => {
                 let hello = wire::Greeting::Hello { version: VERSION.to_owned() };
                 _ = socket::send(socket.as_fd(), &wire::greeting_frame(&hello), &[]);
@@ -96,8 +102,23 @@ fn serve() -> Result<(), Errno> {
             Ok(None) => {}
         }
     };
+    let adopts = containment != Containment::Group;
+    if adopts {
+        nix::sys::prctl::set_child_subreaper(true)?;
+    }
+    let namespace = match containment {
+        Containment::Pidns => match Namespace::enter(tags.next()) {
+            Ok(namespace) => Some(namespace),
+            Err(why) => {
+                _ = socket::send(socket.as_fd(), &wire::greeting_frame(&wire::Greeting::Refused { why }), &[]);
+                return Err(Errno::EPERM);
+            }
+        },
+        _ => None,
+    };
     let post = SocketPost { socket, inbox, ended: false, outbox: Vec::new() };
-    let mut keeper = Keeper::new(post, Setup { household: Household::Own, marker: tag::marker(procfs::myself(), 0), tags, open_files })?;
+    let setup = Setup { household: Household::Own, marker: tag::marker(procfs::myself(), 0), tags, open_files, group, namespace, adopts };
+    let mut keeper = Keeper::new(post, setup)?;
     let hello = wire::Greeting::Hello { version: VERSION.to_owned() };
     keeper.post().say(&wire::greeting_frame(&hello));
     keep(&mut keeper);
@@ -108,8 +129,9 @@ fn serve() -> Result<(), Errno> {
 fn keep(keeper: &mut Keeper<SocketPost>) {
     static LAST_WORDS: Mutex<String> = Mutex::new(String::new());
     std::panic::set_hook(Box::new(|panic| *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string()));
-    if std::panic::catch_unwind(AssertUnwindSafe(|| keeper.run())).is_err() {
-        let words = LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let ran = std::panic::catch_unwind(AssertUnwindSafe(|| keeper.run()));
+    let panicked = || LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(words) = ran.map_or_else(|_| Some(panicked()), |_| keeper.trouble()) {
         keeper.post().flush();
         keeper.post().say(&wire::last_words_frame(&words));
         sweeper::kill(sweeper::Among::Descendants, super::KILL_BOUND, |_| true);

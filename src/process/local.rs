@@ -121,6 +121,9 @@ fn live(shared: &Arc<Shared>, queue: mpsc::Receiver<Order>, events: &UnboundedSe
         marker: shared.marker.clone(),
         tags: tags.values(),
         open_files: limits::open_files_for_children(),
+        group: None,
+        namespace: None,
+        adopts: false,
     };
     let prepared = SigSet::all().thread_block().and_then(|()| watcher::watch(shared.board, &shared.marker)).and_then(|watch| {
         let keeper = Keeper::new(post, setup)?;

@@ -14,6 +14,9 @@
 //!
 //! - **What a tree is**: whatever a start has spawned, whatever it has done to get away. See [`tree`] for how a process is
 //!   placed and [`tag`] for the mark that `setsid`, double fork and `env -i` leave in place.
+//! - **What holds it together** is chosen at the start ([`Hold`]): a control group ([`cgroup`]) where one may be made, a PID
+//!   namespace ([`namespace`]) if asked for, else adoption by subreapers, or sessions and marks alone. Each adds to the one
+//!   after it; none replaces the sweep.
 //! - **Who dies with whom**: supervisor and guardian watch each other through their socket. Whichever is gone, in whatever
 //!   way, the other kills everything that is left; with the supervisor that ends the run, see [`TreeEvent::Lost`].
 //! - **Nobody else is hurt**: a process is signalled through a pidfd whose start time was compared, never by a bare pid that
@@ -23,6 +26,7 @@
 //! [`lookup`](lookup()) resolves a program before anything is forked, with the child's own PATH. [`sockets`] tells who listens on
 //! a port. What is policy (graces, restarts, probes) lives above, in the supervisor.
 
+mod cgroup;
 mod commands;
 mod custody;
 mod error;
@@ -31,10 +35,12 @@ mod family;
 mod freeze;
 mod guardian;
 mod guardian_main;
+mod hold;
 mod keeper;
 mod limits;
 mod local;
 mod lookup;
+mod namespace;
 mod pidfile;
 mod procfs;
 mod signal;
@@ -51,6 +57,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub use cgroup::Controllers;
 pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
 pub use custody::TakenTerminal;
 pub use error::SpawnError;
@@ -58,12 +65,13 @@ pub use exec::survive_file_size_limit;
 pub use family::{Relative, family};
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
+pub use hold::Hold;
 pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;
 pub use lookup::lookup;
 pub use pidfile::{PidFile, Swept, runs_dir, sweep_dead_runs};
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
-pub use support::{Fact, facts};
+pub use support::{Fact, facts, limit_facts, tiers};
 pub use tty::{Terminal, resize};
 
 /// How long a KILL may take before what is left is reported as [`TreeEvent::Stuck`].

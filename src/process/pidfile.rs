@@ -5,7 +5,7 @@
 //! removes its file.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -17,7 +17,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Guardian, KILL_BOUND, Member, TreeId, procfs,
+    Guardian, KILL_BOUND, Member, TreeId,
+    cgroup::RunGroup,
+    guardian::Traces,
+    procfs,
     sweeper::{self, Among},
     tree::{Identity, Stat},
 };
@@ -87,6 +90,9 @@ struct Content {
     guardian: Who,
     marker: String,
     tags: Range<u64>,
+    /// The folder of its control group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +121,7 @@ impl Content {
 impl PidFile {
     /// Leaves word of this run, called `run`, in `dir`, which is made if need be. Only this user can read it.
     pub fn create(dir: &Path, run: &str, guardian: &Guardian) -> io::Result<Self> {
-        let (guardian, marker, tags) = guardian.traces();
+        let Traces { guardian, marker, tags, group } = guardian.traces();
         let content = Content {
             format: FORMAT,
             run: run.to_owned(),
@@ -124,6 +130,7 @@ impl PidFile {
             guardian: Who::of(guardian),
             marker,
             tags,
+            group,
         };
         Self::write(dir, &content)
     }
@@ -199,10 +206,16 @@ fn sweep(content: &Content, in_use: &[Range<u64>]) -> Sweep {
         tag.is_some_and(|tag| !in_use.iter().any(|range| range.contains(&tag)))
     };
     let marked = |stat: &Stat| procfs::environment_contains(stat.id.pid, content.marker.as_bytes());
-    let ours = |stat: &Stat| stat.id.start >= content.guardian.start && same_user(stat) && (tagged(stat) || marked(stat));
+    // Whoever is in the run's control group was started by it, or put there by somebody who meant to.
+    let group = content.group.clone().and_then(RunGroup::of_the_dead);
+    let grouped: HashSet<u32> = group.iter().flat_map(RunGroup::members).collect();
+    let ours = |stat: &Stat| {
+        grouped.contains(&stat.id.pid) || stat.id.start >= content.guardian.start && same_user(stat) && (tagged(stat) || marked(stat))
+    };
     let table = procfs::table();
     let found: Vec<&Stat> = table.iter().filter(|stat| stat.is_alive() && ours(stat)).collect();
     if found.is_empty() {
+        group.map(|group| group.remove());
         return Sweep::Nobody;
     }
     if found.iter().any(|stat| own_line.contains(&stat.id.pid)) {
@@ -211,7 +224,13 @@ fn sweep(content: &Content, in_use: &[Range<u64>]) -> Sweep {
     let assigned = table.assign(0, &found.iter().map(|stat| (stat.id, TreeId(0))).collect::<HashMap<_, _>>(), &mut |_, _| None);
     let member = |stat: &Stat| Member { pid: stat.id.pid, ppid: stat.ppid, command: procfs::command(stat.id.pid) };
     let killed = assigned.members_of(TreeId(0)).map(member).collect();
-    let left = sweeper::kill(Among::Everybody, KILL_BOUND, ours);
+    if let Some(group) = &group {
+        group.kill();
+    }
+    let mut left = sweeper::kill(Among::Everybody, KILL_BOUND, ours);
+    left.extend(group.map(|group| group.end(KILL_BOUND)).into_iter().flatten());
+    left.sort_unstable();
+    left.dedup();
     Sweep::Done(Swept { run: content.run.clone(), killed, left })
 }
 
@@ -250,6 +269,7 @@ mod tests {
             guardian: Who { pid: std::process::id(), start: 1 },
             marker: marker.into(),
             tags,
+            group: None,
         }
     }
 

@@ -89,6 +89,12 @@ pub(crate) fn children_of_this_thread() -> Option<Vec<u32>> {
     text.split_ascii_whitespace().map(|pid| pid.parse().ok()).collect()
 }
 
+/// The processes whose parent is the first thread of `pid`; none where they cannot be told, as above.
+pub(crate) fn children_of(pid: u32) -> Option<Vec<u32>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    text.split_ascii_whitespace().map(|pid| pid.parse().ok()).collect()
+}
+
 /// The soft limit on POSIX message queues, in bytes: where trees carry their tag. None if there is no such process, or no limit.
 pub(crate) fn message_queue_limit(pid: u32) -> Option<u64> {
     soft_message_queue_limit(read(pid, "limits", &mut [0; 4096]).ok()?)

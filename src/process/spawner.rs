@@ -119,6 +119,14 @@ pub enum TreeEvent {
         /// What the leader, and those it had waited for, used.
         usage: Usage,
     },
+    /// The kernel has killed somebody of the tree for want of memory. Told where the tree has a control group with the
+    /// `memory` controller, before the [`Exited`](Self::Exited) that it may lead to.
+    OutOfMemory {
+        /// Which tree.
+        tree: TreeId,
+        /// Whether the tree had reached its own limit; else the machine, or a group above, was out of memory.
+        own_limit: bool,
+    },
     /// Nothing of the tree lives: the answer to [`Order::AwaitEmpty`] and [`Order::Kill`] (one for both if both are pending).
     Empty {
         /// Which tree.

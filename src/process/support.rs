@@ -1,14 +1,15 @@
 //! What this machine offers for holding trees together: for people who ask why something is as it is.
 
-use std::{fs, path::PathBuf};
-
-use nix::{
-    fcntl::{AT_FDCWD, AtFlags},
-    unistd::{AccessFlags, faccessat},
-};
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use tokio::sync::mpsc::unbounded_channel;
 
-use super::{procfs, tag::TagRange};
+use super::{
+    Controllers, Guardian, GuardianError, Hold,
+    cgroup::{Place, RunGroup},
+    procfs,
+    tag::TagRange,
+};
+use crate::model::Containment;
 
 /// Something that this machine has or lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +25,7 @@ pub struct Fact {
 /// Looks at what matters to the supervision of processes, most important first.
 pub fn facts() -> Vec<Fact> {
     let fact = |name, there, with: &str, without: &str| Fact { name, there, meaning: if there { with } else { without }.to_owned() };
-    let cgroup = own_cgroup();
     vec![
-        fact(
-            "subreaper",
-            nix::sys::prctl::get_child_subreaper().is_ok(),
-            "the guardian adopts what its children leave behind, daemons included",
-            "daemons of a stopped process may escape",
-        ),
         fact(
             "tags",
             !TagRange::reserve().values().is_empty(),
@@ -50,27 +44,62 @@ pub fn facts() -> Vec<Fact> {
             "an empty tree is seen without reading the whole process table",
             "this kernel was built without CONFIG_PROC_CHILDREN: stops take a little more CPU time",
         ),
-        Fact {
-            name: "cgroup",
-            there: cgroup.is_some(),
-            meaning: match cgroup {
-                Some(path) => {
-                    format!("{} may be divided, which nothing here makes use of yet: memory is watched, CPU not limited", path.display())
-                }
-                None => "no cgroup v2 of this user's may be divided: memory is watched, CPU cannot be limited".to_owned(),
-            },
-        },
     ]
 }
 
-/// The folder of this process's own cgroup (version 2), if it may make others in it.
-fn own_cgroup() -> Option<PathBuf> {
-    let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = membership.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
-        .into_iter()
-        .map(|mount| PathBuf::from(mount).join(own))
-        .find(|path| path.join("cgroup.procs").exists() && faccessat(AT_FDCWD, path, AccessFlags::W_OK, AtFlags::AT_EACCESS).is_ok())
+/// The ways to hold trees together, by the words of `containment`, best first: each is tried, by a guardian that starts
+/// nothing. For programs whose main begins with [`guardian_main`](super::guardian_main()).
+pub fn tiers() -> Vec<Fact> {
+    let automatic = Hold::from(Containment::Auto).take().map(|grip| grip.containment);
+    let tried = |by: Containment| {
+        let (events, _nobody_listens) = unbounded_channel();
+        let tried = Guardian::launch(by, events);
+        let there = tried.is_ok();
+        let meaning = match tried {
+            Ok(_) if automatic.as_ref().ok() == Some(&by) => format!("{} (the default here)", told(by)),
+            Ok(_) => told(by).to_owned(),
+            Err(GuardianError::Containment { why, .. }) => why,
+            Err(error) => error.to_string(),
+        };
+        Fact { name: by.word(), there, meaning }
+    };
+    Containment::ALL.into_iter().filter(|by| *by != Containment::Auto).map(tried).collect()
+}
+
+fn told(by: Containment) -> &'static str {
+    match by {
+        Containment::Auto => "the best that is there",
+        Containment::Pidns => "a PID namespace: the kernel ends it with the guardian; for scenarios that ask for it",
+        Containment::Cgroup => "a control group a tree: the kernel lists who is in it, and ends all at once",
+        Containment::Subreaper => "guardian and supervisor adopt what trees leave behind, and look through /proc for the rest",
+        Containment::Group => "sessions and marks alone: a daemon that has cleared its environment is reported, not ended",
+    }
+}
+
+/// What of the limits of a scenario a control group would hold here: `memory`, `cpu`, `pids`.
+pub fn limit_facts() -> Vec<Fact> {
+    let all = Controllers { memory: true, cpu: true, pids: true };
+    let group = Place::find().and_then(|place| RunGroup::create(&place, all).map_err(|e| e.to_string()));
+    let there = group.as_ref().map(RunGroup::controllers).unwrap_or_default();
+    if let Ok(group) = &group {
+        group.remove();
+    }
+    let fact = |name, there, with: &str, without: &str| Fact { name, there, meaning: if there { with } else { without }.to_owned() };
+    vec![
+        fact("memory", there.memory, "held by the kernel (memory.max), and watched", "watched once a second: who goes beyond is ended"),
+        fact(
+            "cpu",
+            there.cpu,
+            "held by the kernel (cpu.max)",
+            "cannot be limited: the cpu controller is not handed down to this user's group",
+        ),
+        fact(
+            "processes",
+            there.pids,
+            "held by the kernel (pids.max), and watched",
+            "held for the user (RLIMIT_NPROC), and watched once a second",
+        ),
+    ]
 }
 
 #[cfg(test)]
@@ -81,7 +110,7 @@ mod tests {
     fn every_fact_says_what_it_means() {
         let facts = facts();
         assert!(facts.iter().all(|fact| !fact.meaning.is_empty()));
-        assert_eq!(facts.iter().map(|fact| fact.name).collect::<Vec<_>>(), ["subreaper", "tags", "pidfd", "child lists", "cgroup"]);
-        assert!(facts[0].there, "Linux has it since 3.4");
+        assert_eq!(facts.iter().map(|fact| fact.name).collect::<Vec<_>>(), ["tags", "pidfd", "child lists"]);
+        assert!(limit_facts().iter().all(|fact| !fact.meaning.is_empty()));
     }
 }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::model::{Exit, Limits, Signal};
+use crate::model::{Containment, Exit, Limits, Signal};
 
 use super::{Launch, Member, Order, SpawnError, TakenTerminal, TreeEvent, TreeId, TreeSample, Usage};
 
@@ -31,10 +31,13 @@ type Read<T> = Result<T, Garbled>;
 /// What each side says first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Greeting {
-    /// The supervisor: who it is, the soft limit on descriptors for children, and which tags to use.
-    Welcome { version: String, open_files: u64, tags: std::ops::Range<u64> },
+    /// The supervisor: who it is, the soft limit on descriptors for children, which tags to use, by what trees are to be held
+    /// together, and the control group for that.
+    Welcome { version: String, open_files: u64, tags: std::ops::Range<u64>, containment: Containment, group: Option<PathBuf> },
     /// The guardian: who it is.
     Hello { version: String },
+    /// The guardian: it cannot hold trees together by what was asked for.
+    Refused { why: String },
 }
 
 /// What the guardian says after that.
@@ -194,16 +197,25 @@ fn whole<T>(frame: &[u8], read: impl FnOnce(u8, &mut Reader) -> Read<T>) -> Read
 
 pub(crate) fn greeting_frame(greeting: &Greeting) -> Vec<u8> {
     match greeting {
-        Greeting::Welcome { version, open_files, tags } => {
-            Writer::new(b'W').text(version).u64(*open_files).u64(tags.start).u64(tags.end).frame()
+        Greeting::Welcome { version, open_files, tags, containment, group } => {
+            let writer = Writer::new(b'W').text(version).u64(*open_files).u64(tags.start).u64(tags.end);
+            writer.text(containment.word()).option(group.as_deref(), Writer::path).frame()
         }
+        Greeting::Refused { why } => Writer::new(b'R').text(why).frame(),
         Greeting::Hello { version } => Writer::new(b'H').text(version).frame(),
     }
 }
 
 pub(crate) fn read_greeting(frame: &[u8]) -> Read<Greeting> {
     whole(frame, |tag, r| match tag {
-        b'W' => Ok(Greeting::Welcome { version: r.text()?, open_files: r.u64()?, tags: r.u64()?..r.u64()? }),
+        b'W' => Ok(Greeting::Welcome {
+            version: r.text()?,
+            open_files: r.u64()?,
+            tags: r.u64()?..r.u64()?,
+            containment: Containment::named(&r.text()?).ok_or(Garbled)?,
+            group: r.option(Reader::path)?,
+        }),
+        b'R' => Ok(Greeting::Refused { why: r.text()? }),
         b'H' => Ok(Greeting::Hello { version: r.text()? }),
         _ => Err(Garbled),
     })
@@ -329,6 +341,7 @@ pub(crate) fn event_frame(event: &TreeEvent) -> Vec<u8> {
             };
             plain(b'X', tree).u8(kind).i32(number).duration(usage.user).duration(usage.system).u64(usage.max_rss)
         }
+        TreeEvent::OutOfMemory { tree, own_limit } => plain(b'O', tree).u8(u8::from(*own_limit)),
         TreeEvent::Empty { tree } => plain(b'E', tree),
         TreeEvent::Members { tree, members } => {
             plain(b'M', tree).list(members, |w, member| w.u32(member.pid).u32(member.ppid).text(&member.command))
@@ -349,6 +362,7 @@ pub(crate) fn read_said(frame: &[u8]) -> Read<Said> {
             b'S' => TreeEvent::Spawned { tree: r.tree()?, pid: r.u32()? },
             b'F' => TreeEvent::SpawnFailed { tree: r.tree()?, error: read_error(r)? },
             b'X' => TreeEvent::Exited { tree: r.tree()?, exit: read_exit(r)?, usage: read_usage(r)? },
+            b'O' => TreeEvent::OutOfMemory { tree: r.tree()?, own_limit: r.bool()? },
             b'E' => TreeEvent::Empty { tree: r.tree()? },
             b'M' => TreeEvent::Members { tree: r.tree()?, members: r.list(read_member)? },
             b'T' => TreeEvent::Stuck { tree: r.tree()?, pids: r.list(Reader::u32)?, why: r.text()? },
@@ -515,6 +529,7 @@ mod tests {
             (tree(), any::<u32>()).prop_map(|(tree, pid)| TreeEvent::Spawned { tree, pid }),
             (tree(), error()).prop_map(|(tree, error)| TreeEvent::SpawnFailed { tree, error }),
             (tree(), exit, usage).prop_map(|(tree, exit, usage)| TreeEvent::Exited { tree, exit, usage }),
+            (tree(), any::<bool>()).prop_map(|(tree, own_limit)| TreeEvent::OutOfMemory { tree, own_limit }),
             tree().prop_map(|tree| TreeEvent::Empty { tree }),
             (tree(), proptest::collection::vec(member, 0..4)).prop_map(|(tree, members)| TreeEvent::Members { tree, members }),
             (tree(), pids(), text()).prop_map(|(tree, pids, why)| TreeEvent::Stuck { tree, pids, why }),

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     logs::{Capture, LogStore},
-    model::{Containment, EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, KILL_BOUND, LocalSpawner, Order, PidFile, Spawner, TakenTerminal, TreeEvent, runs_dir},
+    model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
+    process::{Guardian, GuardianError, Hold, KILL_BOUND, Order, PidFile, Spawner, TakenTerminal, TreeEvent, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -61,6 +61,14 @@ pub enum StartError {
     /// There is no guardian.
     #[error(transparent)]
     Guardian(#[from] GuardianError),
+    /// A limit of a process cannot be held here.
+    #[error("process {process}: {source}")]
+    Limit {
+        /// Which.
+        process: ProcessId,
+        /// Why.
+        source: GuardianError,
+    },
     /// Nobody can start processes.
     #[error("the thread that starts processes could not be started: {0}")]
     Spawner(#[source] std::io::Error),
@@ -102,13 +110,11 @@ impl Drop for HalfMade {
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
-        let in_groups = request.spec.containment == Containment::Group;
-        Self::start_under(request, false, move |events| {
-            if in_groups {
-                Ok(LocalSpawner::start(events).map_err(StartError::Spawner)?.into())
-            } else {
-                Ok(Guardian::launch(events)?.into())
-            }
+        let hold = Hold::of(&request.spec);
+        let limited = request.spec.processes.values().find(|process| process.limits.cpu.is_some()).map(|process| process.id.clone());
+        Self::start_under(request, false, move |events| match (Guardian::launch(hold, events), limited) {
+            (Err(source @ GuardianError::CpuLimit { .. }), Some(process)) => Err(StartError::Limit { process, source }),
+            (guardian, _) => Ok(guardian?.into()),
         })
     }
 

@@ -7,5 +7,3 @@ pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists"];
 pub(super) const HEALTH: &[&str] = &["log"];
 /// Of the top level.
 pub(super) const TOP: &[&str] = &["step"];
-/// Of the words of `containment`.
-pub(super) const CONTAINMENT: &[&str] = &["pidns", "cgroup"];

@@ -140,6 +140,7 @@ impl Runtime {
             TreeEvent::Spawned { tree, .. }
             | TreeEvent::SpawnFailed { tree, .. }
             | TreeEvent::Exited { tree, .. }
+            | TreeEvent::OutOfMemory { tree, .. }
             | TreeEvent::Empty { tree }
             | TreeEvent::Members { tree, .. }
             | TreeEvent::Stuck { tree, .. } => *tree,
@@ -153,6 +154,10 @@ impl Runtime {
                 Input::SpawnFailed { process, generation, reason }
             }
             TreeEvent::Exited { exit, .. } => Input::LeaderExited { process, generation, exit },
+            TreeEvent::OutOfMemory { own_limit, .. } => {
+                let what = out_of_memory(self.spec(&process).and_then(|spec| spec.limits.memory).filter(|_| own_limit));
+                Input::LimitHit { process, generation, what }
+            }
             TreeEvent::Empty { .. } => Input::TreeEmpty { process, generation },
             TreeEvent::Members { members, .. } => {
                 let redactor = &self.parts.redactor;
@@ -162,6 +167,14 @@ impl Runtime {
             TreeEvent::Stuck { pids, why, .. } => Input::Stuck { process, generation, pids, why },
             _ => return None,
         })
+    }
+}
+
+/// Why the kernel killed somebody for want of memory: because of the limit of the tree, in bytes, or of something larger.
+fn out_of_memory(limit: Option<u64>) -> String {
+    match limit {
+        Some(bytes) => format!("memory limit {} MiB, killed by the kernel", bytes.div_ceil(1 << 20)),
+        None => "killed by the kernel: out of memory".to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use e2e_tui::{
-    model::Signal,
+    model::{Containment, Signal},
     process::{Guardian, Order, Orphans, Spawner, TreeEvent, TreeId},
 };
 use tokio::sync::mpsc::unbounded_channel;
@@ -24,7 +24,7 @@ fn cpu(pid: u32) -> Duration {
 #[ignore = "a measurement"]
 fn a_thousand_starts_and_a_thousand_stops_at_once() {
     let (sender, mut events) = unbounded_channel();
-    let guardian = Guardian::launch_from(binary(), Orphans::Leave, sender).expect("the binary was built for this test");
+    let guardian = Guardian::launch_from(binary(), Orphans::Leave, Containment::Auto, sender).expect("the binary was built for this test");
     let yard = Yard::new(Under::Local);
     let own = || {
         let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).expect("always");

@@ -13,7 +13,7 @@ use std::{
 };
 
 use e2e_tui::{
-    model::Exit,
+    model::{Containment, Exit},
     process::{Guardian, GuardianError, Order, Orphans, Spawner, SpawnerLost, TreeEvent, sweep_dead_runs},
 };
 use nix::{
@@ -22,8 +22,8 @@ use nix::{
 };
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::extremes;
-use crate::support::{Under, Yard, binary, fresh_mark, living, until_none_lives, wait_for};
+use crate::support::{Under, Yard, binary, fresh_mark, living, tiers as all_tiers, until_none_lives, wait_for};
+use crate::{extremes, tiers};
 
 /// How long after a death somebody may still be seen.
 const BOUND: Duration = Duration::from_secs(5);
@@ -48,21 +48,24 @@ fn host() {
     let mark = std::env::var("E2E_TEST_MARK").expect("the test sets it");
     let words: Vec<&str> = order.split(' ').collect();
     let [under, end] = words[..] else { panic!("two words: {order}") };
-    let under = match under {
-        "adopt" => Under::Adopting,
-        "guardian" => Under::Guardian,
-        "local" => Under::Local,
-        other => panic!("{other}"),
-    };
+    let under = Under::named(under);
+    if end == "refused" {
+        return println!("\nrefused {}", under.refused());
+    }
     let mut yard = Yard::marked(under, mark);
     println!("\nguardian {}", guardian_of(std::process::id()).unwrap_or(0));
     if let "bomb" | "setuid" | "exhausted" | "first" = end {
         return extremes::play(&mut yard, end);
     }
+    match end {
+        "listens" => return tiers::listens(&mut yard),
+        "privileged" => return tiers::privileged(&mut yard),
+        _ => {}
+    }
     for shape in SHAPES {
         yard.script(shape);
     }
-    if under == Under::Adopting {
+    if matches!(under, Under::Adopting(by) if by != Containment::Group) {
         yard.script(WITHOUT_ENVIRONMENT);
     }
     println!("ready");
@@ -118,10 +121,10 @@ fn guardian_of(host: u32) -> Option<u32> {
 
 /// A running [`host`].
 pub(crate) struct Host {
-    child: Child,
+    pub(crate) child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     pub(crate) mark: String,
-    guardian: u32,
+    pub(crate) guardian: u32,
 }
 
 impl Host {
@@ -147,10 +150,14 @@ impl Host {
 
     /// Starts one and waits until all its trees stand.
     fn ready(order: &str) -> Self {
-        let mut host = Self::start(order);
-        host.guardian = host.line("guardian ").parse().expect("a pid");
-        host.line("ready");
-        host
+        Self::start(order).standing()
+    }
+
+    /// Waits until all its trees stand.
+    pub(crate) fn standing(mut self) -> Self {
+        self.guardian = self.line("guardian ").parse().expect("a pid");
+        self.line("ready");
+        self
     }
 
     /// Waits for a line that begins so, and gives the rest of it.
@@ -200,13 +207,19 @@ impl Drop for Host {
     }
 }
 
+/// Who starts the trees of a host, in turn.
+fn everybody() -> Vec<String> {
+    let adopting = all_tiers().into_iter().map(Under::Adopting);
+    adopting.chain([Under::Guardian(Containment::Subreaper), Under::Local]).map(Under::word).collect()
+}
+
 pub(crate) fn send(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid.cast_signed()), signal).expect("it lives");
 }
 
 #[test]
 fn s4_kill_9_of_the_supervisor_leaves_nobody() {
-    for under in ["adopt", "guardian", "local"] {
+    for under in everybody() {
         let host = Host::ready(&format!("{under} wait"));
         assert!(living(&host.mark).len() > SHAPES.len());
         host.kill(Signal::SIGKILL);
@@ -217,8 +230,9 @@ fn s4_kill_9_of_the_supervisor_leaves_nobody() {
 
 #[test]
 fn s4_kill_9_at_any_instant_of_the_start_leaves_nobody() {
+    let everybody = everybody();
     for round in 0..12_u64 {
-        for under in ["adopt", "guardian", "local"] {
+        for under in &everybody {
             let mut host = Host::start(&format!("{under} wait"));
             // From before the first fork to after the last.
             host.line("guardian ");
@@ -232,7 +246,7 @@ fn s4_kill_9_at_any_instant_of_the_start_leaves_nobody() {
 
 #[test]
 fn s6_kill_9_of_the_guardian_leaves_nobody_and_is_told() {
-    for under in ["adopt", "guardian"] {
+    for under in everybody().into_iter().filter(|under| under != "local") {
         let mut host = Host::ready(&format!("{under} wait"));
         send(host.guardian, Signal::SIGKILL);
         let why = host.line("lost ");
@@ -247,13 +261,30 @@ fn s6_kill_9_of_the_guardian_leaves_nobody_and_is_told() {
 
 #[test]
 fn s6_what_a_double_kill_leaves_is_swept_by_the_next_start() {
-    let runs = tempfile::tempdir().expect("a temp dir");
+    for by in all_tiers() {
+        let runs = tempfile::tempdir().expect("a temp dir");
+        let host = killed_with_its_guardian(by, runs.path());
+        if by == Containment::Pidns {
+            // The namespace ends with its guardian: nobody has to come and sweep.
+            println!("{:?}", until_none_lives(&host.mark, BOUND));
+            assert_eq!(sweep_dead_runs(runs.path()), []);
+        } else {
+            sweep_after(&host, by, runs.path());
+        }
+        assert_eq!(living(&host.mark), Vec::<String>::new());
+        assert_eq!(fs::read_dir(runs.path()).expect("it exists").count(), 0);
+        host.all_gone();
+    }
+}
+
+/// A host with trees of all shapes that was killed in the same instant as its guardian.
+fn killed_with_its_guardian(by: Containment, runs: &Path) -> Host {
     let mut command = Command::new(std::env::current_exe().expect("Linux"));
-    command.env("E2E_RUNS", runs.path());
-    let mut host = Host::start_by(command, "adopt wait");
+    command.env("E2E_RUNS", runs);
+    let mut host = Host::start_by(command, &format!("{} wait", Under::Adopting(by).word()));
     host.guardian = host.line("guardian ").parse().expect("a pid");
     host.line("ready");
-    assert_eq!(sweep_dead_runs(runs.path()), [], "both live");
+    assert_eq!(sweep_dead_runs(runs), [], "both live");
     // Frozen, the guardian cannot see its supervisor die before it dies itself.
     send(host.guardian, Signal::SIGSTOP);
     host.kill(Signal::SIGKILL);
@@ -263,21 +294,23 @@ fn s6_what_a_double_kill_leaves_is_swept_by_the_next_start() {
         let gone = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "));
         gone(guardian) && gone(host.child.id())
     });
+    host
+}
+
+fn sweep_after(host: &Host, by: Containment, runs: &Path) {
     assert!(!living(&host.mark).is_empty(), "somebody is left, or this proves nothing");
     // A killed process is not dead before its last thread is.
     let mut swept = Vec::new();
     wait_for("the dead run is swept", || {
-        swept = sweep_dead_runs(runs.path());
+        swept = sweep_dead_runs(runs);
         !swept.is_empty()
     });
     let [swept] = &swept[..] else { panic!("one run was dead: {swept:?}") };
     assert_eq!((&swept.run, swept.left.len()), (&host.mark, 0));
-    // The one without an environment included, which only its tag gives away.
-    assert!(swept.killed.iter().any(|member| member.command.starts_with("tail -f /dev/null m")), "{swept:?}");
+    // The one without an environment included, which only its tag or its group gives away.
+    let emptied = |command: &str| command.starts_with("tail -f /dev/null m");
+    assert!(by == Containment::Group || swept.killed.iter().any(|member| emptied(&member.command)), "{swept:?}");
     assert!(swept.killed.len() >= 5, "{swept:?}");
-    assert_eq!(living(&host.mark), Vec::<String>::new());
-    assert_eq!(fs::read_dir(runs.path()).expect("it exists").count(), 0);
-    host.all_gone();
 }
 
 #[test]
@@ -297,7 +330,7 @@ fn s6_the_guardian_is_deaf_to_polite_signals_and_gone_after_its_supervisor() {
 #[test]
 fn s6_a_frozen_guardian_does_not_hold_up_the_last_resort() {
     let (events, _keep) = unbounded_channel();
-    let guardian = Guardian::launch_from(binary(), Orphans::Leave, events).expect("the binary was built for this test");
+    let guardian = Guardian::launch_from(binary(), Orphans::Leave, Containment::Auto, events).expect("the binary was built for this test");
     let yard = Yard::new(Under::Local);
     let launch = yard.quiet(&["sh", "-c", "setsid sleep 3600 & wait"]);
     guardian.send(Order::Spawn { tree: e2e_tui::process::TreeId(1), launch: Box::new(launch) }).expect("it lives");
@@ -313,7 +346,7 @@ fn s6_a_frozen_guardian_does_not_hold_up_the_last_resort() {
 
 #[test]
 fn s7_panics_aborts_and_exits_leave_nobody() {
-    for under in ["adopt", "guardian", "local"] {
+    for under in everybody() {
         for end in ["panic", "twice", "abort", "exit"] {
             let mut host = Host::start(&format!("{under} {end}"));
             host.line("ready");
@@ -344,7 +377,7 @@ fn the_guardian_holds_nothing_of_its_supervisor() {
     let leak = fs::File::open("/etc/passwd").expect("exists");
     nix::fcntl::fcntl(&leak, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).expect("it is open");
     let (events, _keep) = unbounded_channel();
-    let guardian = Guardian::launch_from(binary(), Orphans::Leave, events).expect("the binary was built for this test");
+    let guardian = Guardian::launch_from(binary(), Orphans::Leave, Containment::Auto, events).expect("the binary was built for this test");
     let proc_dir = format!("/proc/{}", guardian.pid());
     let held: Vec<String> = fs::read_dir(format!("{proc_dir}/fd"))
         .expect("it lives")
@@ -364,19 +397,20 @@ fn the_guardian_holds_nothing_of_its_supervisor() {
 
 #[test]
 fn what_is_no_guardian_is_refused_with_a_reason() {
-    let launch =
-        |program: &str| Guardian::launch_from(Path::new(program), Orphans::Leave, unbounded_channel().0).err().expect("no guardian");
+    let launch = |program: &str| {
+        Guardian::launch_from(Path::new(program), Orphans::Leave, Containment::Auto, unbounded_channel().0).err().expect("no guardian")
+    };
     assert!(matches!(launch("/bin/true"), GuardianError::NoAnswer { .. }));
     assert!(matches!(launch("/no/such/binary"), GuardianError::Start { .. }));
     // This program's main is the test harness's.
-    let error = Guardian::launch(unbounded_channel().0).err().expect("no branch");
+    let error = Guardian::launch(Containment::Auto, unbounded_channel().0).err().expect("no branch");
     assert!(matches!(error, GuardianError::NoBranch), "{error}");
 }
 
 #[test]
 fn the_death_of_one_guardian_leaves_the_trees_of_another_alone() {
-    let mut first = Yard::new(Under::Guardian);
-    let mut second = Yard::new(Under::Guardian);
+    let mut first = Yard::new(Under::Guardian(Containment::Subreaper));
+    let mut second = Yard::new(Under::Guardian(Containment::Subreaper));
     let mut third = Yard::new(Under::Local);
     for yard in [&mut first, &mut second, &mut third] {
         yard.script("setsid sleep 3600 & echo");
@@ -390,7 +424,7 @@ fn the_death_of_one_guardian_leaves_the_trees_of_another_alone() {
 
 #[test]
 fn the_last_events_are_told_before_the_end() {
-    for under in Under::BOTH {
+    for under in Under::all() {
         let mut yard = Yard::new(under);
         let (tree, _) = yard.script("trap '' TERM; echo; while :; do sleep 3600; done");
         assert_eq!(yard.spawner.kill_all(BOUND), 0);

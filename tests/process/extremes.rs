@@ -10,20 +10,20 @@ use std::{
 };
 
 use e2e_tui::{
-    model::{Limits, Signal},
+    model::{Containment, Limits, Signal},
     process::{Order, SpawnError, TreeEvent, TreeId},
 };
 
 use crate::{
     deaths::Host,
-    support::{SOON, Under, Yard, living, skipped, under_both, wait_for},
+    support::{SOON, Under, Yard, living, skipped, under_all, wait_for},
 };
 
 /// Somebody without privileges.
 const NOBODY: u32 = 65534;
 
 /// A host that runs as nobody, or as whoever we are if we are not root.
-fn unprivileged(order: &str, extra: &str) -> Host {
+pub(crate) fn unprivileged(order: &str, extra: &str) -> Host {
     let mut command = Command::new(std::env::current_exe().expect("Linux"));
     command.env("E2E_EXTRA", extra);
     if nix::unistd::geteuid().is_root() {
@@ -78,7 +78,7 @@ fn p24_what_is_frozen_in_the_kernel_is_reported_at_the_deadline_and_told_when_it
         skipped("p24: no cgroup v1 freezer may be made here, and nothing else makes a process uninterruptible");
         return;
     }
-    let mut yard = Yard::new(Under::Guardian);
+    let mut yard = Yard::new(Under::Guardian(Containment::Subreaper));
     let (tree, pid) = yard.start(&["sleep", "3600"]);
     fs::write(cage.join("cgroup.procs"), pid.to_string()).expect("a cgroup of ours");
     fs::write(cage.join("freezer.state"), "FROZEN").expect("a cgroup of ours");
@@ -240,7 +240,7 @@ fn p31_a_traced_program_starts_exits_and_dies_like_any_other() {
         skipped("p31: there is no strace");
         return;
     }
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _) = yard.start(&["strace", "-f", "-o", "/dev/null", "sh", "-c", "sleep 0.01; exit 6"]);
         assert_eq!(yard.exited(tree), e2e_tui::model::Exit::Code(6));
         let (tree, _) = yard.start(&["strace", "-f", "-o", "/dev/null", "sh", "-c", "setsid sleep 3600; :"]);

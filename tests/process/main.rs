@@ -1,4 +1,4 @@
-//! Real children in every shape, under both spawners: each fault of the board by its id, and nobody left after any of them.
+//! Real children in every shape, under every spawner: each fault of the board by its id, and nobody left after any of them.
 
 #![expect(clippy::print_stdout, reason = "the supervisor that these tests kill speaks to them on its stdout")]
 
@@ -10,4 +10,5 @@ mod soak;
 mod starts;
 mod support;
 mod terminals;
+mod tiers;
 mod trees;

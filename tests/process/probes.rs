@@ -9,8 +9,8 @@ use std::{
 
 use e2e_tui::{
     health::{ExecQuestion, Question, ask},
-    model::{Exit, ProbeOutcome},
-    process::{Commands, Ended, Guardian, LocalSpawner, Orphans, ShortCommand, Spawner, sockets},
+    model::{Containment, Exit, ProbeOutcome},
+    process::{Commands, Ended, LocalSpawner, ShortCommand, Spawner, sockets},
     redact::Redactor,
 };
 use tokio::sync::mpsc::unbounded_channel;
@@ -18,16 +18,16 @@ use tokio::sync::mpsc::unbounded_channel;
 /// What the commands of these tests must not show.
 const SECRET: &str = "tok-0123456789-abcdef";
 
-use crate::support::{Under, binary, fresh_mark, living, under_both, until_none_lives, wait_for};
+use crate::support::{Under, fresh_mark, living, under_all, until_none_lives, wait_for};
 
 const LONG: Duration = Duration::from_secs(20);
 
 /// A spawner whose events all go to the commands.
 fn commands(under: Under) -> (Arc<Commands>, Arc<dyn Spawner>) {
     let (sender, mut events) = unbounded_channel();
-    let spawner: Arc<dyn Spawner> = match under {
-        Under::Local => Arc::new(LocalSpawner::start(sender).expect("a thread and a fork")),
-        _ => Arc::new(Guardian::launch_from(binary(), Orphans::Leave, sender).expect("the binary was built for this test")),
+    let spawner: Arc<dyn Spawner> = match under.guardian(sender.clone()) {
+        None => Arc::new(LocalSpawner::start(sender).expect("a thread and a fork")),
+        Some(guardian) => Arc::new(guardian),
     };
     let commands = Commands::new(spawner.clone(), Redactor::new([SECRET.to_owned()]));
     let claimer = commands.clone();
@@ -46,7 +46,7 @@ fn shell(script: &str, mark: &str) -> ShortCommand {
 
 #[tokio::test]
 async fn a_command_is_judged_by_its_exit_code_and_quoted() {
-    for under in Under::BOTH {
+    for under in Under::all() {
         let (commands, _spawner) = commands(under);
         let mark = fresh_mark();
         let probe = |script: &str| {
@@ -68,7 +68,7 @@ async fn a_command_is_judged_by_its_exit_code_and_quoted() {
 
 #[tokio::test]
 async fn h11_a_command_that_forks_and_hangs_dies_with_all_it_forked() {
-    for under in Under::BOTH {
+    for under in Under::all() {
         let (commands, _spawner) = commands(under);
         let mark = fresh_mark();
         let script = "echo waiting; setsid sleep 3600 & trap '' TERM; while :; do sleep 3600; done";
@@ -85,7 +85,7 @@ async fn h11_a_command_that_forks_and_hangs_dies_with_all_it_forked() {
 
 #[tokio::test]
 async fn a_command_that_leaves_a_child_on_its_pipe_is_answered_at_once() {
-    for under in Under::BOTH {
+    for under in Under::all() {
         let (commands, _spawner) = commands(under);
         let mark = fresh_mark();
         let started = Instant::now();
@@ -98,7 +98,7 @@ async fn a_command_that_leaves_a_child_on_its_pipe_is_answered_at_once() {
 
 #[tokio::test]
 async fn a_dropped_question_kills_its_command() {
-    let (commands, _spawner) = commands(Under::Guardian);
+    let (commands, _spawner) = commands(Under::Guardian(Containment::Subreaper));
     let mark = fresh_mark();
     let task = tokio::spawn({
         let (commands, command) = (commands.clone(), shell("setsid sleep 3600 & wait", &mark));
@@ -114,7 +114,7 @@ async fn a_dropped_question_kills_its_command() {
 
 #[tokio::test]
 async fn a_chatty_command_is_read_to_its_end_and_its_last_words_are_kept() {
-    let (commands, _spawner) = commands(Under::Guardian);
+    let (commands, _spawner) = commands(Under::Guardian(Containment::Subreaper));
     let end = commands.run(&shell("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo the end", &fresh_mark()), LONG).await;
     assert_eq!(end.how, Ended::Exited(Exit::Code(0)));
     assert!(end.output.len() <= 4096 && end.output.ends_with("x\nthe end\n"), "{} bytes", end.output.len());
@@ -122,7 +122,7 @@ async fn a_chatty_command_is_read_to_its_end_and_its_last_words_are_kept() {
 
 #[tokio::test]
 async fn c15_no_part_of_a_secret_is_left_where_the_output_of_a_command_is_cut() {
-    let (commands, _spawner) = commands(Under::Guardian);
+    let (commands, _spawner) = commands(Under::Guardian(Containment::Subreaper));
     // The last 4 KiB begin within the secret.
     let end = commands.run(&shell(&format!("printf %s%4090s {SECRET} x"), &fresh_mark()), LONG).await;
     assert!(end.output.len() == 4096 && end.output.starts_with("****** "), "{:?}", &end.output[..30]);
@@ -134,7 +134,7 @@ async fn c15_no_part_of_a_secret_is_left_where_the_output_of_a_command_is_cut() 
 
 #[tokio::test]
 async fn a_lost_spawner_ends_the_questions_under_way() {
-    let (commands, spawner) = commands(Under::Guardian);
+    let (commands, spawner) = commands(Under::Guardian(Containment::Subreaper));
     let task = tokio::spawn({
         let commands = commands.clone();
         async move { commands.run(&shell("sleep 3600", &fresh_mark()), LONG).await.how }
@@ -149,7 +149,7 @@ async fn a_lost_spawner_ends_the_questions_under_way() {
 
 #[test]
 fn h10_a_listener_is_told_to_be_of_the_tree_or_foreign() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (stranger, _) = yard.start(&["sleep", "3600"]);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();

@@ -4,7 +4,10 @@
 
 use std::{thread, time::Duration};
 
-use e2e_tui::{model::Signal, process::Order};
+use e2e_tui::{
+    model::{Containment, Signal},
+    process::Order,
+};
 use nix::sys::signal::Signal as Sent;
 
 use crate::{
@@ -26,7 +29,7 @@ fn dice(round: u32, most: u64) -> u64 {
 #[test]
 #[ignore = "takes minutes"]
 fn starts_and_stops_of_seven_shapes() {
-    let mut yard = Yard::new(Under::Guardian);
+    let mut yard = Yard::new(Under::Guardian(Containment::Subreaper));
     let shapes: Vec<&str> = SHAPES.into_iter().chain([WITHOUT_ENVIRONMENT]).collect();
     for round in 0..rounds(1000) {
         let (tree, _) = yard.script(shapes[round as usize % shapes.len()]);

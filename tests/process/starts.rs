@@ -14,7 +14,7 @@ use e2e_tui::{
     process::{Launch, Order, SpawnError, TreeEvent, TreeId},
 };
 
-use crate::support::{Yard, under_both};
+use crate::support::{Yard, under_all};
 
 fn failure(yard: &mut Yard, launch: Launch) -> SpawnError {
     let tree = yard.launch(launch);
@@ -52,7 +52,7 @@ fn output(yard: &mut Yard, argv: &[&str], change: impl FnOnce(&mut Launch)) -> (
 
 #[test]
 fn p1_a_program_that_is_gone_when_it_is_to_start_is_named_at_once() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let mut launch = yard.quiet(&["true"]);
         launch.program = "/no/such/program".into();
         let started = Instant::now();
@@ -69,7 +69,7 @@ fn p2_what_cannot_be_executed_is_told_apart() {
     let script = file(dir.path(), "script", b"#!/no/such/interpreter\n", 0o755);
     let foreign = file(dir.path(), "foreign", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0\x01\0\0\0", 0o755);
     let plain = file(dir.path(), "plain", b"#!/bin/sh\n", 0o644);
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let mut short = |program: &Path| {
             let launch = Launch { program: program.to_owned(), ..yard.quiet(&["true"]) };
             failure(yard, launch).short()
@@ -84,7 +84,7 @@ fn p2_what_cannot_be_executed_is_told_apart() {
 
 #[test]
 fn p3_a_missing_cwd_is_blamed_and_not_the_program() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let mut launch = yard.quiet(&["true"]);
         launch.cwd = "/no/such/folder".into();
         assert_eq!(failure(yard, launch), SpawnError::WorkingDirectory { cwd: "/no/such/folder".into(), errno: 2 });
@@ -94,7 +94,7 @@ fn p3_a_missing_cwd_is_blamed_and_not_the_program() {
 #[test]
 fn p4_a_program_being_written_is_tried_again_and_runs_once_it_is_whole() {
     let dir = tempfile::tempdir().expect("a temp dir");
-    under_both(|yard, under| {
+    under_all(|yard, under| {
         let path = file(dir.path(), &format!("{under:?}"), &fs::read("/bin/true").expect("coreutils"), 0o755);
         let writer = fs::OpenOptions::new().append(true).open(&path).expect("it is ours");
         let busy = Launch { program: path.clone(), ..yard.quiet(&["true"]) };
@@ -116,7 +116,7 @@ fn p4_a_program_being_written_is_tried_again_and_runs_once_it_is_whole() {
 #[test]
 fn p4_a_kill_ends_the_attempts() {
     let dir = tempfile::tempdir().expect("a temp dir");
-    under_both(|yard, under| {
+    under_all(|yard, under| {
         let path = file(dir.path(), &format!("{under:?}"), &fs::read("/bin/true").expect("coreutils"), 0o755);
         let _writer = fs::OpenOptions::new().append(true).open(&path).expect("it is ours");
         let busy = Launch { program: path, ..yard.quiet(&["true"]) };
@@ -132,7 +132,7 @@ fn p4_a_kill_ends_the_attempts() {
 
 #[test]
 fn p5_status_and_output_of_the_quickest_are_kept() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         for n in 0..40 {
             let (exit, text) = output(yard, &["/bin/sh", "-c", &format!("echo out {n}; exit {n}")], |_| {});
             assert_eq!((exit, text), (Exit::Code(n), format!("out {n}\n")));
@@ -152,12 +152,12 @@ fn p5_status_and_output_of_the_quickest_are_kept() {
 
 #[test]
 fn p22_who_reads_stdin_meets_its_end_at_once() {
-    under_both(|yard, _| assert_eq!(output(yard, &["cat"], |_| {}), (Exit::Code(0), String::new())));
+    under_all(|yard, _| assert_eq!(output(yard, &["cat"], |_| {}), (Exit::Code(0), String::new())));
 }
 
 #[test]
 fn stdin_can_be_a_pipe() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
         std::io::Write::write_all(&mut writer, b"a line\n").expect("room");
         drop(writer);
@@ -170,7 +170,7 @@ fn a_child_holds_three_descriptors_and_no_more() {
     // One that this program has inherited, as from a careless shell.
     let leak = fs::File::open("/dev/null").expect("exists");
     rustix_like_leak(&leak);
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (_, text) = output(yard, &["/bin/sh", "-c", "ls /proc/$$/fd"], |_| {});
         assert_eq!(text, "0\n1\n2\n");
     });
@@ -183,7 +183,7 @@ fn rustix_like_leak(file: &fs::File) {
 
 #[test]
 fn a_child_leads_its_session_with_no_signal_blocked_or_ignored() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (_, text) = output(yard, &["/bin/sh", "-c", "cat /proc/self/status; cut -d' ' -f5,6 /proc/$$/stat; echo $$"], |_| {});
         for field in ["SigBlk", "SigIgn"] {
             let line = text.lines().find(|line| line.starts_with(field)).expect("Linux");
@@ -196,7 +196,7 @@ fn a_child_leads_its_session_with_no_signal_blocked_or_ignored() {
 
 #[test]
 fn environment_and_working_directory_are_what_was_ordered() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (_, text) = output(yard, &["/bin/sh", "-c", "pwd; env"], |launch| {
             launch.env = vec![("ONLY".into(), "this".into())];
             launch.cwd = "/usr".into();
@@ -212,7 +212,7 @@ fn environment_and_working_directory_are_what_was_ordered() {
 #[test]
 fn limits_hold_in_the_child_and_nowhere_else() {
     let before = fs::read_to_string("/proc/self/limits").expect("Linux");
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let limits =
             Limits { open_files: Some(77), cpu_time: Some(Duration::from_secs(5)), address_space: Some(1 << 32), ..Limits::default() };
         let (_, text) = output(yard, &["/bin/sh", "-c", "ulimit -n; ulimit -t; ulimit -v"], |launch| launch.limits = limits);
@@ -223,7 +223,7 @@ fn limits_hold_in_the_child_and_nowhere_else() {
 
 #[test]
 fn a_big_environment_and_a_nul_byte_are_no_surprise() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (exit, text) = output(yard, &["/bin/sh", "-c", "echo ${#BIG0} ${#BIG9}"], |launch| {
             launch.env.extend((0..10).map(|n| (format!("BIG{n}").into(), "x".repeat(100_000).into())));
         });
@@ -237,7 +237,7 @@ fn a_big_environment_and_a_nul_byte_are_no_surprise() {
 
 #[test]
 fn a_hundred_start_at_once_and_each_is_told_of_once() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let trees: Vec<TreeId> = (0..100)
             .map(|_| {
                 let launch = yard.quiet(&["sleep", "3600"]);

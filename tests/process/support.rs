@@ -5,16 +5,19 @@ use std::{
     io::Read,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use e2e_tui::{
-    model::{Exit, Limits, Signal},
+    model::{Containment, Exit, Limits, Signal},
     process::{Guardian, Launch, LocalSpawner, Member, Order, Orphans, PidFile, Spawner, TreeEvent, TreeId, lookup},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 
 /// Generous: a loaded machine must not fail a test that only asks whether.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -26,15 +29,77 @@ const MARK: &str = "E2E_TEST_MARK";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Under {
     /// The guardian of a program that is nothing but a supervisor.
-    Adopting,
+    Adopting(Containment),
     /// The guardian of a host with other things to do.
-    Guardian,
+    Guardian(Containment),
     /// No guardian.
     Local,
 }
 
+/// What a guardian may hold trees together with, and what each test of trees is run for.
+const TIERS: [Containment; 4] = [Containment::Pidns, Containment::Cgroup, Containment::Subreaper, Containment::Group];
+
 impl Under {
-    pub(crate) const BOTH: [Under; 2] = [Under::Guardian, Under::Local];
+    /// Everybody that this machine has; says who is left out, and why.
+    pub(crate) fn all() -> Vec<Under> {
+        tiers().into_iter().map(Under::Guardian).chain([Under::Local]).collect()
+    }
+
+    /// As tests hand it to a program of theirs: `adopt-cgroup`.
+    pub(crate) fn word(self) -> String {
+        match self {
+            Under::Adopting(by) => format!("adopt-{}", by.word()),
+            Under::Guardian(by) => format!("guardian-{}", by.word()),
+            Under::Local => "local".to_owned(),
+        }
+    }
+
+    /// Without a tier the default one.
+    pub(crate) fn named(word: &str) -> Self {
+        let (who, tier) = word.split_once('-').unwrap_or((word, "subreaper"));
+        let by = Containment::named(tier).expect("a containment");
+        match who {
+            "adopt" => Under::Adopting(by),
+            "guardian" => Under::Guardian(by),
+            "local" => Under::Local,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// The guardian; none without one.
+    pub(crate) fn guardian(self, events: UnboundedSender<TreeEvent>) -> Option<Guardian> {
+        let (orphans, by) = match self {
+            Under::Adopting(by) => (Orphans::Adopt, by),
+            Under::Guardian(by) => (Orphans::Leave, by),
+            Under::Local => return None,
+        };
+        let guardian = Guardian::launch_from(binary(), orphans, by, events).expect("the binary was built for this test");
+        assert_eq!(guardian.containment(), by);
+        Some(guardian)
+    }
+
+    /// Why it cannot be had.
+    pub(crate) fn refused(self) -> String {
+        let Under::Guardian(by) = self else { panic!("a guardian") };
+        Guardian::launch_from(binary(), Orphans::Leave, by, unbounded_channel().0).err().expect("it is refused").to_string()
+    }
+}
+
+/// The tiers that this machine has, for a test that is run for each; says which it is not run for, and why.
+pub(crate) fn tiers() -> Vec<Containment> {
+    static TRIED: OnceLock<Vec<(Containment, Option<String>)>> = OnceLock::new();
+    let try_it = |by: Containment| {
+        let (events, _keep) = unbounded_channel();
+        (by, Guardian::launch_from(binary(), Orphans::Leave, by, events).err().map(|e| e.to_string()))
+    };
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    let tried = TRIED.get_or_init(|| TIERS.into_iter().map(try_it).collect());
+    for (by, why) in tried {
+        if let Some(why) = why {
+            skipped(&format!("{test}: under {}: {why}", by.word()));
+        }
+    }
+    tried.iter().filter(|(_, why)| why.is_none()).map(|(by, _)| *by).collect()
 }
 
 pub(crate) struct Yard {
@@ -74,11 +139,9 @@ impl Yard {
     pub(crate) fn marked(under: Under, mark: String) -> Self {
         let (sender, events) = unbounded_channel();
         let mut pid_file = None;
-        let spawner: Box<dyn Spawner> = match under {
-            Under::Local => Box::new(LocalSpawner::start(sender).expect("a thread and a fork")),
-            under => {
-                let orphans = if under == Under::Adopting { Orphans::Adopt } else { Orphans::Leave };
-                let guardian = Guardian::launch_from(binary(), orphans, sender).expect("the binary was built for this test");
+        let spawner: Box<dyn Spawner> = match under.guardian(sender.clone()) {
+            None => Box::new(LocalSpawner::start(sender).expect("a thread and a fork")),
+            Some(guardian) => {
                 if let Some(dir) = std::env::var_os("E2E_RUNS") {
                     pid_file = Some(PidFile::create(Path::new(&dir), &mark, &guardian).expect("the folder is writable"));
                 }
@@ -291,9 +354,9 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Runs a test under both spawners.
-pub(crate) fn under_both(test: impl Fn(&mut Yard, Under)) {
-    for under in Under::BOTH {
+/// Runs a test under everybody.
+pub(crate) fn under_all(test: impl Fn(&mut Yard, Under)) {
+    for under in Under::all() {
         let mut yard = Yard::new(under);
         test(&mut yard, under);
         yard.close();

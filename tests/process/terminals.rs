@@ -12,7 +12,7 @@ use e2e_tui::{
     process::{Launch, Terminal, TreeId, resize},
 };
 
-use crate::support::{SOON, Yard, under_both, wait_for};
+use crate::support::{SOON, Yard, under_all, wait_for};
 
 /// Starts `argv` on a terminal and gives our end of it.
 fn start(yard: &mut Yard, argv: &[&str]) -> (TreeId, u32, File) {
@@ -48,7 +48,7 @@ fn read_until(our_end: &mut File, wanted: impl Fn(&str) -> bool) -> String {
 
 #[test]
 fn it_has_a_controlling_terminal_of_the_size_asked_for() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _, mut our_end) =
             start(yard, &["sh", "-c", "test -t 0 && test -t 1 && test -t 2 && stty size </dev/tty; ps -o tty= -p $$; exit 4"]);
         let text = read_until(&mut our_end, |text| text.contains("pts/"));
@@ -59,7 +59,7 @@ fn it_has_a_controlling_terminal_of_the_size_asked_for() {
 
 #[test]
 fn all_that_it_said_is_there_before_the_end() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _, mut our_end) = start(yard, &["sh", "-c", "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done"]);
         let text = read_until(&mut our_end, |text| text.contains("line 1999\n"));
         assert_eq!(text.lines().count(), 2000);
@@ -69,7 +69,7 @@ fn all_that_it_said_is_there_before_the_end() {
 
 #[test]
 fn what_is_typed_arrives_and_ctrl_c_interrupts() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _, mut our_end) = start(yard, &["sh", "-c", "read line; echo got $line; exec sleep 3600"]);
         our_end.write_all(b"hello\n").expect("room");
         read_until(&mut our_end, |text| text.contains("got hello"));
@@ -80,7 +80,7 @@ fn what_is_typed_arrives_and_ctrl_c_interrupts() {
 
 #[test]
 fn a_new_size_is_told_to_it() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let script = "trap 'stty size; exit' WINCH; echo set; while :; do sleep 0.01; done";
         let (tree, _, mut our_end) = start(yard, &["sh", "-c", script]);
         read_until(&mut our_end, |text| text.contains("set"));
@@ -93,7 +93,7 @@ fn a_new_size_is_told_to_it() {
 
 #[test]
 fn a_terminal_closed_by_us_hangs_up_and_its_tree_can_still_be_ended() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _, our_end) = start(yard, &["sh", "-c", "trap '' HUP; setsid sleep 3600 & sleep 3600; sleep 3601"]);
         yard.count_to(tree, 3);
         drop(our_end);
@@ -104,7 +104,7 @@ fn a_terminal_closed_by_us_hangs_up_and_its_tree_can_still_be_ended() {
 
 #[test]
 fn what_is_no_terminal_is_refused_with_the_call_that_failed() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let launch = Launch { tty: true, ..yard.quiet(&["true"]) };
         let tree = yard.launch(launch);
         let error = yard.until("it fails to start", |event| match event {

@@ -9,15 +9,15 @@ use std::{
 };
 
 use e2e_tui::{
-    model::{Exit, Signal},
+    model::{Containment, Exit, Signal},
     process::{Order, TreeEvent},
 };
 
-use crate::support::{SOON, Under, Yard, living, under_both, wait_for};
+use crate::support::{SOON, Under, Yard, living, tiers, under_all, wait_for};
 
 #[test]
 fn p9_death_by_signal_is_told_by_name() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         for signal in [Signal::KILL, Signal(nix::libc::SIGSEGV), Signal(nix::libc::SIGABRT)] {
             let (tree, _) = yard.start(&["/bin/sh", "-c", &format!("kill -{} $$", signal.short())]);
             assert_eq!(yard.exited(tree), Exit::Signal(signal));
@@ -27,7 +27,7 @@ fn p9_death_by_signal_is_told_by_name() {
 
 #[test]
 fn usage_is_told_at_the_exit() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _) = yard.start(&["/bin/sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]);
         let usage = yard.until("it exits", |event| match event {
             TreeEvent::Exited { tree: t, usage, .. } if *t == tree => Some(*usage),
@@ -39,7 +39,7 @@ fn usage_is_told_at_the_exit() {
 
 #[test]
 fn p10_who_ignores_term_dies_of_kill_at_once() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _) = yard.script("trap '' TERM INT HUP QUIT; echo; while :; do sleep 3600; done");
         yard.signal(tree, Signal::TERM);
         yard.count_to(tree, 2);
@@ -51,7 +51,7 @@ fn p10_who_ignores_term_dies_of_kill_at_once() {
 
 #[test]
 fn p11_leader_exits_on_term_child_ignores_it() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, leader) = yard.script("(trap '' TERM; echo; exec sleep 3600) & trap 'exit 0' TERM; wait");
         yard.order(Order::AwaitEmpty { tree });
         yard.signal(tree, Signal::TERM);
@@ -66,7 +66,7 @@ fn p11_leader_exits_on_term_child_ignores_it() {
 
 #[test]
 fn p12_children_in_their_own_process_groups_are_of_the_tree() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _) = yard.script("set -m; sleep 3600 & sleep 3601 & echo; wait");
         yard.count_to(tree, 3);
         yard.order(Order::AwaitEmpty { tree });
@@ -77,7 +77,7 @@ fn p12_children_in_their_own_process_groups_are_of_the_tree() {
 
 #[test]
 fn p13_children_in_their_own_sessions_are_of_the_tree() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, leader) = yard.script("setsid sh -c 'sleep 3600 & wait' & echo; wait");
         // `setsid` leads no process group here, so it need not fork.
         let members = yard.count_to(tree, 3);
@@ -102,7 +102,13 @@ fn daemon(yard: &mut Yard, dir: &Path, clear: &str) -> (e2e_tui::process::TreeId
 
 #[test]
 fn p14_a_double_forked_daemon_with_an_empty_environment_is_of_the_tree() {
-    let mut yard = Yard::new(Under::Guardian);
+    for by in tiers().into_iter().filter(|by| *by != Containment::Group) {
+        emptied_daemon(by);
+    }
+}
+
+fn emptied_daemon(by: Containment) {
+    let mut yard = Yard::new(Under::Guardian(by));
     let dir = tempfile::tempdir().expect("a temp dir");
     let (tree, _) = daemon(&mut yard, dir.path(), "env -i");
     assert_eq!(yard.exited(tree), Exit::Code(0));
@@ -139,7 +145,7 @@ fn p14_without_a_guardian_a_daemon_is_found_by_its_marker_and_reported_without_o
 
 #[test]
 fn p15_a_grandchild_that_holds_the_output_delays_nothing_and_is_named() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (mut reader, writer) = std::io::pipe().expect("a pipe");
         let launch =
             yard.with_output(&["/bin/sh", "-c", "sleep 3600 & echo said"], writer.try_clone().expect("descriptors").into(), writer.into());
@@ -157,7 +163,7 @@ fn p15_a_grandchild_that_holds_the_output_delays_nothing_and_is_named() {
 
 #[test]
 fn p16_a_stopped_tree_acts_on_term() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, leader) = yard.script("trap 'exit 5' TERM; echo; while :; do sleep 0.01; done");
         yard.signal(tree, Signal(nix::libc::SIGSTOP));
         // A shell that was just starting `sleep` waits in state D for that child, which is stopped.
@@ -172,7 +178,7 @@ fn p16_a_stopped_tree_acts_on_term() {
 
 #[test]
 fn p17_zombies_are_neither_members_nor_waited_for() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         // `sleep` never reaps the child it has inherited from the shell it was.
         let (tree, leader) = yard.script("sleep 0.01 & echo; exec sleep 3600");
         wait_for("there is a zombie", || {
@@ -194,7 +200,7 @@ fn p18_children_that_fork_while_they_are_killed_all_die() {
     // Each lives for a moment and leaves a successor in a session of its own.
     fs::write(&runner, "#!/bin/sh\nsetsid \"$0\" \"$1\" &\nexit\n").expect("a temp dir is writable");
     fs::set_permissions(&runner, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let script = format!("for i in 1 2 3 4 5 6 7 8 9 10; do {} $MARK & done; echo; sleep 3600", runner.display());
         let (tree, _) = yard.script(&script);
         yard.signal(tree, Signal(0));
@@ -206,7 +212,7 @@ fn p18_children_that_fork_while_they_are_killed_all_die() {
 
 #[test]
 fn p20_what_a_term_handler_prints_while_dying_is_all_there() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (mut reader, writer) = std::io::pipe().expect("a pipe");
         let script = "trap 'head -c 10000000 /dev/zero; exit 0' TERM; echo; while :; do sleep 0.01; done";
         // The shell itself says `Terminated` on stderr.
@@ -225,7 +231,7 @@ fn p20_what_a_term_handler_prints_while_dying_is_all_there() {
 
 #[test]
 fn one_tree_dies_and_its_neighbour_lives() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (first, _) = yard.script("setsid sleep 3600 & echo; wait");
         let (second, pid) = yard.script("setsid sleep 3600 & echo; wait");
         yard.count_to(second, 2);
@@ -237,7 +243,7 @@ fn one_tree_dies_and_its_neighbour_lives() {
 
 #[test]
 fn samples_tell_what_a_tree_uses() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, leader) = yard.script("sleep 3600 & echo; while :; do :; done");
         let mut last = Duration::ZERO;
         wait_for("it has used some CPU time", || {
@@ -257,7 +263,7 @@ fn samples_tell_what_a_tree_uses() {
 
 #[test]
 fn a_forgotten_tree_says_nothing_more_and_dies_with_the_spawner() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (tree, _) = yard.script("sleep 3600 & echo");
         yard.order(Order::Forget { tree });
         let (other, _) = yard.start(&["true"]);
@@ -271,7 +277,7 @@ fn a_forgotten_tree_says_nothing_more_and_dies_with_the_spawner() {
 
 #[test]
 fn orders_for_unknown_trees_are_answered() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let tree = e2e_tui::process::TreeId(77);
         yard.kill(tree);
         yard.order(Order::AwaitEmpty { tree });

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{CString, OsStr},
+    io::ErrorKind,
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -19,9 +20,11 @@ use super::{
 };
 use crate::process::{
     Launch, SpawnError, TreeEvent, TreeId,
-    exec::{self, Program, Step},
+    cgroup::TreeGroup,
+    exec::{self, Birthplace, Program, Step},
     limits,
     lookup::explain_exec,
+    namespace::Namespace,
     procfs, tag,
     tree::Identity,
     watcher::Slot,
@@ -43,8 +46,26 @@ impl<P: Post> Keeper<P> {
             Household::Guest(board) => board.claim(tag.unwrap_or(0)),
             Household::Own => None,
         };
-        self.trees.insert(tree, Tree::new(Stage::Ended, tag, slot));
-        self.attempt(tree, launch, 1);
+        let mut young = Tree::new(Stage::Ended, tag, slot);
+        let refused = self.group_for(tree, &launch).map(|group| young.group = group).err();
+        self.trees.insert(tree, young);
+        match refused {
+            None => self.attempt(tree, launch, 1),
+            Some(error) => self.give_up(tree, error),
+        }
+    }
+
+    /// The control group of a new tree, if trees have such, with its limits.
+    fn group_for(&self, tree: TreeId, launch: &Launch) -> Result<Option<TreeGroup>, SpawnError> {
+        let refused = |step: &str, errno| SpawnError::System { program: launch.program.clone(), step: step.to_owned(), errno };
+        let no_cpu = || refused("limits.cpu takes a cgroup with the `cpu` controller", Errno::ENOTSUP as i32);
+        let Some(run) = &self.group else {
+            return if launch.limits.cpu.is_some() { Err(no_cpu()) } else { Ok(None) };
+        };
+        run.tree(tree, &launch.limits).map(Some).map_err(|error| match error.kind() {
+            ErrorKind::Unsupported => no_cpu(),
+            _ => refused("making its control group", error.raw_os_error().unwrap_or(Errno::EIO as i32)),
+        })
     }
 
     /// Starts again what has waited long enough. What is to be killed is not started any more.
@@ -74,7 +95,8 @@ impl<P: Post> Keeper<P> {
             Err(error) => return self.give_up(id, error),
         };
         let stdin = launch.stdin.as_ref().unwrap_or(&self.null);
-        match exec::start(&program, [stdin.as_fd(), launch.stdout.as_fd(), launch.stderr.as_fd()]) {
+        let place = Birthplace { group: tree.group.as_ref().map(AsFd::as_fd), mounts: self.namespace.as_ref().map(Namespace::mounts) };
+        match exec::start(&program, [stdin.as_fd(), launch.stdout.as_fd(), launch.stderr.as_fd()], place) {
             Ok((pid, verdict)) => self.forked(id, pid, verdict, launch, attempts),
             Err(errno) => self.system_refused(id, launch, attempts, "fork", errno),
         }

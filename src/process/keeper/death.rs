@@ -13,6 +13,7 @@ use crate::{
     model::{Exit, Signal},
     process::{
         KILL_BOUND, TreeEvent, TreeId, Usage,
+        cgroup::TreeGroup,
         exec::{self, Reaped},
         freeze::freeze,
         signal,
@@ -64,6 +65,7 @@ impl<P: Post> Keeper<P> {
 
     fn ended(&mut self, pid: u32, exit: Exit, usage: Usage) {
         self.adopted.remove(&pid);
+        self.lost_namespace |= self.namespace.as_ref().is_some_and(|namespace| namespace.init().pid == pid);
         let Some(id) = self.leaders.get(&pid).copied() else { return };
         if self.trees.get(&id).is_some_and(|tree| matches!(tree.stage, Stage::Starting { .. })) {
             // It has ended, so its end of the pipe is closed: all of the verdict is there.
@@ -79,9 +81,20 @@ impl<P: Post> Keeper<P> {
                 _ = self.epoll.delete(pidfd);
             }
             tree.look = (Instant::now(), Duration::from_millis(1));
-            if !tree.forgotten {
+            let heard = !tree.forgotten;
+            self.tell_memory_kills(id);
+            if heard {
                 self.post.send(TreeEvent::Exited { tree: id, exit, usage });
             }
+        }
+    }
+
+    /// Says so if the kernel has killed somebody of a tree for want of memory since the last look.
+    pub(super) fn tell_memory_kills(&mut self, id: TreeId) {
+        let Some(tree) = self.trees.get_mut(&id) else { return };
+        let Some((kills, own_limit)) = tree.group.as_ref().and_then(TreeGroup::killed_for_memory) else { return };
+        if kills > std::mem::replace(&mut tree.memory_kills, kills) && !tree.forgotten {
+            self.post.send(TreeEvent::OutOfMemory { tree: id, own_limit });
         }
     }
 
@@ -96,9 +109,9 @@ impl<P: Post> Keeper<P> {
     /// Tells of trees that have become empty, and forgets them.
     pub(super) fn settle(&mut self, now: Instant) {
         let waiting = |tree: &Tree| matches!(tree.stage, Stage::Ended) && tree.wants_end();
-        let own = matches!(self.household, Household::Own);
+        let adopts = self.adopts;
         let mut candidates: HashSet<TreeId> =
-            self.trees.iter().filter(|(_, tree)| waiting(tree) && (own || tree.look.0 <= now)).map(|(id, _)| *id).collect();
+            self.trees.iter().filter(|(_, tree)| waiting(tree) && (adopts || tree.look.0 <= now)).map(|(id, _)| *id).collect();
         self.look_again = None;
         if candidates.is_empty() || !self.may_look(now) {
             return;
@@ -128,8 +141,8 @@ impl<P: Post> Keeper<P> {
 
     /// Which of these trees, whose leaders are gone, somebody still lives in.
     fn inhabited(&mut self, trees: &HashSet<TreeId>) -> HashSet<TreeId> {
-        if matches!(self.household, Household::Own) {
-            // Whoever is left hangs below this process, the nearest subreaper, and the topmost of them are its children.
+        if self.adopts {
+            // Whoever is left hangs below the nearest subreaper, and the topmost of them are its children.
             let started = Instant::now();
             self.adopt();
             self.looked = Some((Instant::now(), started.elapsed()));
@@ -148,6 +161,10 @@ impl<P: Post> Keeper<P> {
         if let Some(slot) = tree.slot {
             slot.release();
         }
+        if let Some(group) = &tree.group {
+            // With somebody in it who is nobody's child here (a process that was moved in) it goes with the run's.
+            group.remove();
+        }
         Some(tree)
     }
 
@@ -158,26 +175,31 @@ impl<P: Post> Keeper<P> {
             tree.kill();
         }
         self.start_due(started);
+        if let Some(group) = &self.group {
+            group.kill();
+        }
         let mut pause = Duration::from_millis(1);
         loop {
             let all = self.everybody();
             if !all.is_empty() {
-                let own = matches!(self.household, Household::Own);
-                freeze(all, |stat| if own { stat.ppid == self.me.pid } else { self.place(stat, false).is_some() });
+                let (adopts, parents) = (self.adopts, [self.me.pid, self.reaper()]);
+                freeze(all, |stat| if adopts { parents.contains(&stat.ppid) } else { self.place(stat, false).is_some() });
             }
             let left = self.everybody();
             for id in &left {
                 _ = signal::send(*id, Signal::KILL);
             }
             // Adopted ones stay listed until they are reaped, dead or alive.
-            if left.is_empty() && self.leaders.is_empty() && self.adopted.is_empty() {
+            let reaped = self.adopted.is_empty() || self.namespace.is_some();
+            if left.is_empty() && self.leaders.is_empty() && reaped {
+                self.adopted.clear();
                 for tree in self.trees.values_mut() {
                     tree.look.0 = started;
                 }
                 self.looked = None;
                 self.settle(Instant::now());
                 self.post.flush();
-                return Vec::new();
+                return self.group.as_ref().map_or_else(Vec::new, |group| group.end(KILL_BOUND.saturating_sub(started.elapsed())));
             }
             if started.elapsed() > KILL_BOUND {
                 self.post.flush();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Household, Keeper, Post, tree::Tree};
+use super::{Keeper, Post, tree::Tree};
 use crate::process::{
     TreeEvent, TreeId, procfs,
     tree::{Identity, Stat},
@@ -16,10 +16,16 @@ const EXEC_TAKES: Duration = Duration::from_millis(200);
 impl<P: Post> Keeper<P> {
     /// Takes note of processes that have become children of this one because their parent ended.
     pub(super) fn adopt(&mut self) {
-        let children = procfs::children_of_this_thread().unwrap_or_else(|| {
+        let reaper = self.reaper();
+        let listed = if self.namespace.is_some() { procfs::children_of(reaper) } else { procfs::children_of_this_thread() };
+        let children: Vec<u32> = listed.unwrap_or_else(|| {
             let table = procfs::table();
-            table.iter().filter(|stat| stat.ppid == self.me.pid).map(|stat| stat.id.pid).collect()
+            table.iter().filter(|stat| stat.ppid == reaper).map(|stat| stat.id.pid).collect()
         });
+        if self.namespace.is_some() {
+            // They are reaped by somebody else: who is not listed any more is gone.
+            self.adopted.retain(|pid, _| children.contains(pid));
+        }
         for pid in children {
             if self.leaders.contains_key(&pid) || self.adopted.contains_key(&pid) {
                 continue;
@@ -43,11 +49,12 @@ impl<P: Post> Keeper<P> {
         {
             return *owner;
         }
-        let may_be_ours = match self.household {
-            // Orphans become children of this process; what descends from one follows it.
-            Household::Own => below && stat.ppid == self.me.pid,
+        let may_be_ours = if self.adopts {
+            // What descends from an orphan follows it.
+            below && stat.ppid == self.reaper()
+        } else {
             // An orphan may have gone to any subreaper; it cannot be older than this program.
-            Household::Guest(_) => stat.id.start >= self.me.start,
+            stat.id.start >= self.me.start
         };
         if !may_be_ours || self.strangers.contains(&stat.id) {
             return None;
@@ -60,8 +67,11 @@ impl<P: Post> Keeper<P> {
     }
 
     fn identify(&mut self, stat: &Stat) -> Option<TreeId> {
+        if let Some(owner) = self.group.as_ref().and_then(|group| group.owner_of(stat.id.pid)) {
+            return Some(owner).filter(|id| self.trees.contains_key(id));
+        }
         let by_tag = procfs::message_queue_limit(stat.id.pid).and_then(|tag| self.tags.tree_of(tag));
-        if matches!(self.household, Household::Own) {
+        if self.adopts {
             return by_tag.or_else(|| self.trees.iter().find(|(_, tree)| leads_session_of(tree, stat)).map(|(id, _)| *id));
         }
         // Another program on this machine may use the same tag for trees of its own: one more sign is wanted.
@@ -81,7 +91,7 @@ impl<P: Post> Keeper<P> {
             self.unsure.remove(&stat.id);
             let text = format!(
                 "pid {} ({}) looks like a daemon of this tree that has cleared its environment: it is left alone, \
-                 for without the guardian that cannot be proven",
+                 for where nobody adopts orphans that cannot be proven",
                 stat.id.pid,
                 procfs::name(stat.id.pid)
             );

@@ -23,7 +23,9 @@ use super::{
 };
 use crate::process::{
     Order, TreeEvent, TreeId,
+    cgroup::RunGroup,
     custody::Custody,
+    namespace::Namespace,
     procfs,
     tag::{self, Tags},
     tree::Identity,
@@ -42,6 +44,12 @@ pub(crate) struct Setup {
     pub(crate) tags: std::ops::Range<u64>,
     /// The soft limit on open descriptors for children.
     pub(crate) open_files: u64,
+    /// The control group that the groups of trees are made in.
+    pub(crate) group: Option<RunGroup>,
+    /// The PID namespace that children of this process are born in.
+    pub(crate) namespace: Option<Namespace>,
+    /// Whether what a tree leaves behind becomes a child of this process, or of its namespace's first one.
+    pub(crate) adopts: bool,
 }
 
 /// See the module's story.
@@ -49,6 +57,11 @@ pub(crate) struct Keeper<P> {
     pub(super) post: P,
     pub(super) household: Household,
     pub(super) open_files: u64,
+    pub(super) group: Option<RunGroup>,
+    pub(super) namespace: Option<Namespace>,
+    /// The first process of the namespace has ended, and everybody in it.
+    pub(super) lost_namespace: bool,
+    pub(super) adopts: bool,
     pub(super) epoll: Epoll,
     /// SIGCHLD, in a household of its own.
     pub(super) child_signals: Option<SignalFd>,
@@ -86,6 +99,8 @@ pub(crate) struct Keeper<P> {
 pub(super) enum Token {
     Orders,
     Children,
+    /// The first process of the namespace has reaped somebody.
+    Inside,
     Verdict(u32),
     Ended(u32),
 }
@@ -95,6 +110,7 @@ impl Token {
         match self {
             Token::Orders => 0,
             Token::Children => 1,
+            Token::Inside => 2,
             Token::Verdict(pid) => 2 << 32 | u64::from(pid),
             Token::Ended(pid) => 3 << 32 | u64::from(pid),
         }
@@ -105,6 +121,7 @@ impl Token {
             (2, pid) => Token::Verdict(pid),
             (3, pid) => Token::Ended(pid),
             (_, 0) => Token::Orders,
+            (_, 2) => Token::Inside,
             _ => Token::Children,
         }
     }
@@ -126,11 +143,18 @@ impl<P: Post> Keeper<P> {
             }
             Household::Guest(_) => None,
         };
+        if let Some(namespace) = &setup.namespace {
+            epoll.add(namespace.bell(), EpollEvent::new(EpollFlags::EPOLLIN, Token::Inside.pack()))?;
+        }
         let me = procfs::myself();
         Ok(Self {
             post,
             household: setup.household,
             open_files: setup.open_files,
+            group: setup.group,
+            namespace: setup.namespace,
+            lost_namespace: false,
+            adopts: setup.adopts,
             epoll,
             child_signals,
             me,
@@ -156,11 +180,22 @@ impl<P: Post> Keeper<P> {
         &mut self.post
     }
 
+    /// Why it has stopped of itself, if it has.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let init = self.namespace.as_ref().filter(|_| self.lost_namespace)?.init().pid;
+        Some(format!("the first process of its PID namespace (pid {init}) has ended, and everybody in there with it"))
+    }
+
+    /// Who is given the orphans of trees.
+    pub(super) fn reaper(&self) -> u32 {
+        self.namespace.as_ref().map_or(self.me.pid, |namespace| namespace.init().pid)
+    }
+
     /// Runs until the post closes, then ends everything that is left. Says who could not be killed.
     pub(crate) fn run(&mut self) -> Vec<u32> {
         let mut orders = Vec::new();
         let mut mail = Mail::Taken;
-        while mail != Mail::Closed {
+        while mail != Mail::Closed && !self.lost_namespace {
             let pause = if mail == Mail::More { Some(Duration::ZERO) } else { self.pause(Instant::now()) };
             let more = mail == Mail::More;
             mail = Mail::Taken;
@@ -224,7 +259,7 @@ impl<P: Post> Keeper<P> {
             (Stage::Due { at, .. }, _) => Some(*at),
             (Stage::Running { pidfd: None }, _) if self.child_signals.is_none() => Some(now + ASK),
             (_, Some(kill)) => Some(kill.round_at),
-            (Stage::Ended, None) if self.child_signals.is_none() && tree.wants_end() => Some(tree.look.0),
+            (Stage::Ended, None) if !self.adopts && tree.wants_end() => Some(tree.look.0),
             _ => None,
         });
         wants.chain(self.look_again).min().map(|at| at.saturating_duration_since(now))
@@ -248,6 +283,7 @@ impl<P: Post> Keeper<P> {
     pub(super) fn heed(&mut self, token: Token) {
         match token {
             Token::Orders => {}
+            Token::Inside => self.namespace.iter().for_each(Namespace::silence),
             Token::Verdict(pid) => self.hear_verdict(pid),
             Token::Children => self.reap_all(),
             Token::Ended(pid) => self.reap_leader(pid),

@@ -11,7 +11,7 @@ use nix::{
     unistd::{SysconfVar, sysconf},
 };
 
-use super::{Household, Keeper, Post};
+use super::{Keeper, Post};
 use crate::{
     model::Signal,
     process::{KILL_BOUND, Member, TreeEvent, TreeId, TreeSample, exec, freeze::freeze, procfs, signal, tree::Identity, tree::Stat},
@@ -19,6 +19,8 @@ use crate::{
 
 /// The longest pause between two rounds of a KILL.
 const SLOWEST_ROUND: Duration = Duration::from_millis(20);
+/// How long those may take to die whom the kernel has killed with their control group, before anybody looks for others.
+const AFTER_GROUP_KILL: Duration = Duration::from_millis(5);
 /// Samples in between two passes only look at processes known from the last one, and while none of these runs no pass is
 /// needed at all: who does not run does not fork.
 const PASS_FOR_SAMPLES: Duration = Duration::from_secs(5);
@@ -32,13 +34,10 @@ impl<P: Post> Keeper<P> {
         self.look().0
     }
 
-    /// Everybody alive who is this keeper's to kill: in a household of its own, whosever it is.
+    /// Everybody alive who is this keeper's to kill: whosever it is, if orphans come to it.
     pub(super) fn everybody(&mut self) -> Vec<Identity> {
         let (members, below) = self.look();
-        match self.household {
-            Household::Own => below,
-            Household::Guest(_) => members.into_values().flatten().map(|stat| stat.id).collect(),
-        }
+        if self.adopts { below } else { members.into_values().flatten().map(|stat| stat.id).collect() }
     }
 
     fn look(&mut self) -> (Members, Vec<Identity>) {
@@ -120,17 +119,43 @@ impl<P: Post> Keeper<P> {
     /// One round of ending trees: freeze all, so that nobody forks any more, then KILL all. What slips through is there in
     /// the next round. Trees found empty are told of by `settle`.
     fn kill_round(&mut self, dying: &[TreeId], now: Instant) {
+        if self.kill_groups(dying, now) {
+            return;
+        }
         let members = self.pass();
         let all: Vec<Identity> = dying.iter().flat_map(|id| members.get(id).into_iter().flatten()).map(|stat| stat.id).collect();
         if all.is_empty() {
             return self.next_round(dying, &members, now);
         }
         freeze(all, |stat| {
-            let below = stat.ppid == self.me.pid;
+            let below = stat.ppid == self.reaper();
             self.place(stat, below).is_some_and(|owner| dying.contains(&owner))
         });
         let members = self.pass();
         self.next_round(dying, &members, now);
+    }
+
+    /// Has the kernel end the control groups of dying trees. Says whether it may be left at that for now: who was moved out
+    /// of them is found in the next round.
+    fn kill_groups(&mut self, dying: &[TreeId], now: Instant) -> bool {
+        let mut enough = true;
+        for id in dying {
+            let Some(tree) = self.trees.get_mut(id) else { continue };
+            let (Some(group), Some(kill)) = (&tree.group, &mut tree.kill) else {
+                enough = false;
+                continue;
+            };
+            group.kill();
+            enough &= !std::mem::replace(&mut kill.group_was_killed, true);
+        }
+        if enough {
+            for id in dying {
+                if let Some(kill) = self.trees.get_mut(id).and_then(|tree| tree.kill.as_mut()) {
+                    kill.round_at = now + AFTER_GROUP_KILL;
+                }
+            }
+        }
+        enough
     }
 
     /// Sends KILL to whoever is there, and says when to look again.
@@ -164,6 +189,9 @@ impl<P: Post> Keeper<P> {
         let recent = |at: Instant| !whole && at.elapsed() < PASS_FOR_SAMPLES;
         let fresh = self.last_pass.is_some_and(|at| recent(at) || !self.glances.is_stirred());
         let mut members = if fresh { glanced } else { self.pass() };
+        for tree in trees {
+            self.tell_memory_kills(*tree);
+        }
         let ticks = tick_micros();
         let page = page_size();
         let sample = |tree: &TreeId| {

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     model::Signal,
-    process::{Launch, procfs, tree::Identity, watcher::Slot},
+    process::{Launch, cgroup::TreeGroup, procfs, tree::Identity, watcher::Slot},
 };
 
 /// One tree and what is wanted of it.
@@ -18,6 +18,10 @@ pub(super) struct Tree {
     pub(super) tag: Option<u64>,
     /// Its place on the watcher's board, in a guest's household.
     pub(super) slot: Option<Slot>,
+    /// Its control group.
+    pub(super) group: Option<TreeGroup>,
+    /// Kills for want of memory that were told.
+    pub(super) memory_kills: u64,
     /// To be sent at the next pass.
     pub(super) signals: Vec<Signal>,
     pub(super) kill: Option<Kill>,
@@ -48,6 +52,8 @@ pub(super) struct Kill {
     pub(super) pause: Duration,
     pub(super) refused: HashSet<u32>,
     pub(super) told_stuck: bool,
+    /// Its control group was killed.
+    pub(super) group_was_killed: bool,
 }
 
 impl Tree {
@@ -57,6 +63,8 @@ impl Tree {
             leader: None,
             tag,
             slot,
+            group: None,
+            memory_kills: 0,
             signals: Vec::new(),
             kill: None,
             awaited: false,
@@ -74,6 +82,7 @@ impl Tree {
             pause: Duration::from_millis(1),
             refused: HashSet::new(),
             told_stuck: false,
+            group_was_killed: false,
         });
     }
 

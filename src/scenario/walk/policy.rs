@@ -119,10 +119,6 @@ impl Walk<'_> {
     pub(super) fn limits(&mut self, node: &Node, scope: Scope<'_>) -> Limits {
         let Some(table) = self.table("limits", node, "a table like { memory = \"500MiB\" }") else { return Limits::default() };
         self.check_keys(table, keys::LIMITS, "`limits`");
-        if let Some(entry) = table.get("cpu") {
-            let error = Diagnostic::error("`cpu` cannot be limited").at(entry.key, "it takes a cgroup, and this version makes none");
-            self.out.push(error.help("`cpu_time` limits how much a process may use in all"));
-        }
         let size = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.size(key, n, scope));
         let memory = size(self, "memory");
         let address_space = size(self, "address_space");

@@ -18,9 +18,6 @@ use super::{
 };
 use crate::model::{Condition, Containment, Dependency, ProcessId, ProcessSpec, Role, RunSpec};
 
-const CONTAINMENTS: [Containment; 5] =
-    [Containment::Auto, Containment::Pidns, Containment::Cgroup, Containment::Subreaper, Containment::Group];
-
 /// Bytes kept of a run where the file says nothing.
 const RECORDING_MAX_DISK: u64 = 10_000_000_000;
 
@@ -123,12 +120,7 @@ impl Walk<'_> {
 
     fn containment(&mut self, tree: &Table) -> Containment {
         let choice = tree.node("containment").and_then(|n| self.choice("containment", n, Scope::TOP, keys::CONTAINMENTS));
-        if let (Some(node), Some(c)) = (tree.node("containment"), choice)
-            && support::CONTAINMENT.contains(&keys::CONTAINMENTS[c])
-        {
-            self.unsupported(keys::CONTAINMENTS[c], node.span);
-        }
-        choice.map_or(Containment::Auto, |c| CONTAINMENTS[c])
+        choice.map_or(Containment::Auto, |c| Containment::ALL[c])
     }
 }
 

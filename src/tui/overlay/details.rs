@@ -110,7 +110,7 @@ impl Page<'_, '_> {
     fn now(&mut self, row: &ProcessSnapshot) {
         if let Some(pid) = row.pid {
             let up = row.up(self.scene.now).map(|up| format!(", up {}", units::uptime(up, true))).unwrap_or_default();
-            let held = self.scene.snapshot.run.as_ref().map(|run| format!("{:?}", run.containment).to_lowercase());
+            let held = self.scene.snapshot.run.as_ref().map(|run| run.containment.word());
             let held = held.map(|held| format!(", held by {held}")).unwrap_or_default();
             self.put("pid", &format!("{pid}, generation {}{up}{held}", row.generation));
         }
