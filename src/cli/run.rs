@@ -87,6 +87,8 @@ fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
             (true, _) => Output::Nothing,
             _ => Output::Log,
         },
+        // A terminal that cannot clear a row would show each state of the line for good.
+        progress: std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb"),
         annotations: std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
         reports,
         archive,

@@ -15,6 +15,7 @@ mod ci;
 mod events;
 mod junit;
 mod printer;
+mod progress;
 mod recorded;
 mod repeat;
 mod report;

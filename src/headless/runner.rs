@@ -11,6 +11,7 @@ use super::{
     events::EventPrinter,
     junit::junit,
     printer::{Colour, Printer},
+    progress::Progress,
     report::Report,
     stdout::Stdout,
     target::Target,
@@ -33,6 +34,8 @@ pub struct HeadlessOptions {
     pub colour: Colour,
     /// What is printed on stdout.
     pub output: Output,
+    /// Show how the run stands in the last row of a terminal, where stdout or else stderr is one.
+    pub progress: bool,
     /// Which reports are wanted.
     pub reports: Reports,
     /// Tell failures as GitHub shows them.
@@ -158,8 +161,13 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
     Ok(Ended { outcome, exit_code, took: Duration::from_micros(handle.snapshot().at.0), reports, signals })
 }
 
-/// What prints, if something does.
-enum Printing {
+/// What prints, and the line that shows how far the run is.
+struct Printing {
+    what: Printers,
+    progress: Option<Progress>,
+}
+
+enum Printers {
     Log(Printer),
     Events(EventPrinter),
     Nothing,
@@ -167,11 +175,39 @@ enum Printing {
 
 impl Printing {
     fn finish(self) -> io::Result<()> {
-        match self {
-            Self::Log(printer) => printer.finish(),
-            Self::Events(printer) => printer.finish(),
-            Self::Nothing => Ok(()),
+        let finished = match self.what {
+            Printers::Log(printer) => printer.finish(),
+            Printers::Events(printer) => printer.finish(),
+            Printers::Nothing => Ok(()),
+        };
+        if let Some(progress) = self.progress {
+            progress.finish();
         }
+        finished
+    }
+}
+
+/// Where a run prints: what stdout takes, and what is said beside it.
+struct Outs {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    progress: Option<Progress>,
+}
+
+impl Outs {
+    /// Only one of them carries the progress line: where both are terminals, they are the same.
+    fn open(handle: &RunHandle, options: &HeadlessOptions) -> io::Result<Self> {
+        let (out, err) = (Stdout::new()?, Box::new(io::stderr()));
+        let (wanted, terminal) = (options.progress && options.output != Output::Nothing, io::stdout().is_terminal());
+        if wanted && terminal && options.output == Output::Log {
+            let (progress, above) = Progress::start(handle.clone(), out)?;
+            return Ok(Self { out: Box::new(above), err, progress: Some(progress) });
+        }
+        if wanted && !terminal && io::stderr().is_terminal() {
+            let (progress, above) = Progress::start(handle.clone(), io::stderr())?;
+            return Ok(Self { out: Box::new(out), err: Box::new(above), progress: Some(progress) });
+        }
+        Ok(Self { out: Box::new(out), err, progress: None })
     }
 }
 
@@ -228,7 +264,8 @@ fn give_up(target: &Path) {
 fn print(handle: &RunHandle, signals: &Signals, options: &HeadlessOptions) -> io::Result<Printing> {
     // Asked before the terminal is gone.
     let terminal = io::stdout().is_terminal();
-    let out = io::BufWriter::with_capacity(64 << 10, Stdout::new()?);
+    let Outs { out, mut err, progress } = Outs::open(handle, options)?;
+    let out = io::BufWriter::with_capacity(64 << 10, out);
     let closed = handle.clone();
     let terminal_gone = signals.on_terminal_gone();
     let on_trouble = move |error: &io::Error| {
@@ -238,14 +275,15 @@ fn print(handle: &RunHandle, signals: &Signals, options: &HeadlessOptions) -> io
             drop(closed.send(Command::Shutdown { now: false }, Actor::Supervisor));
         } else {
             let text = "nothing more is printed, the run goes on and is recorded";
-            let _ = writeln!(io::stderr(), "error: stdout cannot be written ({error}): {text}");
+            let _ = writeln!(err, "error: stdout cannot be written ({error}): {text}");
         }
     };
-    Ok(match options.output {
-        Output::Log => Printing::Log(Printer::start(handle.logs(), out, options.colour, on_trouble)?),
-        Output::Events => Printing::Events(EventPrinter::start(handle.journal(), out, on_trouble)?),
-        Output::Nothing => Printing::Nothing,
-    })
+    let what = match options.output {
+        Output::Log => Printers::Log(Printer::start(handle.logs(), out, options.colour, on_trouble)?),
+        Output::Events => Printers::Events(EventPrinter::start(handle.journal(), out, on_trouble)?),
+        Output::Nothing => Printers::Nothing,
+    };
+    Ok(Printing { what, progress })
 }
 
 /// Whether nobody reads what is printed any more. Everything else that goes wrong with a write is trouble.

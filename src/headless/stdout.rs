@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,6 +14,12 @@ pub(crate) struct Stdout(File);
 impl Stdout {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self(io::stdout().as_fd().try_clone_to_owned()?.into()))
+    }
+}
+
+impl AsFd for Stdout {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -70,13 +70,15 @@ impl Inner {
         }
     }
 
-    fn from(&self, from: usize) -> Vec<Arc<Event>> {
+    fn between(&self, from: usize, to: usize) -> Vec<Arc<Event>> {
+        let to = to.min(self.len);
         let kept = self.events.iter().skip(self.events.partition_point(|(at, _)| *at < from));
-        let mut events = Vec::with_capacity(self.len.saturating_sub(from));
-        for (at, event) in kept {
+        let mut events = Vec::with_capacity(to.saturating_sub(from));
+        for (at, event) in kept.take_while(|(at, _)| *at < to) {
             events.resize(at - from, FORGOTTEN.clone());
             events.push(event.clone());
         }
+        events.resize(to.saturating_sub(from), FORGOTTEN.clone());
         events
     }
 }
@@ -118,14 +120,19 @@ impl Journal {
 
     /// The events from index `from` on.
     pub fn from(&self, from: usize) -> Vec<Arc<Event>> {
-        self.lock().from(from)
+        self.between(from, usize::MAX)
+    }
+
+    /// The events from index `from` on, up to but without index `to`.
+    pub fn between(&self, from: usize, to: usize) -> Vec<Arc<Event>> {
+        self.lock().between(from, to)
     }
 
     /// The same, but waits for the first of them, at most `patience`; the flag says that none will come after them.
     pub fn wait_from(&self, from: usize, patience: Duration) -> (Vec<Arc<Event>>, bool) {
         let waiting = self.more.wait_timeout_while(self.lock(), patience, |inner| inner.len <= from && !inner.closed);
         let (inner, _) = waiting.unwrap_or_else(PoisonError::into_inner);
-        (inner.from(from), inner.closed)
+        (inner.between(from, usize::MAX), inner.closed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

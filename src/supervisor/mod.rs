@@ -13,13 +13,15 @@
 //! - [`machine`] decides, without clock or I/O.
 //! - [`runtime`] is the one loop that knows the time and carries effects out; [`effects`], [`launch`], [`stdin`],
 //!   [`probes`], [`errand`] and [`census`] are what it does.
-//! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`].
+//! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`];
+//!   [`History`] is the fold of that journal stopped wherever somebody wants to look.
 
 mod census;
 mod effects;
 mod errand;
 mod expectations;
 mod handle;
+mod history;
 mod journal;
 mod launch;
 pub(crate) mod machine;
@@ -29,6 +31,7 @@ mod signals;
 mod stdin;
 
 pub use handle::{RunHandle, Ticket};
+pub use history::History;
 pub use journal::Journal;
 pub use machine::TestEnd;
 pub use runtime::{RunParts, start};

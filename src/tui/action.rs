@@ -129,6 +129,11 @@ actions! {
     Mark "mark" "mark this moment with a note" Everywhere;
     NextMark "next-mark" "next mark" Everywhere;
     PreviousMark "previous-mark" "previous mark" Everywhere;
+    PreviousEvent "previous-event" "in time: to the event before" Everywhere;
+    NextEvent "next-event" "in time: to the next event" Everywhere;
+    PreviousFailure "previous-failure" "in time: to the failure or restart before" Everywhere;
+    NextFailure "next-failure" "in time: to the next failure or restart" Everywhere;
+    Now "now" "back to now" Everywhere;
     Timeline "timeline" "timeline of all events" Everywhere;
     Alerts "alerts" "list of alerts" Everywhere;
     Expectations "expectations" "list of expectations" Everywhere;

@@ -160,8 +160,8 @@ impl EventLoop {
 
     /// How often something changes without anything happening.
     fn every(&self) -> Duration {
-        let counts = self.stage.snapshot.rows.iter().any(|row| state::counts_time(&row.state));
-        let over = self.stage.snapshot.phase == Phase::Ended && self.stage.app.toast.is_none() && !self.stage.is_settling();
+        let counts = self.stage.present.rows.iter().any(|row| state::counts_time(&row.state));
+        let over = self.stage.present.phase == Phase::Ended && self.stage.app.toast.is_none() && !self.stage.is_settling();
         match (over, counts) {
             (true, _) => Duration::from_hours(1),
             (false, true) => COUNTDOWN,
@@ -205,7 +205,7 @@ impl EventLoop {
         for (text, bad) in replies {
             if bad { self.stage.app.complain(now, text) } else { self.stage.app.say(now, text) }
         }
-        if self.stage.snapshot.phase == Phase::Ended && self.stage.abilities.live && self.ended.is_none() {
+        if self.stage.present.phase == Phase::Ended && self.stage.abilities.live && self.ended.is_none() {
             self.ended = Some(Ended::Over);
         }
     }
@@ -240,7 +240,7 @@ impl EventLoop {
     /// How a frame that fails ends is only seen where one does.
     #[cfg(debug_assertions)]
     fn fail_if_a_test_wants_it(&self) {
-        let wanted = self.stage.snapshot.run.is_some() && std::env::var_os("E2E_TUI_TEST_PANIC").is_some_and(|what| what == "draw");
+        let wanted = self.stage.present.run.is_some() && std::env::var_os("E2E_TUI_TEST_PANIC").is_some_and(|what| what == "draw");
         assert!(!wanted, "a frame that a test wanted to fail");
     }
 

@@ -1,19 +1,25 @@
 //! The events that tell something, as the events pane and the timeline list them.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
     model::{At, Event, EventKind, Narration, ProcessId, Verdict, narrate},
     supervisor::Journal,
 };
 
-use super::lives::{Life, Lives};
+use super::{
+    lives::{Life, Lives},
+    past::is_turn,
+};
 
 /// More than anybody writes into a scenario.
 const MOST_EXPECTATIONS: usize = 10_000;
 
 /// What follows so soon is a consequence.
 const AT_ONCE: Duration = Duration::from_millis(5);
+
+/// Events about a process that hold more generations than are shown.
+const RECENT: usize = 400;
 
 /// Events with words, oldest first. They are shared with the journal; words are made when they are shown.
 #[derive(Debug, Default)]
@@ -28,6 +34,9 @@ pub(crate) struct EventList {
     expected: Vec<Option<Arc<Event>>>,
     seqs: Vec<u64>,
     marks: Vec<u64>,
+    turns: Vec<u64>,
+    /// Places in `told` of those about a process.
+    about: HashMap<ProcessId, Vec<usize>>,
     lives: Lives,
     alerts: Vec<Arc<Event>>,
 }
@@ -55,11 +64,14 @@ impl EventList {
             }
             if let Some(told) = narrate(&event) {
                 if let Some(process) = &told.process {
-                    self.lives.told(process, event.seq);
+                    self.about.entry(process.clone()).or_default().push(self.told.len());
                 }
                 self.seqs.push(event.seq);
                 if matches!(event.kind, EventKind::Marked { .. }) {
                     self.marks.push(event.seq);
+                }
+                if is_turn(&event.kind) {
+                    self.turns.push(event.seq);
                 }
                 if !self.is_told_already(&event) {
                     self.newest.push(self.told.len());
@@ -104,21 +116,9 @@ impl EventList {
         &self.seqs
     }
 
-    /// The numbers of those that are marks.
-    pub(crate) fn marks(&self) -> &[u64] {
-        &self.marks
-    }
-
-    /// The last generations of a process, oldest first.
-    pub(crate) fn lives(&self, process: &ProcessId) -> &[Life] {
-        self.lives.of(process)
-    }
-
-    /// The newest event about a process, with its words.
-    pub(crate) fn newest_of(&self, process: &ProcessId) -> Option<(&Event, Narration)> {
-        let seq = self.lives.newest(process)?;
-        let event = self.told.get(self.seqs.binary_search(&seq).ok()?)?;
-        Some((event, narrate(event)?))
+    /// The numbers of failures and restarts.
+    pub(crate) fn turns(&self) -> &[u64] {
+        &self.turns
     }
 
     /// The place of the last event at or before a time, counted from the newest.
@@ -127,35 +127,97 @@ impl EventList {
         self.told.len().saturating_sub(until.max(1))
     }
 
-    /// Bursts of alert lines, oldest first.
-    pub(crate) fn alerts(&self) -> &[Arc<Event>] {
-        &self.alerts
-    }
-
-    /// How an expectation came to stand as it does, by its place in the file.
-    pub(crate) fn expected(&self, expectation: u32) -> Option<&Event> {
-        self.expected.get(expectation as usize)?.as_deref()
-    }
-
-    /// The numbers of those that the pane lists, in order.
-    pub(crate) fn listed_seqs(&self) -> &[u64] {
-        &self.listed
-    }
-
-    /// Those of the pane from `first` on, with their words.
-    pub(crate) fn listed_window(&self, first: usize, count: usize) -> impl Iterator<Item = (&Event, Narration)> {
-        let places = self.newest.iter().skip(first).take(count);
-        places.filter_map(|at| self.told.get(*at)).filter_map(|event| Some((&**event, narrate(event)?)))
-    }
-
-    /// How many the pane lists.
-    pub(crate) fn listed(&self) -> usize {
-        self.newest.len()
+    /// How many there are up to event `seq`.
+    pub(crate) fn place_of(&self, seq: u64) -> usize {
+        self.seqs.partition_point(|told| *told <= seq)
     }
 
     /// Events `from..to` with their words.
     pub(crate) fn window(&self, from: usize, to: usize) -> impl Iterator<Item = (&Event, Narration)> {
         let to = to.min(self.told.len());
         self.told.get(from.min(to)..to).unwrap_or_default().iter().filter_map(|event| Some((&**event, narrate(event)?)))
+    }
+}
+
+/// The list as it stood behind an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Events<'a> {
+    list: &'a EventList,
+    /// Events with higher numbers have not happened yet.
+    until: u64,
+}
+
+impl EventList {
+    /// The list as it stood behind event `until`.
+    pub(crate) fn until(&self, until: u64) -> Events<'_> {
+        Events { list: self, until }
+    }
+}
+
+impl<'a> Events<'a> {
+    /// All events, whenever they happen.
+    pub(crate) fn all(&self) -> &'a EventList {
+        self.list
+    }
+
+    /// The numbers of those that are marks.
+    pub(crate) fn marks(&self) -> &'a [u64] {
+        &self.list.marks[..self.list.marks.partition_point(|seq| *seq <= self.until)]
+    }
+
+    /// Bursts of alert lines, oldest first.
+    pub(crate) fn alerts(&self) -> &'a [Arc<Event>] {
+        &self.list.alerts[..self.list.alerts.partition_point(|event| event.seq <= self.until)]
+    }
+
+    /// How an expectation came to stand as it does, by its place in the file.
+    pub(crate) fn expected(&self, expectation: u32) -> Option<&'a Event> {
+        self.list.expected.get(expectation as usize)?.as_deref().filter(|event| event.seq <= self.until)
+    }
+
+    /// The numbers of those that the pane lists, in order.
+    pub(crate) fn listed_seqs(&self) -> &'a [u64] {
+        &self.list.listed[..self.listed()]
+    }
+
+    /// Those of the pane from `first` on, with their words.
+    pub(crate) fn listed_window(&self, first: usize, count: usize) -> impl Iterator<Item = (&'a Event, Narration)> + use<'a> {
+        let list = self.list;
+        let places = list.newest[..self.listed()].iter().skip(first).take(count);
+        places.filter_map(|at| list.told.get(*at)).filter_map(|event| Some((&**event, narrate(event)?)))
+    }
+
+    /// How many the pane lists.
+    pub(crate) fn listed(&self) -> usize {
+        self.list.listed.partition_point(|seq| *seq <= self.until)
+    }
+
+    /// The newest event of all, with its words.
+    pub(crate) fn last(&self) -> Option<(&'a Event, Narration)> {
+        let event = self.list.told.get(self.list.place_of(self.until).checked_sub(1)?)?;
+        Some((event, narrate(event)?))
+    }
+
+    /// The newest event about a process, with its words.
+    pub(crate) fn newest_of(&self, process: &ProcessId) -> Option<(&'a Event, Narration)> {
+        let event = self.list.told.get(*self.about(process).last()?)?;
+        Some((event, narrate(event)?))
+    }
+
+    /// The last generations of a process, oldest first.
+    pub(crate) fn lives(&self, process: &ProcessId) -> Cow<'a, [Life]> {
+        if self.until == u64::MAX {
+            return Cow::Borrowed(self.list.lives.of(process));
+        }
+        let about = self.about(process);
+        let mut lives = Lives::default();
+        about[about.len().saturating_sub(RECENT)..].iter().for_each(|at| lives.take(&self.list.told[*at]));
+        Cow::Owned(lives.of(process).to_vec())
+    }
+
+    /// Places of the events about a process.
+    fn about(&self, process: &ProcessId) -> &'a [usize] {
+        let about = self.list.about.get(process).map_or(&[][..], Vec::as_slice);
+        &about[..about.partition_point(|at| self.list.seqs[*at] <= self.until)]
     }
 }

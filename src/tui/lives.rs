@@ -32,8 +32,6 @@ const KEPT: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Lives {
     lives: HashMap<ProcessId, Vec<Life>>,
-    /// The number of the last event that told something of a process.
-    newest: HashMap<ProcessId, u64>,
 }
 
 impl Lives {
@@ -60,16 +58,6 @@ impl Lives {
             }
             _ => {}
         }
-    }
-
-    /// Notes that an event with words was about `process`.
-    pub(crate) fn told(&mut self, process: &ProcessId, seq: u64) {
-        self.newest.insert(process.clone(), seq);
-    }
-
-    /// The number of the newest event with words about `process`.
-    pub(crate) fn newest(&self, process: &ProcessId) -> Option<u64> {
-        self.newest.get(process).copied()
     }
 
     /// The last generations of `process`, oldest first.

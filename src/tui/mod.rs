@@ -11,6 +11,7 @@
 //!   by whoever has something new, so that nothing here can hold up the supervisor, and no child can hold up a key.
 //! - `app` is what keys change, and does no I/O; `logview` is what stands between a log on disk and the rows on the
 //!   screen; `pane`, `row` and `overlay` draw from a `Scene` and change nothing.
+//! - `past` shows the run as it stood at any earlier event.
 //! - Everything foreign reaches a cell through `text`, and nothing foreign reaches the terminal in any other way.
 //! - Keys, colours and rectangles come from files in `assets/` and `layouts/`, which users may lay their own over.
 
@@ -37,6 +38,7 @@ mod options;
 mod outcomes;
 mod overlay;
 mod pane;
+mod past;
 mod picker;
 mod row;
 mod scene;

@@ -79,6 +79,7 @@ impl EventLoop {
                     }
                 }
                 Outcome::Seek(seek) => self.stage.seek(seek, now),
+                Outcome::Travel(to) => self.stage.travel(to, now),
                 Outcome::Copy { from, to } => self.copy(from, to),
                 Outcome::CopyText { text, what } => self.hand_over(&text, &what),
                 Outcome::Edit { path, line } => self.edit(&path, line),
@@ -96,7 +97,7 @@ impl EventLoop {
                 Outcome::Redraw => self.screen.forget(),
                 Outcome::Suspend => self.suspend(),
                 Outcome::Leave => {
-                    let over = !self.front.abilities().live || self.stage.snapshot.phase == crate::model::Phase::Ended;
+                    let over = !self.front.abilities().live || self.stage.present.phase == crate::model::Phase::Ended;
                     self.ended = Some(if over { Ended::Over } else { Ended::Forced });
                 }
             }
@@ -209,7 +210,7 @@ impl EventLoop {
         if self.front.options.plain {
             return;
         }
-        let snapshot = &self.stage.snapshot;
+        let snapshot = &self.stage.present;
         let name = snapshot.run.as_ref().map_or("", |run| &run.scenario);
         let verdict = snapshot.outcome.as_ref().map_or("", |outcome| outcome.verdict.badge());
         let title: String = format!("{verdict} {name}").trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(64).collect();

@@ -10,19 +10,26 @@ use crate::{
 
 use super::{
     app::{Abilities, App},
-    events::EventList,
+    events::Events,
     keymap::Keymap,
     layout::{Areas, Pane},
     logview::desk::Window,
     look::Look,
     meter::Meter,
     names::Names,
+    past::Instant,
 };
 
 /// What a frame shows.
 pub(crate) struct Scene<'a> {
     pub(crate) app: &'a App,
+    /// The run as it is shown.
     pub(crate) snapshot: &'a Snapshot,
+    /// The run as it stands now.
+    pub(crate) present: &'a Snapshot,
+    /// The instant that is shown; none: it is now.
+    pub(crate) past: Option<Instant>,
+    /// The moment that is shown.
     pub(crate) now: At,
     pub(crate) clock: RunClock,
     pub(crate) areas: &'a Areas,
@@ -37,7 +44,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) names: &'a Names,
     /// The family of the selected process, while its details are shown.
     pub(crate) kin: &'a [Relative],
-    pub(crate) events: &'a EventList,
+    pub(crate) events: Events<'a>,
     pub(crate) facts: &'a [Fact],
     /// Whether all this is being recorded.
     pub(crate) recording: bool,
@@ -66,6 +73,11 @@ impl Scene<'_> {
         let moment = self.app.panes.event.or(row)?;
         let parked = self.facts.first().is_some_and(|fact| fact.seq == moment) && self.app.focus != Pane::Events;
         Some(moment).filter(|_| !parked)
+    }
+
+    /// Whether processes live that can be acted on, and the screen shows how they stand.
+    pub(crate) fn is_live(&self) -> bool {
+        self.abilities.live && self.past.is_none()
     }
 
     /// The row of a process, for its colour.

@@ -9,11 +9,11 @@ use ratatui::{
 };
 
 use crate::{
-    explain::{Explanation, Fact},
+    explain::Explanation,
     logs::{LogStore, Selection},
     model::{At, Phase, ProcessId, ProcessSnapshot, RunClock, Snapshot},
     process::Relative,
-    supervisor::Journal,
+    supervisor::{History, Journal},
 };
 
 use super::{
@@ -30,6 +30,7 @@ use super::{
         line::{self, Room},
         logs as logs_pane, processes,
     },
+    past::{Past, facts_until, until},
     scene::{Drawn, Scene},
     view::{self, There},
 };
@@ -61,28 +62,34 @@ const KIN_EVERY: Duration = Duration::from_secs(1);
 /// State, sources and the frame they make.
 pub(crate) struct Stage {
     pub(crate) app: App,
+    /// The run as it is shown.
     pub(crate) snapshot: Arc<Snapshot>,
+    /// The run as it stands now.
+    pub(crate) present: Arc<Snapshot>,
+    /// The instant that is shown; none: it is now.
+    pub(super) past: Option<Past>,
+    pub(super) history: History,
     pub(crate) options: Options,
     pub(crate) abilities: Abilities,
     pub(crate) recording: bool,
     pub(crate) areas: Areas,
     pub(crate) window: Window,
     pub(crate) desk: Desk,
-    sources: Sources,
+    pub(super) sources: Sources,
     tell: Tell,
     side: Vec<(ProcessId, Desk, LogState)>,
     side_windows: Vec<(ProcessId, Window)>,
     /// Logs that there is no room for beside those.
     beside: usize,
-    explanation: Option<Arc<Explanation>>,
-    events: EventList,
+    pub(super) explanation: Option<Arc<Explanation>>,
+    pub(super) events: EventList,
     meter: Meter,
-    names: Names,
+    pub(super) names: Names,
     kin: Kin,
     /// A place that a scan has yet to find.
-    wanted: Option<Seek>,
+    pub(super) wanted: Option<Seek>,
     /// Somebody went elsewhere in the log since its rows were read.
-    went: bool,
+    pub(super) went: bool,
 }
 
 impl Stage {
@@ -90,6 +97,9 @@ impl Stage {
         Self {
             app: App::new(),
             snapshot: Arc::default(),
+            present: Arc::default(),
+            past: None,
+            history: History::default(),
             options,
             abilities,
             recording,
@@ -111,17 +121,17 @@ impl Stage {
         }
     }
 
-    /// The moment that is shown.
+    /// How late it is in the run.
     pub(crate) fn now(&self) -> At {
-        if self.snapshot.phase == Phase::Ended { self.snapshot.at } else { self.sources.clock.now() }
+        if self.present.phase == Phase::Ended { self.present.at } else { self.sources.clock.now() }
     }
 
     /// Takes in how the run stands now.
     pub(crate) fn update(&mut self, snapshot: Arc<Snapshot>, now: At) {
-        self.snapshot = snapshot;
-        self.names.update(&self.snapshot, &self.options.look);
+        self.present = snapshot;
+        self.show();
         self.events.refresh(&self.sources.journal);
-        self.app.table.selected = self.app.table.selected.min(self.snapshot.rows.len().saturating_sub(1));
+        self.history.refresh(&self.sources.journal);
         if let Some(seek) = self.wanted.take() {
             self.seek(seek, now);
         }
@@ -130,6 +140,9 @@ impl Stage {
     /// Takes in what is known about the failure.
     pub(crate) fn explain(&mut self, explanation: Option<Arc<Explanation>>, now: At) -> Vec<Outcome> {
         self.explanation = explanation;
+        if self.past.is_some() {
+            return Vec::new();
+        }
         // The strip takes room from the log that is about to be parked.
         self.lay_out(self.areas.screen);
         self.with_world(now, App::explain)
@@ -137,18 +150,28 @@ impl Stage {
 
     /// Lets the app look at the world.
     pub(crate) fn with_world<T>(&mut self, now: At, look: impl FnOnce(&mut App, &World<'_>) -> T) -> T {
+        let events = self.events.until(until(self.past.as_ref()));
+        let parked = self.window.cursor.filter(|_| !self.app.log.follows()).and_then(|at| self.window.rows.get(at));
+        let back = match &self.past {
+            Some(past) => self.events.len() - self.events.place_of(past.seq),
+            None => parked.map_or(0, |row| self.events.back_to(row.line.at)),
+        };
         let world = World {
             snapshot: &self.snapshot,
+            present: &self.present,
+            past: self.past.as_ref(),
             now,
             keymap: &self.options.keymap,
             window: &self.window,
-            facts: self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts),
-            marks: self.events.marks(),
+            facts: facts_until(self.explanation.as_deref(), self.past.as_ref()),
+            marks: events.marks(),
             events: self.events.seqs(),
-            alerts: self.events.alerts(),
-            told: &self.events,
+            told: events,
             panes: &self.areas,
-            back: self.window.cursor_at.filter(|_| !self.app.log.follows()).map_or(0, |at| self.events.back_to(at)),
+            turns: self.events.turns(),
+            here: parked.map_or(u64::MAX, |row| row.line.seq),
+            alerts: events.alerts(),
+            back,
             layouts: &self.options.layouts,
             abilities: self.abilities,
         };
@@ -183,11 +206,6 @@ impl Stage {
             let tiled = self.lay_out(self.areas.screen);
             self.look_at_logs(tiled);
         }
-    }
-
-    /// The facts of "What happened".
-    pub(crate) fn facts(&self) -> &[Fact] {
-        self.explanation.as_ref().map_or(&[], |explanation| &explanation.facts)
     }
 
     /// The process in a row of the table, for the mouse.
@@ -243,7 +261,7 @@ impl Stage {
         let logs = &self.sources.logs;
         self.meter.update(
             now,
-            self.snapshot.rows.iter().map(|row| Said { process: row.id().clone(), lines: logs.lines(row.id()), alerts: row.alerts }),
+            self.present.rows.iter().map(|row| Said { process: row.id().clone(), lines: logs.lines(row.id()), alerts: row.alerts }),
         );
         self.see();
         self.look_at_kin(now);
@@ -260,7 +278,7 @@ impl Stage {
     /// Looks who the selected process has started, where that is shown; once a second is enough.
     fn look_at_kin(&mut self, now: At) {
         let shown = matches!(self.app.overlay, Some(Overlay::Details { .. })) || self.areas.of(Pane::Details).is_some();
-        let pid = self.app.selected(&self.snapshot).and_then(|row| row.pid).filter(|_| shown && self.abilities.live);
+        let pid = self.app.selected(&self.snapshot).and_then(|row| row.pid).filter(|_| shown && self.abilities.live && self.past.is_none());
         if self.kin.of != pid || now.since(self.kin.looked) >= KIN_EVERY {
             self.kin = Kin { of: pid, looked: now, found: pid.map(self.sources.family).unwrap_or_default() };
         }
@@ -282,7 +300,7 @@ impl Stage {
 
     /// Notes whose newest lines are on the screen.
     fn see(&mut self) {
-        if !self.app.log.follows() || self.areas.of(Pane::Logs).is_none() || self.app.log.query().hides() {
+        if self.past.is_some() || !self.app.log.follows() || self.areas.of(Pane::Logs).is_none() || self.app.log.query().hides() {
             return;
         }
         let shown = self.app.selection(&self.snapshot);
@@ -304,10 +322,13 @@ impl Stage {
     }
 
     fn scene(&self, now: At) -> Scene<'_> {
+        let past = self.instant(now);
         Scene {
             app: &self.app,
             snapshot: &self.snapshot,
-            now,
+            present: &self.present,
+            past,
+            now: past.map_or(now, |past| past.at),
             clock: self.sources.clock,
             areas: &self.areas,
             look: &self.options.look,
@@ -318,7 +339,7 @@ impl Stage {
             meter: &self.meter,
             names: &self.names,
             kin: &self.kin.found,
-            events: &self.events,
+            events: self.events(),
             facts: self.facts(),
             recording: self.recording,
             abilities: self.abilities,

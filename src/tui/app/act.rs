@@ -6,6 +6,7 @@ use crate::{
         action::Action,
         layout::{Layout, Pane},
         logview::desk::{Seek, Way},
+        past::Stops,
     },
 };
 
@@ -77,7 +78,10 @@ impl App {
             Action::Clear => return vec![Outcome::Clear],
             Action::MergedOrSingle => self.next_scope(),
             Action::SideBySide => self.side_by_side = !self.side_by_side,
-            Action::Mark => self.prompt(PromptKind::Mark),
+            Action::Mark => self.mark(world),
+            Action::PreviousEvent | Action::NextEvent => return self.travel(Stops::Events, action, world),
+            Action::PreviousFailure | Action::NextFailure => return self.travel(Stops::Failures, action, world),
+            Action::Now => return self.back_to_now(world),
             Action::Timeline => self.overlay = Some(Overlay::Timeline { chosen: world.back }),
             Action::Alerts => self.overlay = Some(Overlay::Alerts { chosen: 0 }),
             Action::Expectations => self.overlay = Some(Overlay::Expectations { chosen: self.panes.expectation }),
@@ -180,6 +184,12 @@ impl App {
         }
     }
 
+    fn mark(&mut self, world: &World<'_>) {
+        if !self.is_in_the_past(world) {
+            self.prompt(PromptKind::Mark);
+        }
+    }
+
     fn prompt(&mut self, kind: PromptKind) {
         let text = match kind {
             PromptKind::Find => self.log.find.as_ref().map(crate::logs::Pattern::typed),
@@ -207,7 +217,7 @@ impl App {
             self.say(world.now, format!("everything is being stopped; {key} kills it now"));
             return Vec::new();
         }
-        if world.abilities.live && Self::something_runs(world.snapshot) {
+        if world.abilities.live && Self::something_runs(world.present) {
             self.overlay = Some(Overlay::AskQuit);
             return Vec::new();
         }
@@ -216,20 +226,23 @@ impl App {
 
     /// Stops everything and leaves; again: without grace; and again: leaves whatever may be left.
     pub(super) fn leave(&mut self, world: &World<'_>) -> Vec<Outcome> {
-        if !world.abilities.live || world.snapshot.phase == crate::model::Phase::Ended {
+        if !world.abilities.live || world.present.phase == crate::model::Phase::Ended {
             return vec![Outcome::Leave];
         }
-        match self.leaving {
+        // Whoever stops everything wants to see it stop.
+        let mut outcomes: Vec<_> = world.past.map(|_| Outcome::Travel(None)).into_iter().collect();
+        outcomes.push(match self.leaving {
             Leaving::No => {
                 self.leaving = Leaving::Stopping;
-                vec![Outcome::Send(Command::Shutdown { now: false })]
+                Outcome::Send(Command::Shutdown { now: false })
             }
             Leaving::Stopping => {
                 self.leaving = Leaving::Killing;
-                vec![Outcome::Send(Command::Shutdown { now: true })]
+                Outcome::Send(Command::Shutdown { now: true })
             }
-            Leaving::Killing => vec![Outcome::Leave],
-        }
+            Leaving::Killing => Outcome::Leave,
+        });
+        outcomes
     }
 }
 

@@ -46,6 +46,9 @@ impl App {
             self.complain(world.now, "this is a recording: nothing can be run in it");
             return Vec::new();
         }
+        if self.is_in_the_past(world) {
+            return Vec::new();
+        }
         self.say(world.now, "running the tests again; services stay");
         vec![Outcome::Send(Command::RerunTests)]
     }
@@ -54,6 +57,9 @@ impl App {
     fn process_for(&mut self, action: Action, world: &World<'_>) -> Option<ProcessId> {
         if !world.abilities.live {
             self.complain(world.now, "this is a recording: nothing can be started or stopped in it");
+            return None;
+        }
+        if self.is_in_the_past(world) {
             return None;
         }
         let Some(row) = self.target(world.snapshot) else {

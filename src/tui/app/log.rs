@@ -108,6 +108,8 @@ pub(crate) struct LogState {
     pub(crate) unfolded: BTreeSet<u64>,
     /// What has a lower number has been cleared from the view.
     pub(crate) cleared_before: u64,
+    /// What has a higher number has not been said yet at the instant that is shown.
+    pub(crate) until: Option<u64>,
     /// Where a selection of lines began.
     pub(crate) select_from: Option<u64>,
     /// The first and last row of the last frame.

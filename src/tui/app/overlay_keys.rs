@@ -234,6 +234,9 @@ impl App {
     fn timeline_key(&mut self, chosen: usize, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
         if key.code == Code::Enter {
             let seq = world.events.iter().rev().nth(chosen).copied();
+            if world.past.is_some() {
+                return vec![Outcome::Travel(seq)];
+            }
             self.focus = Pane::Logs;
             self.log.scope = Scope::All;
             return seq.map(|seq| Outcome::Seek(Seek::Seq(seq))).into_iter().collect();

@@ -6,11 +6,12 @@ use crate::explain::Fact;
 use crate::model::{At, Command, Event, Phase, ProcessId, ProcessSnapshot, Snapshot};
 
 use crate::tui::{
-    events::EventList,
+    events::Events,
     key::{Code, Key},
     keymap::{Context, Found, Keymap},
     layout::{Areas, Layout, Pane},
     logview::desk::{Seek, Window},
+    past::Past,
     selection::Selection,
 };
 
@@ -28,6 +29,8 @@ pub(crate) enum Outcome {
     Send(Command),
     /// Go elsewhere in the log.
     Seek(Seek),
+    /// Show the run as it stood behind an event; none: as it stands now.
+    Travel(Option<u64>),
     /// Put rows of the log on the clipboard.
     Copy {
         from: u64,
@@ -81,7 +84,12 @@ const TOAST: Duration = Duration::from_secs(5);
 
 /// What keys may look at.
 pub(crate) struct World<'a> {
+    /// The run as it is shown.
     pub(crate) snapshot: &'a Snapshot,
+    /// The run as it stands now.
+    pub(crate) present: &'a Snapshot,
+    /// The instant that is shown; none: it is now.
+    pub(crate) past: Option<&'a Past>,
     pub(crate) now: At,
     pub(crate) keymap: &'a Keymap,
     /// The log as it was last drawn.
@@ -89,15 +97,19 @@ pub(crate) struct World<'a> {
     pub(crate) facts: &'a [Fact],
     /// Numbers of the events that are marks.
     pub(crate) marks: &'a [u64],
-    /// Numbers of all events shown in the timeline.
+    /// Numbers of all events shown in the timeline, whenever they happen.
     pub(crate) events: &'a [u64],
+    /// Numbers of those that are failures or restarts.
+    pub(crate) turns: &'a [u64],
+    /// The number of the line under the log's cursor; the highest while it follows.
+    pub(crate) here: u64,
     /// Bursts of alert lines, oldest first.
     pub(crate) alerts: &'a [Arc<Event>],
-    /// All events with words.
-    pub(crate) told: &'a EventList,
+    /// The events with words that had happened by the instant that is shown.
+    pub(crate) told: Events<'a>,
     /// Where the panes stand.
     pub(crate) panes: &'a Areas,
-    /// How many of the timeline's events came after the line under the log's cursor.
+    /// How many of the timeline's events came after the instant that is shown, or the line under the log's cursor.
     pub(crate) back: usize,
     /// The layouts to walk through.
     pub(crate) layouts: &'a [Layout],

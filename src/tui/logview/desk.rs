@@ -54,7 +54,10 @@ pub(crate) struct Desk {
     changed: u64,
     /// The chunk of the line under the cursor, to find it again in another selection.
     cursor_seq: u64,
+    /// Rows before this one are cleared from the view.
     floor: u64,
+    /// This row and those after it have not been said yet at the instant that is shown.
+    end: u64,
 }
 
 /// Lines before a window that may hold the beginning of a block in it.
@@ -67,7 +70,18 @@ impl Desk {
     /// A desk for `store`. `tell` is called from another thread when a scan has found something.
     pub(crate) fn new(store: Arc<LogStore>, tell: Arc<dyn Fn() + Send + Sync>) -> Self {
         let view = LogView::new(Selection::All);
-        Self { store, view, scanner: None, tell, asked: None, widened: RefCell::default(), changed: u64::MAX, cursor_seq: 0, floor: 0 }
+        Self {
+            store,
+            view,
+            scanner: None,
+            tell,
+            asked: None,
+            widened: RefCell::default(),
+            changed: u64::MAX,
+            cursor_seq: 0,
+            floor: 0,
+            end: 0,
+        }
     }
 
     /// Takes in what has been said since, and what the pane wants to see now.
@@ -80,11 +94,15 @@ impl Desk {
         if other || moved != self.changed {
             self.view.refresh(&self.store);
         }
+        self.end = match log.until {
+            Some(until) => self.view.row_at_seq(&self.store, until.saturating_add(1))?,
+            None => self.view.len(),
+        };
         if other {
             log.unfolded.clear();
             log.select_from = None;
             if let Place::Parked { cursor, top } = &mut log.place {
-                *cursor = self.view.row_at_seq(&self.store, self.cursor_seq)?.min(self.view.len().saturating_sub(1));
+                *cursor = self.view.row_at_seq(&self.store, self.cursor_seq)?.min(self.end.saturating_sub(1));
                 *top = cursor.saturating_sub(3);
             }
         }
@@ -138,13 +156,13 @@ impl Desk {
 
     /// Rows shown before row `row`.
     fn position(&self, row: u64) -> u64 {
-        let row = row.min(self.view.len());
+        let row = row.min(self.end);
         let shown = self.with_shown(|set| set.rank(row).saturating_sub(set.rank(self.floor)));
         shown.unwrap_or_else(|| row.saturating_sub(self.floor))
     }
 
     fn shown(&self) -> u64 {
-        self.position(self.view.len())
+        self.position(self.end)
     }
 
     /// The lines at positions `from..from + count` of those shown.
@@ -152,7 +170,7 @@ impl Desk {
         let count = count.min(self.shown().saturating_sub(from));
         let rows = self.with_shown(|set| {
             let first = set.rank(self.floor) + from;
-            set.nth(first).map_or_else(Vec::new, |row| set.iter(row..self.view.len()).take(count as usize).collect::<Vec<_>>())
+            set.nth(first).map_or_else(Vec::new, |row| set.iter(row..self.end).take(count as usize).collect::<Vec<_>>())
         });
         match rows {
             Some(rows) => self.view.rows(&self.store, &rows),
@@ -179,7 +197,7 @@ impl Desk {
 
     fn try_window(&mut self, log: &mut LogState, height: u16, tall: &dyn Fn(&Row) -> u16) -> io::Result<Window> {
         let len = self.shown();
-        let mut window = Window { total: self.view.len(), shown: len, ..Window::default() };
+        let mut window = Window { total: self.end, shown: len, ..Window::default() };
         let top = match log.place {
             Place::Follow => None,
             Place::Parked { top, .. } => Some(self.position(top)),
@@ -243,7 +261,7 @@ impl Desk {
             let cursor = window.cursor.and_then(|i| window.rows.get(i)).map_or(u64::MAX, |row| row.line.row);
             let set = question.map(|question| filter.rows(question.number()));
             window.shared = query.token.as_ref().and_then(|_| scanner.sharers());
-            window.found = set.map(|set| (set.rank(cursor.saturating_add(1)), set.len()));
+            window.found = set.map(|set| (set.rank(cursor.saturating_add(1).min(self.end)), set.rank(self.end)));
         }
     }
 
@@ -294,8 +312,9 @@ impl Desk {
             let at = if *seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
             let (next, around) = match way {
                 Way::Next => (set.after(at), set.nth(0)),
-                Way::Previous => (set.before(at), set.len().checked_sub(1).and_then(|last| set.nth(last))),
+                Way::Previous => (set.before(at.min(self.end)), set.before(self.end)),
             };
+            let (next, around) = (next.filter(|row| *row < self.end), around.filter(|row| *row < self.end));
             match (next, around) {
                 (Some(row), _) => (row, Sought::Done),
                 (None, _) if !filter.is_complete() => return Ok(Sought::NotYet),
@@ -309,7 +328,7 @@ impl Desk {
 
     /// Puts the cursor on `row`, with a few lines before it on the screen unless it is on the screen already.
     fn park(&mut self, log: &mut LogState, row: u64, height: u16) -> io::Result<()> {
-        let row = row.min(self.view.len().saturating_sub(1));
+        let row = row.min(self.end.saturating_sub(1));
         let (first, last) = log.last_seen;
         let before = u64::from(height.saturating_sub(1) / 6);
         let position = self.position(row);
@@ -326,7 +345,7 @@ impl Desk {
         if lines >= 0 && log.place == Place::Follow {
             return Ok(());
         }
-        let cursor = log.cursor().min(self.view.len().saturating_sub(1));
+        let cursor = log.cursor().min(self.end.saturating_sub(1));
         let at = self.position(cursor);
         let mut reach = lines.unsigned_abs() + MARGIN + 2 * u64::from(height);
         loop {
@@ -361,7 +380,7 @@ impl Desk {
 
     /// The number that the next line will come behind: what is cleared from the view comes before it.
     pub(crate) fn newest_seq(&self) -> io::Result<u64> {
-        let last = self.view.window(&self.store, self.view.len().saturating_sub(1), 1)?;
+        let last = self.view.window(&self.store, self.end.saturating_sub(1), 1)?;
         Ok(last.first().map_or(0, |line| line.seq + 1))
     }
 }

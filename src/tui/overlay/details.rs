@@ -122,7 +122,7 @@ impl Page<'_, '_> {
             let (cpu, memory) = (units::cpu(sample.cpu_percent), units::memory(sample.memory));
             self.put("uses", &format!("{cpu} % of a core, {memory}, {}", processes(u64::from(sample.processes))));
         }
-        let lines = self.scene.meter.lines(row.id());
+        let lines = self.scene.past.map_or_else(|| self.scene.meter.lines(row.id()), |past| past.lines);
         let alerts = if row.alerts == 0 { "no alerts".to_owned() } else { counted(row.alerts, "alert") };
         let sparks = sparks(self.scene, row, SPARKS);
         let sparks = if sparks.is_empty() { sparks } else { format!("   {sparks}  lines a second") };
@@ -276,6 +276,9 @@ pub(crate) fn alert_sparks(scene: &Scene<'_>, row: &ProcessSnapshot, samples: us
 }
 
 fn bars(scene: &Scene<'_>, recent: &[u64]) -> String {
+    if scene.past.is_some() {
+        return String::new();
+    }
     let most = recent.iter().copied().max().unwrap_or(0);
     if most == 0 || recent.len() < 3 {
         return String::new();

@@ -62,7 +62,7 @@ pub(crate) fn details_pane(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) -> u
 
 /// The question before everything is stopped, in the row for notices.
 pub(crate) fn question(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
-    let alive = scene.snapshot.count(|state| !state.is_settled());
+    let alive = scene.present.count(|state| !state.is_settled());
     let noun = if alive == 1 { "process is" } else { "processes are" };
     let look = scene.look;
     let mut pen = Pen::new(buf, area.x, area.y, area.width);

@@ -67,7 +67,7 @@ fn row(scene: &Scene<'_>, index: usize, area: Rect, buf: &mut Buffer) {
     let look = scene.look;
     let wide = area.width >= 100;
     let strong = if index == 0 { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
-    let alone = scene.facts.len() == 1;
+    let alone = scene.facts.len() == 1 && scene.past.is_none();
     let distance = distance(fact, index, wide, alone);
     let right = text::width(&distance) as u16 + if wide { 16 } else { 1 + u16::from(index > 0) };
     let mut pen = Pen::new(buf, area.x, area.y, area.width);

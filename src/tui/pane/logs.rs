@@ -172,7 +172,7 @@ fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
         parts.push(format!("selecting {}", counted(log.cursor().abs_diff(from) + 1, "line")));
     }
     if log.follows() {
-        parts.push("following".into());
+        parts.push(scene.past.map_or_else(|| "following".into(), |past| format!("as at {}", past.at.seconds())));
         return parts;
     }
     let key = scene.keymap.key_of(crate::tui::keymap::Context::Log, crate::tui::action::Action::Bottom).unwrap_or_default();

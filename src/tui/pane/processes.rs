@@ -198,14 +198,14 @@ fn cell(scene: &Scene<'_>, index: usize, row: &ProcessSnapshot, column: Column) 
         Column::Port => or_none(row.port().map(|port| port.to_string())),
         Column::Cpu => or_none(row.sample.as_ref().map(|sample| units::cpu(sample.cpu_percent))),
         Column::Memory => or_none(row.sample.as_ref().map(|sample| units::memory(sample.memory))),
-        Column::LinesPerSecond if !scene.abilities.live => or_none(None),
+        Column::LinesPerSecond if !scene.is_live() => or_none(None),
         Column::LinesPerSecond => {
             let rate = scene.meter.rate(id);
             (units::count(rate, 5), if rate == 0 { dim } else { plain })
         }
         Column::Alerts if row.alerts == 0 => (look.glyph(Glyph::Zero).into(), dim),
         Column::Alerts => (units::count(row.alerts, 3), look.style(Role::Warn)),
-        Column::Unseen if scene.meter.is_unseen(id) => (look.glyph(Glyph::Mark).into(), look.style(Role::Note)),
+        Column::Unseen if scene.past.is_none() && scene.meter.is_unseen(id) => (look.glyph(Glyph::Mark).into(), look.style(Role::Note)),
         Column::Number | Column::State | Column::Health | Column::Detail | Column::Unseen => (String::new(), plain),
     }
 }

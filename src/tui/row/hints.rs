@@ -121,6 +121,12 @@ fn groups(scene: &Scene<'_>) -> Vec<Group> {
 
 /// What can be done with the process that the focused pane is about.
 fn process_hints(scene: &Scene<'_>, hint: &dyn Fn(Action, &str) -> Option<Hint>) -> Vec<Option<Hint>> {
+    if scene.past.is_some() {
+        return time_hints(hint);
+    }
+    if !scene.abilities.live {
+        return vec![hint(Action::PreviousEvent, "back in time")];
+    }
     let Some(row) = scene.app.target(scene.snapshot).filter(|_| scene.abilities.live) else { return Vec::new() };
     let id = text::fit(row.id().as_str(), 16, scene.look.ellipsis()).into_owned();
     match row.state {
@@ -138,11 +144,22 @@ fn process_hints(scene: &Scene<'_>, hint: &dyn Fn(Action, &str) -> Option<Hint>)
     }
 }
 
+/// The ways through time.
+fn time_hints(hint: &dyn Fn(Action, &str) -> Option<Hint>) -> Vec<Option<Hint>> {
+    vec![
+        hint(Action::PreviousEvent, "earlier"),
+        hint(Action::NextEvent, "later"),
+        hint(Action::PreviousFailure, "failure before"),
+        hint(Action::NextFailure, "after"),
+        hint(Action::Now, "now"),
+    ]
+}
+
 fn log_groups(scene: &Scene<'_>, hint: &dyn Fn(Action, &str) -> Option<Hint>) -> Vec<Vec<Option<Hint>>> {
     let log = &scene.app.log;
     let roomy = |hint: Option<Hint>| hint.map(|hint| Hint { roomy: true, ..hint });
     let table = vec![roomy(hint(Action::FocusNext, "table"))];
-    let mut first = if log.scope == Scope::One { process_hints(scene, hint) } else { Vec::new() };
+    let mut first = if log.scope == Scope::One || scene.past.is_some() { process_hints(scene, hint) } else { Vec::new() };
     if log.find.is_some() {
         first.extend([hint(Action::FindNext, "next match"), hint(Action::FindPrevious, "previous")]);
     }
@@ -167,7 +184,10 @@ fn log_groups(scene: &Scene<'_>, hint: &dyn Fn(Action, &str) -> Option<Hint>) ->
     let copy = hint(Action::Copy, if folded { "copy block" } else { "copy line" });
     first.push(copy.map(|copy| Hint { short: "copy".into(), ..copy }));
     first.push(hint(Action::Bottom, "follow"));
-    let failed = scene.snapshot.outcome.is_some() && scene.abilities.live;
+    if scene.past.is_none() && !scene.abilities.live {
+        first.push(roomy(hint(Action::NextEvent, "on in time")));
+    }
+    let failed = scene.snapshot.outcome.is_some() && scene.is_live();
     vec![first, table, vec![hint(Action::RerunTests, "rerun tests").filter(|_| failed)]]
 }
 

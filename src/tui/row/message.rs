@@ -70,11 +70,18 @@ fn reply(reply: &str, style: Style, area: Rect, buf: &mut Buffer, look: &Look) {
 /// Badge and sentence for what stands until something changes it.
 fn standing(scene: &Scene<'_>) -> Option<(&'static str, Role, String)> {
     let snapshot = scene.snapshot;
+    if let Some(past) = scene.past {
+        let told = scene.events.last().map_or_else(String::new, |(_, told)| {
+            let who = told.process.as_ref().map(|process| format!("{process} ")).unwrap_or_default();
+            format!("{who}{}", told.event_text())
+        });
+        return Some(("PAST", Role::BadgeReplay, format!("{}   {told}", past.at.seconds())));
+    }
     if snapshot.phase == Phase::Stopping || scene.app.leaving > Leaving::No {
         return Some(("STOPPING", Role::BadgeStopped, stopping(scene)));
     }
     let outcome = snapshot.outcome.as_ref()?;
-    let stay = if scene.abilities.live && snapshot.count(ProcessState::is_alive) > 0 { " Services stay up." } else { "" };
+    let stay = if scene.is_live() && snapshot.count(ProcessState::is_alive) > 0 { " Services stay up." } else { "" };
     match outcome.verdict {
         Verdict::Passed => Some(("PASSED", Role::BadgePassed, format!("{}.{stay}", capital(&outcome.reason)))),
         Verdict::Failed => {

@@ -41,16 +41,21 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     pen.gap(1).text(&text::fit(name, 24, look.ellipsis()), look.style(Role::Strong)).gap(if wide { 3 } else { 1 });
     let verdict = scene.snapshot.outcome.as_ref().map(|outcome| outcome.verdict);
     // A recording without an end is that of a program that was killed.
-    let without = if scene.abilities.live { "RUNNING" } else { "BROKEN OFF" };
+    let without = if scene.abilities.live || scene.past.is_some() { "RUNNING" } else { "BROKEN OFF" };
     let word = verdict.map_or(without, Verdict::badge);
-    if scene.abilities.live {
+    if let Some(past) = scene.past {
+        badge(&mut pen, &format!("PAST {}", past.at.seconds()), look.style(Role::BadgeReplay), look);
+        pen.gap(1).text(word, look.style(Role::Strong));
+    } else if scene.abilities.live {
         badge(&mut pen, word, look.theme.badge(verdict), look);
     } else {
         badge(&mut pen, "REPLAY", look.style(Role::BadgeReplay), look);
         pen.gap(1).text(word, look.style(Role::Strong));
     }
     pen.gap(if wide { 2 } else { 1 });
-    let mut parts = vec![Part { text: uptime(elapsed(scene), true), dear: 9, style: look.style(Role::Plain), short: None }];
+    let elapsed = uptime(elapsed(scene), true);
+    let elapsed = if scene.past.is_some() { format!("of {elapsed}") } else { elapsed };
+    let mut parts = vec![Part { text: elapsed, dear: 9, style: look.style(Role::Plain), short: None }];
     parts.extend(story(scene));
     fit(&mut parts, usize::from(pen.room()), gap, &right);
     for (i, part) in parts.iter().filter(|part| part.dear != RIGHT).enumerate() {
@@ -74,7 +79,9 @@ fn right_end(scene: &Scene<'_>) -> Vec<(String, Style)> {
     if scene.recording && scene.abilities.live {
         parts.push((format!("{} rec", look.glyph(Glyph::Good)), look.style(Role::Recording)));
     }
-    if scene.abilities.live {
+    if let Some(past) = scene.past {
+        parts.push((format!("event {} of {}", past.place.0, past.place.1), look.style(Role::Dim)));
+    } else if scene.abilities.live {
         let (word, role) = match scene.snapshot.phase {
             Phase::Running => ("LIVE", Role::Live),
             Phase::Stopping => ("STOPPING", Role::Warn),
@@ -92,7 +99,7 @@ fn right_end(scene: &Scene<'_>) -> Vec<(String, Style)> {
 /// Only the sign of the recording is red.
 fn draw_right(pen: &mut Pen<'_>, text: &str, style: Style, scene: &Scene<'_>) {
     match text.split_once(' ') {
-        Some((sign, word)) if scene.abilities.live => pen.text(sign, style).gap(1).text(word, scene.look.style(Role::Plain)),
+        Some((sign, word @ "rec")) => pen.text(sign, style).gap(1).text(word, scene.look.style(Role::Plain)),
         _ => pen.text(text, style),
     };
 }
@@ -199,6 +206,7 @@ fn counts(snapshot: &Snapshot, wide: bool) -> String {
 
 /// How long the run has gone on, or went.
 fn elapsed(scene: &Scene<'_>) -> std::time::Duration {
-    let end = if scene.snapshot.phase == Phase::Ended { scene.snapshot.at } else { scene.now };
+    let now = scene.past.map_or(scene.now, |past| past.now);
+    let end = if scene.present.phase == Phase::Ended { scene.present.at } else { now };
     end.since(crate::model::At::START)
 }

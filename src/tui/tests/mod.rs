@@ -4,6 +4,7 @@ mod hostile;
 mod keys;
 mod overlays;
 mod panes;
+mod past;
 mod recorded;
 mod rows;
 mod screens;

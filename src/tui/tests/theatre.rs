@@ -164,6 +164,11 @@ impl Theatre {
         self
     }
 
+    /// All that happened.
+    pub(super) fn events(&self) -> Vec<Arc<Event>> {
+        self.journal.from(0)
+    }
+
     /// The number of the first event for which `wanted` holds.
     pub(super) fn seq_of(&self, wanted: impl Fn(&EventKind) -> bool) -> u64 {
         self.journal.from(0).iter().find(|event| wanted(&event.kind)).map_or(0, |event| event.seq)
@@ -204,6 +209,7 @@ impl Theatre {
         for outcome in outcomes {
             match outcome {
                 Outcome::Seek(seek) => self.stage.seek(seek, self.now),
+                Outcome::Travel(to) => self.stage.travel(to, self.now),
                 other => self.outcomes.push(other),
             }
         }
