@@ -54,14 +54,10 @@ impl App {
             Action::FilterIn => self.prompt(PromptKind::FilterIn),
             Action::FilterOut => self.prompt(PromptKind::FilterOut),
             Action::FilterClear => self.log.clear_filters(),
-            Action::FindNext => return self.walk_matches(Way::Next, world),
-            Action::FindPrevious => return self.walk_matches(Way::Previous, world),
-            Action::NextAlert => return self.walk_alerts(Way::Next),
-            Action::PreviousAlert => return self.walk_alerts(Way::Previous),
-            Action::NextToken => return self.walk_tokens(Way::Next, world),
-            Action::PreviousToken => return self.walk_tokens(Way::Previous, world),
-            Action::NextMark => return self.walk_marks(Way::Next, world),
-            Action::PreviousMark => return self.walk_marks(Way::Previous, world),
+            Action::FindNext | Action::FindPrevious => return self.walk_matches(way(action), world),
+            Action::NextAlert | Action::PreviousAlert => return self.walk_alerts(way(action)),
+            Action::NextToken | Action::PreviousToken => return self.walk_tokens(way(action), world),
+            Action::NextMark | Action::PreviousMark => return self.walk_marks(way(action), world),
             Action::FirstFailure => return self.next_fact(world),
             Action::MoreContext => self.log.context = (self.log.context + 1).min(99),
             Action::LessContext => self.log.context = self.log.context.saturating_sub(1),
@@ -79,8 +75,8 @@ impl App {
             Action::MergedOrSingle => self.next_scope(),
             Action::SideBySide => self.side_by_side = !self.side_by_side,
             Action::Mark => self.mark(world),
-            Action::PreviousEvent | Action::NextEvent => return self.travel(Stops::Events, action, world),
-            Action::PreviousFailure | Action::NextFailure => return self.travel(Stops::Failures, action, world),
+            Action::PreviousEvent | Action::NextEvent => return self.travel(Stops::Events, way(action), world),
+            Action::PreviousFailure | Action::NextFailure => return self.travel(Stops::Failures, way(action), world),
             Action::Now => return self.back_to_now(world),
             Action::Timeline => self.overlay = Some(Overlay::Timeline { chosen: world.back }),
             Action::Alerts => self.overlay = Some(Overlay::Alerts { chosen: 0 }),
@@ -244,6 +240,12 @@ impl App {
         });
         outcomes
     }
+}
+
+/// Which way an action walks, if it does.
+fn way(action: Action) -> Way {
+    let next = [Action::FindNext, Action::NextAlert, Action::NextToken, Action::NextMark, Action::NextEvent, Action::NextFailure];
+    if next.contains(&action) { Way::Next } else { Way::Previous }
 }
 
 /// Cells that one key scrolls sideways.

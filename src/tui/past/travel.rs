@@ -18,8 +18,7 @@ use crate::{
 
 impl App {
     /// To the next of the stops: from the instant that is shown, else from the line under the log's cursor, else from now.
-    pub(in crate::tui) fn travel(&mut self, of: Stops, action: Action, world: &World<'_>) -> Vec<Outcome> {
-        let way = if matches!(action, Action::NextEvent | Action::NextFailure) { Way::Next } else { Way::Previous };
+    pub(in crate::tui) fn travel(&mut self, of: Stops, way: Way, world: &World<'_>) -> Vec<Outcome> {
         let stops = match of {
             Stops::Events => world.events,
             Stops::Failures => world.turns,
