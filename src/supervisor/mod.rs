@@ -29,6 +29,7 @@ mod probes;
 mod runtime;
 mod signals;
 mod stdin;
+mod wanted;
 
 pub use handle::{RunHandle, Ticket};
 pub use history::History;

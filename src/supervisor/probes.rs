@@ -9,6 +9,7 @@ use super::{
     machine::{Input, ReadyReport},
     runtime::{News, Runtime},
     stdin::Talk,
+    wanted::panic_if_a_test_wants_it,
 };
 use crate::{
     health::{Answer, ExecQuestion, Question, StdioQuestion, ask},
@@ -203,6 +204,7 @@ async fn watch(reporter: Reporter, health: HealthSpec, question: Question, mut o
         occasion.wait(health.interval).await;
         // One probe in flight: the next is due an interval after this one has ended.
         let Answer { took, outcome } = ask(&question, health.timeout, health.degraded_after).await;
+        panic_if_a_test_wants_it("probe");
         let record = ProbeRecord { at: reporter.clock.now(), took, outcome };
         let (process, generation) = (reporter.process.clone(), reporter.generation);
         if reporter.news.send(News::Input(Input::Probed { process, generation, record })).is_err() {

@@ -203,6 +203,7 @@ impl Runtime {
                     self.feed(Input::Observed { looking });
                 }
                 () = sleep_until(sample_at) => {
+                    super::wanted::panic_if_a_test_wants_it("actor");
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
                 }

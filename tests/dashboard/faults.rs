@@ -43,6 +43,42 @@ fn t3_a_request_from_outside_is_shown_while_children_take_their_time() {
     bench.assert_nothing_left(Duration::from_secs(2));
 }
 
+/// A session leader that ignores the hang-up passes none on: what is left to see is that reads and writes fail.
+#[test]
+fn t4_a_terminal_gone_without_a_hang_up_is_noticed() {
+    let bench = Bench::new("no-hang-up");
+    let file = bench.write("scenario.toml", QUIET);
+    let mut command = bench.command_of("sh");
+    let line = format!("trap '' HUP; '{}' --scenario '{}'; exit $?", env!("CARGO_BIN_EXE_e2e-tui"), file.display());
+    command.args(["-c", &line]);
+    let mut terminal = Terminal::start(&command, 80, 24);
+    terminal.wait_for("two is up");
+    let cpu = terminal.cpu();
+    let gone = Instant::now();
+    terminal.vanish();
+    terminal.ended();
+    assert!(gone.elapsed() < Duration::from_secs(2), "{:?}", gone.elapsed());
+    assert!(terminal.cpu().saturating_sub(cpu) < Duration::from_millis(500));
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t9_a_panic_in_an_actor_or_a_probe_ends_it_the_same_way() {
+    for part in ["actor", "probe"] {
+        let bench = Bench::new("panic-part");
+        let watched = format!("{QUIET}health = {{ exec = [\"true\"], interval = \"50ms\" }}\n");
+        let file = bench.write("scenario.toml", &watched);
+        let mut command = bench.command();
+        command.arg(file).env("E2E_TUI_TEST_PANIC", part).env("RUST_BACKTRACE", "0");
+        let mut terminal = Terminal::start(&command, 100, 30);
+        assert_eq!(terminal.ended().code(), Some(101), "{part}: {}", terminal.text());
+        let told = terminal.wait_for("e2e-tui has a bug and ends");
+        assert!(told.contains(&format!("a test wanted its {part} to fail")), "{told}");
+        assert_restored(&terminal);
+        bench.assert_nothing_left(Duration::from_secs(5));
+    }
+}
+
 #[test]
 fn t9_a_panic_in_a_frame_gives_the_terminal_back_first() {
     let bench = Bench::new("panic");

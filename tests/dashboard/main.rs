@@ -86,10 +86,14 @@ fn t1_t2_a_storm_of_sizes_settles() {
     let bench = Bench::new("sizes");
     let mut terminal = open(&bench, QUIET, 80, 24);
     terminal.wait_for("two is up");
-    let sizes = [(1, 1), (0, 0), (500, 2), (2, 300), (80, 24), (40, 10), (200, 60)];
-    for (width, height) in sizes.iter().cycle().take(200) {
-        terminal.resize(*width, *height);
+    let sizes = [(1, 1), (0, 0), (500, 2), (2, 300), (80, 24), (40, 10), (65535, 1), (200, 60)];
+    let memory = terminal.memory();
+    let started = Instant::now();
+    for (width, height) in sizes.iter().cycle().take(1000) {
+        terminal.resize_at_once(*width, *height);
     }
+    assert!(started.elapsed() < Duration::from_secs(1), "a thousand in {:?}", started.elapsed());
+    assert!(terminal.memory() < memory + 32_000, "{memory} KiB before, {} KiB after", terminal.memory());
     terminal.resize(120, 40);
     terminal.send("\x0c");
     let screen = terminal.wait("the screen has its size", |text| text.contains("CPU%") && text.contains("? keys  q quit"));

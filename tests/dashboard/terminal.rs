@@ -137,6 +137,12 @@ impl Terminal {
         self.stty(&["rows", &height.to_string(), "cols", &width.to_string()]);
     }
 
+    /// The same without waiting for anything, for storms. The emulator's own size stays as it is.
+    pub(crate) fn resize_at_once(&self, width: u16, height: u16) {
+        let size = rustix::termios::Winsize { ws_row: height, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(self.slave.as_ref().expect("the terminal is there"), size).expect("a size");
+    }
+
     /// The terminal's settings, as `stty` tells them.
     pub(crate) fn settings(&self) -> String {
         self.stty(&["-a"])

@@ -65,10 +65,13 @@ pub(crate) fn question(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let alive = scene.present.count(|state| !state.is_settled());
     let noun = if alive == 1 { "process is" } else { "processes are" };
     let look = scene.look;
+    // Where it is narrow, the keys are what must not be cut off.
+    let narrow = area.width < 76;
+    let question = if narrow { format!("Stop {alive} and quit?") } else { format!("{alive} {noun} still up. Stop all and quit?") };
+    let yes = if narrow { "yes" } else { "stop and quit" };
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
-    pen.gap(1).text(&format!("{alive} {noun} still up."), look.style(Role::Strong));
-    pen.gap(1).text("Stop all and quit?", look.style(Role::Strong)).gap(2);
-    pen.text("Enter", look.style(Role::Key)).gap(1).text("stop and quit", look.style(Role::Dim)).gap(2);
+    pen.gap(1).text(&question, look.style(Role::Strong)).gap(2);
+    pen.text("Enter", look.style(Role::Key)).gap(1).text(yes, look.style(Role::Dim)).gap(2);
     pen.text("Esc", look.style(Role::Key)).gap(1).text("stay", look.style(Role::Dim));
 }
 

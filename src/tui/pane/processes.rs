@@ -63,8 +63,13 @@ fn visible(scene: &Scene<'_>, order: &[usize], room: usize) -> Shown {
     if order.len() <= room {
         return Shown { rows: order.to_vec(), more: None };
     }
+    let selected = scene.app.table.selected;
+    // A single row is for the one that keys act on.
+    if room == 1 {
+        return Shown { rows: order.iter().copied().filter(|index| *index == selected).collect(), more: None };
+    }
     let room = room.saturating_sub(1);
-    let place = order.iter().position(|i| *i == scene.app.table.selected).unwrap_or(0);
+    let place = order.iter().position(|i| *i == selected).unwrap_or(0);
     let mut chosen = vec![false; order.len()];
     let mut left = room;
     if left > 0 {

@@ -103,8 +103,10 @@ fn groups(scene: &Scene<'_>) -> Vec<Group> {
         }
         Pane::Processes => {
             let mut first = process_hints(scene, &hint);
-            first.push(hint(Action::Details, "why"));
-            first.push(roomy(hint(Action::Open, "its log")));
+            if !scene.snapshot.rows.is_empty() {
+                first.push(hint(Action::Details, "why"));
+                first.push(roomy(hint(Action::Open, "its log")));
+            }
             let second = vec![roomy(hint(Action::FocusNext, "to the log")), hint(Action::Find, "find"), hint(Action::FilterIn, "filter")];
             vec![first, second, vec![hint(Action::Palette, "palette")]]
         }

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     model::{EventKind, Failure, Leak, NoticeLevel, Outcome, ProcessState, Role, Verdict},
-    tui::term::decode::{Decoder, Input},
+    tui::{
+        action::Action,
+        term::decode::{Decoder, Input},
+    },
 };
 
 #[test]
@@ -89,12 +92,13 @@ fn every_row_is_as_wide_as_the_screen_whatever_is_in_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn view_never_panics(
         width in 0u16..240, height in 0u16..80, typed in "\\PC{0,12}", said in proptest::collection::vec(".{0,200}", 0..12),
-        keys in proptest::collection::vec(any::<u8>(), 0..40), well in any::<bool>(),
+        keys in proptest::collection::vec(any::<u8>(), 0..40), well in any::<bool>(), walk in proptest::collection::vec(any::<prop::sample::Index>(), 0..16),
+        sizes in proptest::collection::vec((0u16..260, 0u16..90), 1..4),
     ) {
         let mut theatre = if well { all_well(width, height) } else { crash_loop(width, height) };
         let mut story = Story::default();
@@ -105,6 +109,15 @@ proptest! {
         theatre.play(story);
         theatre.type_text(&typed);
         theatre.picture();
+        // Every action from anywhere, on screens that change under it.
+        let actions: Vec<_> = Action::all().collect();
+        for (n, index) in walk.iter().enumerate() {
+            let now = theatre.now;
+            drop(theatre.stage.with_world(now, |app, world| app.act(*index.get(&actions), world)));
+            let (width, height) = sizes[n % sizes.len()];
+            theatre.resize(width, height);
+            theatre.picture();
+        }
         for input in Decoder::default().feed(&keys) {
             let now = theatre.now;
             match input {

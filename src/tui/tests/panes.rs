@@ -27,7 +27,7 @@ fn expectation(process: &str, must_see: Option<&str>, must_not_see: Option<&str>
 }
 
 /// A run that expects four things: one is met, one is violated, two are open.
-fn expecting(width: u16, height: u16) -> Theatre {
+pub(super) fn expecting(width: u16, height: u16) -> Theatre {
     let mut theatre = Theatre::new(&["nginx", "client"]).sized(width, height);
     let processes = vec![info("nginx", Role::Service, "nginx", false, Some(20001)), info("client", Role::Test, "test-client", false, None)];
     let EventKind::RunStarted(run) = begin("expecting", processes) else { unreachable!("it begins a run") };
