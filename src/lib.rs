@@ -58,5 +58,6 @@ pub mod scenario;
 pub mod supervisor;
 #[cfg(feature = "tui")]
 pub mod tui;
+mod watch;
 
 pub use harness::{E2ETestHarness, ProxyConfig, ProxyMode, TestClient};

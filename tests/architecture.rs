@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["scenario"],
     &["mcp"],
     &["logs"],
-    &["process"],
+    &["process", "watch"],
     &["health"],
     &["supervisor"],
     &["record", "explain"],

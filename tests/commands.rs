@@ -39,7 +39,7 @@ fn doctor_tells_what_holds_processes_together_and_where_recordings_are() {
 fn every_shell_gets_completions_and_others_are_told_which_there_are() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = text(&said(&["completions", shell]));
-        assert!(script.contains("around-failure") && script.contains("recordings"), "{shell}:\n{script}");
+        assert!(script.contains("E2E_TUI_COMPLETE") && script.contains("e2e-tui"), "{shell}:\n{script}");
     }
     let refused = said(&["completions", "tcsh"]);
     assert_eq!(refused.status.code(), Some(2));

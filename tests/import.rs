@@ -2,9 +2,12 @@
 
 #![cfg(feature = "yaml")]
 
-use std::{fs, process::Command};
+mod support;
+
+use std::{fs, net::TcpListener, process::Command, time::Duration};
 
 use e2e_tui::scenario::{Environment, Imported, Located, Overrides, import, load};
+use support::{Bench, Finished};
 
 fn imported(name: &str, text: &str) -> Imported {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -157,6 +160,159 @@ fn what_is_no_such_file_says_so_and_where() {
     let started = std::time::Instant::now();
     wrong("bomb.yaml", &format!("{bomb}processes: {{}}\n"));
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+/// Every key that its README shows, in one file that comes to an end.
+const PROCESS_COMPOSE: &str = r#"
+version: "0.5"
+environment:
+  - "GLOBAL=1"
+  - "PLACE=${HERE}/x"
+log_location: ./all.log
+log_level: debug
+log_length: 1200
+processes:
+  manager:
+    command: 'echo "manager $GLOBAL $$PLACE $PC_PROC_NAME"; exec sleep 600'
+    availability: { restart: "always" }
+    disable_ansi_colors: true
+    log_location: ./manager.log
+    depends_on:
+      client: { condition: process_started }
+      preflight: { condition: process_completed_successfully }
+  client:
+    command: "echo client $LOCAL in $(basename $PWD); exec sleep 600"
+    working_dir: sub
+    environment: ["LOCAL=2"]
+    availability: { restart: on_failure, backoff_seconds: 2, max_restarts: 5 }
+    liveness_probe:
+      exec: { command: "[ -d . ]" }
+      initial_delay_seconds: 5
+      period_seconds: 2
+      timeout_seconds: 5
+      success_threshold: 1
+      failure_threshold: 3
+    shutdown: { command: "kill $CLIENT_PID; true", timeout_seconds: 1, signal: 15 }
+  web:
+    command: "exec E2E part mock-upstream --port PORT"
+    readiness_probe:
+      http_get: { host: 127.0.0.1, scheme: http, path: "/health", port: PORT }
+      initial_delay_seconds: 0
+      period_seconds: 10
+      failure_threshold: 3
+    shutdown: { signal: 2, timeout_seconds: 10 }
+  preflight:
+    command: "which sh"
+    availability: { restart: exit_on_failure }
+  daemon:
+    command: "echo $PC_REPLICA_NUM > daemon-started"
+    is_daemon: true
+    shutdown: { command: "touch daemon-stopped", timeout_seconds: 10 }
+    liveness_probe: { exec: { command: "true" } }
+  off:
+    command: "touch must-not-run"
+    disabled: true
+  last:
+    command: "echo the end"
+    depends_on:
+      web: { condition: process_healthy }
+      manager: { condition: process_started }
+      daemon: { condition: process_healthy }
+    availability: { exit_on_end: true }
+"#;
+
+#[test]
+fn what_process_composes_readme_shows_is_imported_and_just_runs() {
+    let bench = Bench::new("compose");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let text = PROCESS_COMPOSE.replace("PORT", &port.to_string()).replace("E2E", env!("CARGO_BIN_EXE_e2e-tui"));
+    bench.write("process-compose.yaml", &text);
+    bench.write("sub/kept", "");
+    let run = Finished::of(&bench.command().args(["run", "process-compose.yaml"]).env("HERE", "/here").output().expect("it runs"));
+    run.assert_code(0);
+    for line in ["manager | manager 1 /here/x manager", "client | client 2 in sub", "last | the end"] {
+        assert!(
+            run.stdout.lines().map(str::trim_start).any(|said| said.split_whitespace().eq(line.split_whitespace())),
+            "{line}\n{}",
+            run.stdout
+        );
+    }
+    for note in ["daemon goes to the background", "`log_location`: every run is recorded", "preflight: `exit_on_failure`"] {
+        assert!(run.stderr.contains(note), "{note} is missing in\n{}", run.stderr);
+    }
+    let there = |name: &str| bench.dir.path().join(name).exists();
+    assert!(there("daemon-started") && there("daemon-stopped") && !there("must-not-run"));
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+/// The same for mprocs.
+const MPROCS: &str = r#"
+hide_keymap_window: true
+scrollback: 2000
+keymap_procs:
+  <C-q>: { c: toggle-focus }
+server: 127.0.0.1:4050
+procs:
+  plain: "echo plain"
+  words:
+    cmd: ["echo", "two  words"]
+  my process:
+    shell:
+      $select: os
+      windows: "echo %TEXT%"
+      $else: "echo text $TEXT"
+    env:
+      TEXT:
+        $select: os
+        windows: Windows
+        linux: Linux
+      GONE: null
+  tool:
+    shell: "tool $(basename $PWD)"
+    cwd: <CONFIG_DIR>/sub
+    add_path: <CONFIG_DIR>/bin
+    stop: SIGKILL
+  keys:
+    shell: "true"
+    stop: { send-keys: ["<C-c>"] }
+  later:
+    shell: "touch must-not-run"
+    autostart: false
+    autorestart: true
+"#;
+
+#[test]
+fn what_mprocs_readme_shows_is_imported_and_just_runs() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new("mprocs");
+    bench.write("mprocs.yaml", MPROCS);
+    bench.write("sub/kept", "");
+    let tool = bench.write("bin/tool", "#!/bin/sh\necho tool in $1\n");
+    fs::set_permissions(tool, fs::Permissions::from_mode(0o755)).expect("a program");
+    let run = Finished::of(&bench.command().args(["run", "mprocs.yaml"]).output().expect("it runs"));
+    run.assert_code(0);
+    for said in ["| plain", "| two  words", "| text Linux", "| tool in sub"] {
+        assert!(run.stdout.contains(said), "{said} is missing in\n{}", run.stdout);
+    }
+    for note in ["my process does not get GONE", "keys: stopping by keys", "`server` of the file"] {
+        assert!(run.stderr.contains(note), "{note} is missing in\n{}", run.stderr);
+    }
+    assert!(!run.stderr.contains("keymap") && !bench.dir.path().join("must-not-run").exists(), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn c8_an_alias_bomb_is_refused_before_it_grows() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for n in 0..30 {
+        bomb.extend([format!("a{0}: &a{0} [{1}]\n", n + 1, vec![format!("*a{n}"); 9].join(", "))]);
+    }
+    let file = folder.path().join("bomb.yaml");
+    fs::write(&file, format!("{bomb}processes:\n  a: {{ command: \"true\" }}\n")).expect("written");
+    let started = std::time::Instant::now();
+    let said = import(&file).expect_err("it is a bomb").to_string();
+    assert!(said.contains("bomb.yaml:") && started.elapsed() < Duration::from_secs(10), "{:?}: {said}", started.elapsed());
 }
 
 #[test]

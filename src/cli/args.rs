@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 use e2e_tui::tui::{Options, Wishes, config_dir};
 use jiff::SignedDuration;
 
-use super::part::PartCommand;
+use super::{complete, part::PartCommand};
 
 /// Debug end-to-end tests of many processes live
 ///
@@ -20,10 +21,10 @@ use super::part::PartCommand;
   e2e-tui check mine.toml              all mistakes of a file, or the resolved plan")]
 pub(crate) struct Cli {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", add = ArgValueCompleter::new(complete::scenarios))]
     scenario: Option<String>,
     /// The same without the option's name
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "scenario")]
+    #[arg(value_name = "FILE", add = ArgValueCompleter::new(complete::scenarios), conflicts_with = "scenario")]
     file: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -49,10 +50,10 @@ impl Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// Override a value of [vars]; may be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", add = ArgValueCompleter::new(complete::settings))]
     pub(crate) set: Vec<String>,
     /// Run only these processes, with their dependencies
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', add = ArgValueCompleter::new(complete::processes))]
     pub(crate) only: Vec<String>,
     /// Keep recordings here [default: $XDG_STATE_HOME/e2e-tui/recordings]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -68,10 +69,10 @@ pub(crate) struct Common {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Looks {
     /// The layout to show first: default, logs, grid, debug, or a file
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME|FILE", add = ArgValueCompleter::new(complete::layouts))]
     pub(crate) layout: Option<String>,
     /// Colours: dark, light, high-contrast, terminal, or a file
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME|FILE", add = ArgValueCompleter::new(complete::themes))]
     pub(crate) theme: Option<String>,
     /// Keys of your own, laid over the default ones
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -92,7 +93,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Validate a scenario and print the resolved plan; starts nothing
     Check(CheckArgs),
-    /// List the bundled scenarios
+    /// List the bundled scenarios and layouts
     List,
     /// Write a scenario to begin with, fit for a folder
     Init(InitArgs),
@@ -140,12 +141,12 @@ A reader that closes stdout ends the run in order; a stdout that cannot be writt
 )]
 pub(crate) struct RunArgs {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", add = ArgValueCompleter::new(complete::scenarios))]
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) common: Common,
     /// Write a report, over one that is there: json=FILE or junit=FILE; may be repeated
-    #[arg(long, value_name = "KIND=FILE")]
+    #[arg(long, value_name = "KIND=FILE", add = ArgValueCompleter::new(complete::reports))]
     pub(crate) report: Vec<String>,
     /// End the run with exit code 4 after this long [default: the scenario's timeout]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -176,7 +177,7 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// A scenario: a path, a file in scenarios/, or a bundled one; `.toml` may be left out
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", add = ArgValueCompleter::new(complete::scenarios))]
     pub(crate) scenario: String,
     /// For people or for machines
     #[arg(long, value_enum, default_value_t)]
@@ -188,7 +189,7 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// An archive, or a recording by its id or folder
-    #[arg(value_name = "RECORDING", required_unless_present = "last_failed")]
+    #[arg(value_name = "RECORDING", required_unless_present = "last_failed", add = ArgValueCompleter::new(complete::recordings))]
     pub(crate) recording: Option<String>,
     /// The newest recording of a run that did not pass
     #[arg(long, conflicts_with = "recording")]
@@ -206,7 +207,7 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// An archive, or a recording by its id or folder
-    #[arg(value_name = "RECORDING")]
+    #[arg(value_name = "RECORDING", add = ArgValueCompleter::new(complete::recordings))]
     pub(crate) recording: String,
     /// Where recordings are kept [default: $XDG_STATE_HOME/e2e-tui/recordings]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -229,7 +230,7 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// The recording: its id or its folder
-    #[arg(value_name = "RECORDING")]
+    #[arg(value_name = "RECORDING", add = ArgValueCompleter::new(complete::recordings))]
     pub(crate) recording: String,
     /// The archive to write [default: <id>.tar.zst]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -315,7 +316,7 @@ pub(crate) struct InitArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
     /// The other tool's file
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", add = ArgValueCompleter::new(complete::foreign))]
     pub(crate) file: PathBuf,
     /// Write it here instead; a file that is there is left alone
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -325,10 +326,10 @@ pub(crate) struct ImportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
     /// An archive, or a recording by its id or folder
-    #[arg(value_name = "RECORDING")]
+    #[arg(value_name = "RECORDING", add = ArgValueCompleter::new(complete::recordings))]
     pub(crate) recording: String,
     /// Only what these said and what happened to them
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', add = ArgValueCompleter::new(complete::processes))]
     pub(crate) process: Vec<String>,
     /// Only lines that match; without capital letters in any case; may be repeated, then all must match
     #[arg(long, value_name = "PATTERN")]

@@ -5,6 +5,7 @@ use std::io::Write;
 use e2e_tui::{
     model::exit_code,
     scenario::{BUNDLED, Located, load, locate, plan_json, render_plan, schema as scenario_schema},
+    tui::Layout,
 };
 
 use super::{
@@ -38,12 +39,13 @@ fn json(args: &CheckArgs) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-/// Prints the bundled scenarios, a line each.
+/// Prints the bundled scenarios, a line each, and the names of the layouts.
 pub(super) fn list() -> anyhow::Result<u8> {
     let width = BUNDLED.iter().map(|bundled| bundled.name.len()).max().unwrap_or(0);
     for bundled in BUNDLED {
         writeln!(std::io::stdout(), "{:width$}  {}", bundled.name, bundled.description())?;
     }
+    writeln!(std::io::stdout(), "\nlayouts: {}", Layout::built_in_names().collect::<Vec<_>>().join(", "))?;
     Ok(exit_code::PASSED)
 }
 

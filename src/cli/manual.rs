@@ -1,4 +1,4 @@
-//! `e2e-tui completions SHELL` and `e2e-tui man`: both are made from the command line's own description.
+//! `e2e-tui completions SHELL` and `e2e-tui man`.
 
 use std::io::Write;
 
@@ -8,11 +8,9 @@ use e2e_tui::model::exit_code;
 
 use super::Cli;
 
-/// Prints what makes a shell complete commands, options and files.
+/// Prints what makes a shell complete commands, options, and the names of scenarios, processes and recordings.
 pub(super) fn completions(shell: Shell) -> anyhow::Result<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "e2e-tui", &mut script);
-    print(&script)
+    print(&super::complete::script(shell)?)
 }
 
 /// Prints the manual page: of the program, then of each command that is not hidden.

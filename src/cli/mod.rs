@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod complete;
 mod dashboard;
 mod doctor;
 mod explain;
@@ -30,6 +31,7 @@ use say::tell;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    complete::answer();
     panic::install();
     e2e_tui::process::survive_file_size_limit();
     let cli = Cli::parse();

@@ -25,6 +25,9 @@ pub(super) fn read(name: &str, common: &Common) -> anyhow::Result<Scenario> {
 pub(super) fn understand(located: &Located, common: &Common) -> anyhow::Result<Scenario> {
     let colour = colour_on_stderr(common);
     let scenario = load(located, &overrides(common)?).map_err(|diagnostics| Rendered(diagnostics.render(colour)))?;
+    for note in &located.notes {
+        tell!("not as in {}: {note}", located.name);
+    }
     if !scenario.warnings().is_empty() {
         tell!("{}", scenario.warnings().render(colour));
     }

@@ -18,6 +18,8 @@ pub enum Actor {
     Library,
     /// A signal sent to the supervisor itself.
     Signal(Signal),
+    /// A change of a file that the process watches.
+    Watch,
     /// The supervisor: a policy, a timeout, the end of the run.
     Supervisor,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Actor {
             Actor::Step(n) => write!(f, "step {n}"),
             Actor::Library => f.write_str("the test"),
             Actor::Signal(signal) => f.write_str(&signal.name()),
+            Actor::Watch => f.write_str("watch"),
             Actor::Supervisor => f.write_str("e2e-tui"),
         }
     }

@@ -196,6 +196,25 @@ pub enum EventKind {
         #[serde(default = "yes")]
         fatal: bool,
     },
+    /// A file that it watches has changed, and it is restarted for that.
+    FileChanged {
+        /// Which process.
+        process: ProcessId,
+        /// The file: the first that changed, from the scenario's folder where it is in there.
+        file: String,
+        /// How many others changed with it.
+        #[serde(default)]
+        more: u32,
+    },
+    /// It was not started, for its work is done: the path of its `skip_if_exists` is there.
+    AlreadyDone {
+        /// Which process.
+        process: ProcessId,
+        /// The start that was not needed.
+        generation: Generation,
+        /// What is there.
+        path: String,
+    },
     /// A stop ended: the tree is empty, or what is left cannot be killed.
     TreeStopped {
         /// Which process.
@@ -347,6 +366,8 @@ impl EventKind {
             | Self::TreeStopped { process, .. }
             | Self::Leaked { process, .. }
             | Self::Expected { process, .. }
+            | Self::FileChanged { process, .. }
+            | Self::AlreadyDone { process, .. }
             | Self::StateChanged { process, .. } => Some(process),
             Self::ProcessAdded { info } => Some(&info.name),
             Self::Marked { process, .. } | Self::Rerun { process, .. } => process.as_ref(),

@@ -21,6 +21,8 @@ impl EventKind {
             | Self::Notice { text, level: _ }
             | Self::StopCommand { command: text, process: _, generation: _, by: _ }
             | Self::GuardianLost { why: text }
+            | Self::FileChanged { file: text, process: _, more: _ }
+            | Self::AlreadyDone { path: text, process: _, generation: _ }
             | Self::HealthChanged { detail: text, process: _, generation: _, health: _ } => visit(text),
             Self::Probed { probes, process: _, generation: _ } => {
                 for probe in probes {

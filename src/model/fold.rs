@@ -90,6 +90,7 @@ impl ProcessSnapshot {
                 self.progress = None;
                 self.failure = None;
                 self.same_cause = false;
+                self.already_done = None;
                 self.leaks.clear();
                 self.captured_port = None;
                 if self.info.has_health {
@@ -119,6 +120,10 @@ impl ProcessSnapshot {
                 self.sample = None;
                 let (generation, tail) = (*generation, tail.clone());
                 self.exits.push(ExitRecord { generation, exit: *exit, at: event.at, asked: *asked, tail, same_cause: *same_cause });
+            }
+            EventKind::AlreadyDone { path, .. } => {
+                self.already_done = Some(path.clone());
+                self.failure = None;
             }
             EventKind::Failed { reason, .. } => self.failure = Some(reason.clone()),
             EventKind::GaveUp { reason, same_cause, .. } => {

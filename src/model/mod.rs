@@ -30,6 +30,7 @@ mod state;
 mod text;
 mod time;
 mod verdict;
+mod watch;
 
 pub use command::{Actor, Command, Request};
 pub use custom::CustomProbe;
@@ -52,3 +53,4 @@ pub use state::{Failure, Health, ProcessState};
 pub use text::{Part, Text, UnresolvedPort};
 pub use time::{At, RunClock, human_duration};
 pub use verdict::{Outcome, Verdict, exit_code};
+pub use watch::{InvalidGlob, WatchGlob};

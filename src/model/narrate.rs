@@ -148,6 +148,8 @@ fn in_words(event: &Event) -> Option<Narration> {
             let cause = if *same_cause { vec!["same cause each time".to_owned()] } else { Vec::new() };
             tell(Tone::Final, &format!("gave up   {} ×{times}", reason.short())).with(cause)
         }
+        EventKind::FileChanged { file, more, .. } => tell(Tone::Again, &format!("{file} changed")).with(changed_with(*more)),
+        EventKind::AlreadyDone { path, .. } => tell(Tone::Done, "already done").with(vec![format!("{path} is there")]),
         EventKind::TreeStopped { escalated_to_kill: true, took, .. } => {
             tell(Tone::Warn, &format!("needed SIGKILL after {}", human_duration(*took))).with(Vec::new())
         }
@@ -183,6 +185,11 @@ fn in_words(event: &Event) -> Option<Narration> {
         | EventKind::RunEnded { .. }
         | EventKind::Unknown => return None,
     })
+}
+
+fn changed_with(more: u32) -> Vec<String> {
+    let others = (more > 0).then(|| format!("and {more} more"));
+    others.into_iter().chain(["it is restarted".to_owned()]).collect()
 }
 
 fn left_over(leak: &Leak) -> String {

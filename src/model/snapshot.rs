@@ -101,6 +101,8 @@ pub struct ProcessSnapshot {
     pub same_cause: bool,
     /// Lines that matched an alert pattern.
     pub alerts: u64,
+    /// What was there, so that it did not have to be started (`skip_if_exists`).
+    pub already_done: Option<String>,
     /// What is left of its trees although it should be gone.
     pub leaks: Vec<Leak>,
     /// Whether it is left alone: no probe asks it, no policy restarts it.
@@ -133,6 +135,7 @@ impl ProcessSnapshot {
             failure: None,
             same_cause: false,
             alerts: 0,
+            already_done: None,
             leaks: Vec::new(),
             held: false,
             stop: None,

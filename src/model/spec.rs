@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{CustomProbe, Expectation, FileSpec, ProcessId, Signal, StepSpec, Text};
+use super::{CustomProbe, Expectation, FileSpec, ProcessId, Signal, StepSpec, Text, WatchGlob};
 
 /// A whole run, resolved.
 #[derive(Debug, Clone)]
@@ -170,8 +170,8 @@ pub struct ProcessSpec {
     pub files: Vec<FileSpec>,
     /// Whether a recording hop stands in front of what it listens on.
     pub tap: bool,
-    /// Globs of files, absolute; a change of one restarts it.
-    pub watch: Vec<String>,
+    /// Files whose change restarts it.
+    pub watch: Vec<WatchGlob>,
     /// A task is done where this path exists.
     pub skip_if_exists: Option<PathBuf>,
 }

@@ -163,6 +163,8 @@ impl LiveRun {
         for process in spec.processes.values() {
             logs.set_manner(&process.id, process.log.format, &process.log.alert);
         }
+        let ours = dir.0.as_ref().and_then(|dir| dir.path.canonicalize().ok());
+        let ours = ours.iter().flat_map(|own| own.ancestors().take(2)).map(Path::to_owned).collect();
         let (capture_sender, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
         let (handle, task) = supervisor::start(RunParts {
@@ -180,6 +182,7 @@ impl LiveRun {
             open,
             timeout,
             runs,
+            ours,
             notices: [trouble, no_pid_file]
                 .into_iter()
                 .flatten()

@@ -16,8 +16,10 @@ use super::{
 /// A chain longer than this is a mistake.
 const MOST_FILES: usize = 8;
 
-/// Parses the file and everything it extends. None: a file's syntax is wrong, or one is missing; that was reported.
-pub(super) fn read(sources: &mut Sources, file: SourceId, out: &mut Collector) -> Option<Table> {
+/// Parses the file and everything it extends, and says which files those are, the lowest last. None: a file's syntax is wrong, or
+/// one is missing; that was reported.
+pub(super) fn read(sources: &mut Sources, file: SourceId, out: &mut Collector) -> Option<(Table, Vec<SourceId>)> {
+    let mut below = Vec::new();
     let mut layers = vec![tree::parse(sources, file, out)?];
     let mut seen: Vec<PathBuf> = Vec::new();
     while let Some((base, at)) = layers.last().and_then(|top| extends(top, out)) {
@@ -46,8 +48,9 @@ pub(super) fn read(sources: &mut Sources, file: SourceId, out: &mut Collector) -
         let name = Path::new(&sources.get(at.source).name).parent().unwrap_or(Path::new("")).join(&base);
         let id = sources.add(name.to_string_lossy(), folder, text);
         layers.push(tree::parse(sources, id, out)?);
+        below.push(id);
     }
-    layers.into_iter().rev().reduce(over)
+    Some((layers.into_iter().rev().reduce(over)?, below))
 }
 
 /// The file that a tree extends.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,7 +16,7 @@ use super::{
     locate::{Located, Origin},
     names::{Environment, Instance, Names},
     ports::{Lease, Leases},
-    source::{self, Sources, Span},
+    source::{self, SourceId, Sources, Span},
     suggest::shown,
     tree::{Node, Table},
     walk::{Scope, Stage, Top, Walk},
@@ -53,6 +54,8 @@ pub struct Scenario {
     names: Names,
     top: Top,
     origin: Origin,
+    /// The files that this one lies on, the lowest last.
+    pub(super) below: Vec<String>,
     /// The processes that run.
     pub(super) instances: Vec<Instance>,
     /// As it is known before the run.
@@ -90,10 +93,10 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     let file = sources.add(&*located.name, &*located.dir, &*located.text);
     let set = overrides.set.iter().map(|(name, value)| set_var(&mut sources, located, name, value)).collect::<Vec<_>>();
     let only = overrides.only.iter().map(|name| option(&mut sources, located, "--only", name)).collect::<Vec<_>>();
-    let Some(tree) = layers::read(&mut sources, file, &mut out) else { return Err(out.finish(Arc::new(sources))) };
+    let Some((tree, below)) = layers::read(&mut sources, file, &mut out) else { return Err(out.finish(Arc::new(sources))) };
     let (mut names, instances) = declare(&tree, &sources, &overrides.env, &set, &mut out);
     read_templates(&mut sources, &mut names, &instances, &mut out);
-    let top = Top { origin: located.name.clone(), source: located.text.clone(), dir: located.dir.clone() };
+    let top = Top { origin: located.name.clone(), source: with_layers(located, &sources, &below), dir: located.dir.clone() };
     let mut walk = Walk::new(&sources, &names, Stage::Draft);
     walk.out = out;
     let mut draft = walk.run(&tree, &top, &instances);
@@ -105,13 +108,24 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     let (needed_ports, uses_run_dir) = (walk.used_ports().iter().cloned().collect(), walk.uses_run_dir());
     let out = std::mem::take(&mut walk.out);
     let failed = out.errors() > 0;
+    let below = below.into_iter().map(|id| sources.get(id).name.clone()).collect();
     let sources = Arc::new(sources);
     let warnings = out.finish(Arc::clone(&sources));
     if failed {
         return Err(warnings);
     }
     let instances = instances.into_iter().filter(|i| selected.contains(&i.id)).collect();
-    Ok(Scenario { sources, tree, names, top, origin: located.origin, instances, draft, needed_ports, uses_run_dir, warnings })
+    Ok(Scenario { sources, tree, names, top, origin: located.origin, below, instances, draft, needed_ports, uses_run_dir, warnings })
+}
+
+/// The file as it is kept with a recording: what it lies on stands behind it, as comments.
+fn with_layers(located: &Located, sources: &Sources, below: &[SourceId]) -> String {
+    let mut text = located.text.clone();
+    for source in below.iter().map(|id| sources.get(*id)) {
+        let _ = writeln!(text, "\n# ---- extends {}", source.name.replace(['\n', '\r'], " "));
+        text.extend(source.text.lines().flat_map(|line| ["# ", line, "\n"]));
+    }
+    text
 }
 
 /// Reads the templates of `files` once, so that a change of one during the run does not reach it, and mistakes in them have a place.

@@ -29,6 +29,8 @@ pub struct Located {
     pub origin: Origin,
     /// Where relative paths in it start, absolute.
     pub dir: PathBuf,
+    /// What another tool's file says and a scenario cannot.
+    pub notes: Vec<String>,
     /// The text of the file.
     pub(super) text: String,
 }
@@ -36,13 +38,13 @@ pub struct Located {
 impl Located {
     /// A scenario that is a text at hand, named `name` in messages; relative paths in it start in `dir`.
     pub fn text(name: impl Into<String>, dir: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), origin: Origin::Path, dir: dir.into(), text: text.into() }
+        Self { name: name.into(), origin: Origin::Path, dir: dir.into(), notes: Vec::new(), text: text.into() }
     }
 
     /// A scenario that comes with the program, whatever files of its name there are; relative paths start in `dir`.
     pub fn bundled(bundled: &Bundled, dir: &Path) -> Self {
         let name = format!("bundled {}.toml", bundled.name);
-        Self { name, origin: Origin::Bundled, dir: dir.to_path_buf(), text: bundled.text.to_owned() }
+        Self { name, origin: Origin::Bundled, dir: dir.to_path_buf(), notes: Vec::new(), text: bundled.text.to_owned() }
     }
 }
 
@@ -110,16 +112,17 @@ fn has_toml(name: &str) -> bool {
 
 fn read(path: &Path, shown_path: &Path, origin: Origin) -> Result<Located, LocateError> {
     let name = shown_path.display().to_string();
-    let text = if is_foreign(path) {
-        import(path).map_err(LocateError::Foreign)?.text
+    let (text, notes) = if is_foreign(path) {
+        let imported = import(path).map_err(LocateError::Foreign)?;
+        (imported.text, imported.notes)
     } else {
         let unreadable = |why: &ReadError| LocateError::Unreadable { path: shown(&name), why: why.to_string() };
-        source::read_text(path).map_err(|why| unreadable(&why))?
+        (source::read_text(path).map_err(|why| unreadable(&why))?, Vec::new())
     };
     // Relative paths start where the file really is, however it was reached.
     let dir = path.canonicalize().ok().and_then(|p| p.parent().map(Path::to_path_buf));
     let dir = dir.or_else(|| path.parent().map(Path::to_path_buf)).unwrap_or_default();
-    Ok(Located { name, origin, dir, text })
+    Ok(Located { name, origin, dir, notes, text })
 }
 
 fn not_found(name: &str, mut tried: Vec<String>, here: &Path) -> LocateError {

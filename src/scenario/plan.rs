@@ -86,7 +86,8 @@ fn header(out: &mut Page, scenario: &Scenario) {
         Origin::Folder => " (found in scenarios/)",
         Origin::Bundled => " (inside this program)",
     };
-    out.line(&format!("{}{how}", spec.origin));
+    let files: Vec<_> = std::iter::once(&spec.origin).chain(&scenario.below).map(String::as_str).collect();
+    out.line(&format!("{}{how}", files.join(" over ")));
     let tests = spec.processes.values().filter(|p| p.role == Role::Test).count();
     let count = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
     let timeout = spec.timeout.map_or_else(|| "no timeout".into(), |t| format!("timeout {}", duration_text(t)));
@@ -183,6 +184,12 @@ fn manner(process: &ProcessSpec) -> Vec<(&'static str, String)> {
     if !terminal.is_empty() {
         fields.push(("input", terminal.join(", ")));
     }
+    fields.extend(process.files.iter().map(|file| ("file", file.path.display().to_string())));
+    if !process.watch.is_empty() {
+        let globs: Vec<_> = process.watch.iter().map(ToString::to_string).collect();
+        fields.push(("watches", format!("{}; a change restarts it", globs.join(" "))));
+    }
+    fields.extend(process.skip_if_exists.iter().map(|path| ("skipped", format!("where {} is there", path.display()))));
     fields.extend(process.cleanup.iter().map(|argv| ("cleanup", words(argv.iter().map(String::as_str)))));
     fields
 }
@@ -191,9 +198,7 @@ fn manner(process: &ProcessSpec) -> Vec<(&'static str, String)> {
 /// Nothing is masked here.
 pub(crate) fn settings(process: &ProcessSpec) -> Vec<(String, String)> {
     let env = env(process).map(|env| ("env", env));
-    let files = process.files.iter().map(|file| ("file", file.path.display().to_string()));
-    let watched = process.watch.iter().map(|glob| ("watches", glob.clone()));
-    let fields = manner(process).into_iter().chain(env).chain(files).chain(watched);
+    let fields = manner(process).into_iter().chain(env);
     fields.map(|(label, text)| (label.to_owned(), text.replace(TOGETHER, " "))).collect()
 }
 

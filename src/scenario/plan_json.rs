@@ -17,6 +17,7 @@ pub fn plan_json(scenario: &Scenario) -> Value {
         "name": spec.name,
         "description": spec.description,
         "file": spec.origin,
+        "extends": scenario.below,
         "found": match scenario.origin() { Origin::Path => "path", Origin::Folder => "scenarios", Origin::Bundled => "bundled" },
         "timeout_ms": spec.timeout.map(millis),
         "ports": scenario.needed_ports.iter().map(|name| port(scenario, name)).collect::<Vec<_>>(),
@@ -87,6 +88,10 @@ fn process(p: &ProcessSpec) -> Value {
             "alert": p.log.alert.iter().map(regex::Regex::as_str).collect::<Vec<_>>(),
         },
         "cleanup": p.cleanup,
+        "files": p.files.iter().map(|file| &file.path).collect::<Vec<_>>(),
+        "tap": p.tap,
+        "watch": p.watch.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "skip_if_exists": p.skip_if_exists,
     })
 }
 

@@ -2,7 +2,7 @@
 //! place: a scenario never runs differently from what it says. A key leaves these lists when it is honoured.
 
 /// Of a process.
-pub(super) const PROCESS: &[&str] = &["tap", "watch", "skip_if_exists"];
+pub(super) const PROCESS: &[&str] = &["tap"];
 /// Of `health`: a line is no answer to a question, and how long one counts is not said.
 pub(super) const HEALTH: &[&str] = &["log"];
 /// Of the top level.

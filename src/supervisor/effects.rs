@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::{
     expectations::wanted,
-    launch::{Ends, Job, Ports, Prepared},
+    launch::{Ends, Job, Ports, Preparation, Prepared},
     machine::{Effect, Input},
     runtime::Runtime,
     stdin::{Stdin, Talk},
@@ -66,10 +66,14 @@ impl Runtime {
     }
 
     /// All is there that a start takes.
-    pub(super) fn prepared(&mut self, process: ProcessId, generation: Generation, prepared: Result<Box<Prepared>, Failure>) {
+    pub(super) fn prepared(&mut self, process: ProcessId, generation: Generation, prepared: Result<Preparation, Failure>) {
         match prepared {
             Err(reason) => self.feed(Input::SpawnFailed { process, generation, reason }),
-            Ok(prepared) => {
+            Ok(Preparation::Done(path)) => {
+                let path = self.in_short(&path);
+                self.feed(Input::AlreadyDone { process, generation, path });
+            }
+            Ok(Preparation::Start(prepared)) => {
                 let Prepared { launch, ends } = *prepared;
                 let tree = self.new_tree(process, generation);
                 self.unheard.insert(tree, ends);

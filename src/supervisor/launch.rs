@@ -8,7 +8,7 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     os::fd::OwnedFd,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc},
     thread,
 };
@@ -37,6 +37,15 @@ const TERM: &str = "xterm-256color";
 
 /// The ports that processes have told, by process.
 pub(super) type Ports = HashMap<ProcessId, u16>;
+
+/// What came of preparing a start.
+#[derive(Debug)]
+pub(super) enum Preparation {
+    /// It can be started.
+    Start(Box<Prepared>),
+    /// It need not be: this is there.
+    Done(PathBuf),
+}
 
 /// A process about to be started.
 #[derive(Debug)]
@@ -92,7 +101,10 @@ impl Launcher {
 impl Job {
     fn carry_out(self, news: &UnboundedSender<News>) {
         let Job { process, generation, spec, run, ports } = self;
-        let prepared = prepare(&spec, &run, &ports).map(Box::new);
+        let prepared = match &spec.skip_if_exists {
+            Some(path) if path.exists() => Ok(Preparation::Done(path.clone())),
+            _ => prepare(&spec, &run, &ports).map(|prepared| Preparation::Start(Box::new(prepared))),
+        };
         // Nobody listens any more once the run is over.
         let _ = news.send(News::Prepared { process, generation, prepared });
     }

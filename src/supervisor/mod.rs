@@ -12,7 +12,7 @@
 //!
 //! - [`machine`] decides, without clock or I/O.
 //! - [`runtime`] is the one loop that knows the time and carries effects out; [`effects`], [`launch`], [`stdin`],
-//!   [`probes`], [`errand`] and [`census`] are what it does.
+//!   [`probes`], [`files`], [`errand`] and [`census`] are what it does.
 //! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`];
 //!   [`History`] is the fold of that journal stopped wherever somebody wants to look.
 
@@ -20,6 +20,7 @@ mod census;
 mod effects;
 mod errand;
 mod expectations;
+mod files;
 mod handle;
 mod history;
 mod journal;

@@ -23,7 +23,7 @@ use super::{
     errand::{Errands, Purpose},
     expectations::seen,
     handle::{Asked, RunHandle, Wish},
-    launch::{Ends, Launcher, Prepared},
+    launch::{Ends, Launcher, Preparation},
     machine::{Effect, Input, Machine, MachineOptions, TimerToken},
     stdin::Talk,
 };
@@ -34,6 +34,7 @@ use crate::{
     },
     process::{Commands, Order, Spawner, TreeEvent, TreeId},
     redact::Redactor,
+    watch::Watcher,
 };
 
 /// Everything a run needs besides its scenario.
@@ -64,6 +65,8 @@ pub struct RunParts {
     pub open: bool,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
+    /// Folders that the run itself writes to: no change in them restarts anything.
+    pub ours: Vec<PathBuf>,
     /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
     pub runs: PathBuf,
     /// What is to be said about the run right after it began.
@@ -76,7 +79,9 @@ pub(super) enum News {
     /// For the machine.
     Input(Input),
     /// A start can be carried out, or cannot.
-    Prepared { process: ProcessId, generation: Generation, prepared: Result<Box<Prepared>, Failure> },
+    Prepared { process: ProcessId, generation: Generation, prepared: Result<Preparation, Failure> },
+    /// A watched file has changed.
+    Changed { process: ProcessId, file: PathBuf, more: usize },
     /// Something to be told.
     Notice(String),
     /// A stop or clean-up command is over.
@@ -104,6 +109,8 @@ pub(super) struct Runtime {
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) errands: Errands,
+    /// Who watches files for processes.
+    pub(super) watchers: Vec<Watcher>,
     /// When all trees were sampled last.
     pub(super) sampled_all: Option<At>,
     /// CPU time at the last sample, by tree.
@@ -163,6 +170,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         next_ticket: 1,
         news,
         errands: Errands::default(),
+        watchers: Vec::new(),
         sampled_all: None,
         cpu_before: HashMap::new(),
         finished: false,
@@ -184,6 +192,8 @@ impl Runtime {
             self.emit(notice);
         }
         self.tell_what_is_not_granted();
+        let all: Vec<_> = self.parts.spec.processes.values().cloned().collect();
+        self.watch_files(&all);
         self.feed(Input::Begin);
         self.publish();
         self.sweep_dead_runs();
@@ -302,6 +312,7 @@ impl Runtime {
         self.parts.logs.set_manner(&spec.id, spec.log.format, &spec.log.alert);
         self.parts.logs.cap(&spec.id, spec.log.max_disk);
         Arc::make_mut(&mut self.parts.spec).processes.insert(spec.id.clone(), spec.clone());
+        self.watch_files(std::slice::from_ref(&spec));
         self.feed(Input::Add { spec, ticket });
     }
 
@@ -316,6 +327,7 @@ impl Runtime {
         match news {
             News::Input(input) => self.feed(input),
             News::Prepared { process, generation, prepared } => self.prepared(process, generation, prepared),
+            News::Changed { process, file, more } => self.file_changed(process, &file, more),
             News::Notice(text) => self.warn(text),
             News::ErrandEnded { purpose, report } => self.errand_ended(&purpose, report),
         }

@@ -118,6 +118,11 @@ const LOW: u16 = 16;
 const MESSAGE_ROW_FROM: u16 = 30;
 
 impl Layout {
+    /// The names of those that come with the program.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
     /// A layout that comes with the program.
     pub fn built_in(name: &str) -> Option<Self> {
         let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;

@@ -126,6 +126,11 @@ impl Theme {
         if colours == Colours::None { theme.without_colours() } else { theme }
     }
 
+    /// The names of those that come with the program.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
     /// A theme that comes with the program.
     pub fn built_in(name: &str) -> Option<Self> {
         let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    draft::{Draft, Process, key, list, plain_name, quoted, table},
+    draft::{Draft, Process, filled_in, key, list, plain_name, quoted, table},
     yaml::{Mapping, environment, text},
 };
 
@@ -23,16 +23,38 @@ const KNOWN: &[&str] = &[
     "disabled",
     "replicas",
     "is_tty",
+    "is_daemon",
+    "is_foreground",
+    "disable_ansi_colors",
+    "log_location",
+    "log_configuration",
 ];
 /// Keys of the file that have, or that mean nothing without its own screen.
-const KNOWN_AT_TOP: &[&str] = &["version", "processes", "environment", "log_level", "log_length", "is_strict"];
+const KNOWN_AT_TOP: &[&str] = &[
+    "version",
+    "processes",
+    "environment",
+    "log_level",
+    "log_length",
+    "log_location",
+    "log_configuration",
+    "is_strict",
+    "is_tui_disabled",
+];
 
 pub(super) fn read(top: &Mapping, processes: &Mapping, draft: &mut Draft) {
-    draft.env = environment(top.get("environment"));
+    draft.env = environment(top.get("environment")).into_iter().map(|(name, value)| (name, expanded(&value))).collect();
+    if top.contains_key("log_location") || processes.values().any(|process| process.get("log_location").is_some()) {
+        draft.note("`log_location`: every run is recorded, and `e2e-tui logs` prints what was said");
+    }
     for other in top.keys().filter(|other| !KNOWN_AT_TOP.contains(&other.as_str())) {
         draft.note(format!("`{}` of the file", key(other)));
     }
     for (name, value) in processes {
+        if !value.is_object() {
+            draft.note(format!("`{}` among the processes is none", key(name)));
+            continue;
+        }
         let mut process = draft.process(name);
         if let Some(description) = value["description"].as_str() {
             process.comment(description);
@@ -40,6 +62,11 @@ pub(super) fn read(top: &Mapping, processes: &Mapping, draft: &mut Draft) {
         command(value, name, &mut process, draft);
         settings(value, &mut process);
         depends_on(value, name, processes, &mut process, draft);
+        if is_daemon(value) {
+            daemon(value, name, &mut process, draft);
+            draft.add(process);
+            continue;
+        }
         for (theirs, ours) in [("readiness_probe", "ready"), ("liveness_probe", "health")] {
             if let Some(probe) = value.get(theirs).filter(|probe| probe.is_object()) {
                 self::probe(probe, ours, name, &mut process, draft);
@@ -59,11 +86,62 @@ pub(super) fn read(top: &Mapping, processes: &Mapping, draft: &mut Draft) {
     }
 }
 
+fn is_daemon(process: &Value) -> bool {
+    process["is_daemon"] == Value::Bool(true)
+}
+
+/// What puts itself into the background ends at once, which is all that is known of it here: a task, and its end is cleaned up.
+fn daemon(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) {
+    draft.note(format!(
+        "{name} goes to the background: here it is a task that ends, and nothing watches what it left; without its `-d` or the like it is a service"
+    ));
+    process.set("role", quoted("task"));
+    if let Some(line) = value["shutdown"]["command"].as_str() {
+        process.set("cleanup", format!("[{{ shell = {} }}]", quoted(line)));
+    }
+    for probe in ["readiness_probe", "liveness_probe"].into_iter().filter(|probe| value.get(probe).is_some()) {
+        draft.note(format!("{name}: `{probe}`: of a task only its end is looked at"));
+    }
+}
+
+/// `$NAME` and `${NAME}` as it fills them in when it reads the file; `$$` is a dollar.
+fn expanded(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        rest = match braced {
+            _ if after.starts_with('$') => {
+                out.push('$');
+                &after[1..]
+            }
+            Some((name, behind)) => {
+                let name = name.split(":-").next().unwrap_or(name);
+                out.extend(["${env.", name, ":-}"]);
+                behind
+            }
+            None if end > 0 => {
+                out.extend(["${env.", &after[..end], ":-}"]);
+                &after[end..]
+            }
+            None => {
+                out.push('$');
+                after
+            }
+        };
+    }
+    out.push_str(rest);
+    filled_in(&out)
+}
+
 fn command(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) {
     if let Some(words) = value["entrypoint"].as_array() {
         process.set("command", list(words.iter().filter_map(text)));
     } else if let Some(line) = text(&value["command"]) {
-        process.set("shell", quoted(line.trim_end()));
+        // There, `$$` is a dollar that the file's own expansion leaves alone; here the shell sees the line as it is.
+        process.set("shell", quoted(&line.trim_end().replace("$$", "$")));
     } else {
         draft.note(format!("{name} has no command, and does nothing here"));
         process.set("command", list(["true".to_owned()]));
@@ -72,11 +150,18 @@ fn command(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) 
 
 fn settings(value: &Value, process: &mut Process) {
     if let Some(cwd) = value["working_dir"].as_str() {
-        process.set("cwd", quoted(cwd));
+        process.set("cwd", expanded(cwd));
     }
-    let env = environment(value.get("environment"));
+    let mut env: Vec<_> = environment(value.get("environment")).into_iter().map(|(name, value)| (name, expanded(&value))).collect();
+    // What it tells each process of itself, for those that ask.
+    let line = value["command"].as_str().unwrap_or_default();
+    for (variable, known) in [("PC_PROC_NAME", quoted(&process.name)), ("PC_REPLICA_NUM", filled_in("${replica}"))] {
+        if line.contains(variable) {
+            env.push((variable.to_owned(), known));
+        }
+    }
     if !env.is_empty() {
-        process.set("env", table(env.iter().map(|(name, value)| (name.as_str(), quoted(value)))));
+        process.set("env", table(env.iter().map(|(name, value)| (name.as_str(), value.clone()))));
     }
     if value["disabled"] == Value::Bool(true) {
         process.set("autostart", "false".to_owned());
@@ -99,10 +184,15 @@ fn depends_on(value: &Value, name: &str, processes: &Mapping, process: &mut Proc
         }
         // Its "healthy" is what the readiness probe says.
         let condition = match how["condition"].as_str().unwrap_or("process_started") {
+            "process_healthy" | "process_log_ready" if is_daemon(&processes[on]) => "succeeded",
             "process_healthy" | "process_log_ready" => "ready",
             "process_completed" => "completed",
             "process_completed_successfully" => "succeeded",
-            _ => "started",
+            "process_started" => "started",
+            other => {
+                draft.note(format!("{name} waits for {on} to be `{other}`, which is none of its conditions: here, to be started"));
+                "started"
+            }
         };
         entries.push((plain_name(on), quoted(condition)));
     }
@@ -163,7 +253,11 @@ fn availability(value: &Value, name: &str, process: &mut Process, draft: &mut Dr
     let delay = value["backoff_seconds"].as_u64().map(|seconds| quoted(&format!("{seconds}s")));
     entries.extend(delay.map(|delay| (if policy == "always" { "delay" } else { "backoff" }, delay)));
     if policy == "on-failure" {
-        entries.extend(value["max_restarts"].as_u64().filter(|most| *most > 0).map(|most| ("max_attempts", most.to_string())));
+        let most = value["max_restarts"].as_u64().filter(|most| *most > 0);
+        if most.is_none() {
+            draft.note(format!("{name} is restarted without end: here 3 times in a row, unless `max_attempts` says otherwise"));
+        }
+        entries.extend(most.map(|most| ("max_attempts", most.to_string())));
     }
     process.set("restart", table(entries));
 }

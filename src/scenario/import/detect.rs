@@ -86,7 +86,7 @@ fn read_yaml(text: &str, shown: &str, draft: &mut Draft) -> Result<(), ImportErr
     if let Some(processes) = &file.processes {
         super::compose::read(&file.top, processes, draft);
     } else if let Some(procs) = &file.procs {
-        super::mprocs::read(procs, draft);
+        super::mprocs::read(&file.top, procs, draft);
     } else {
         let hint = if file.top.contains_key("services") { ": docker compose runs containers, and scenarios processes" } else { "" };
         return Err(ImportError::Unknown { path: shown.to_owned(), hint });

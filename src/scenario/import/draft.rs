@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 64;
 pub(super) struct Draft {
     name: String,
     from: String,
-    /// Environment of all processes.
+    /// Environment of all processes, its values written as TOML.
     pub(super) env: Vec<(String, String)>,
     /// Names of ports to lease.
     pub(super) ports: Vec<String>,
@@ -122,7 +122,7 @@ impl Draft {
             }
         }
         if !self.env.is_empty() {
-            let env = table(self.env.iter().map(|(name, value)| (name.as_str(), quoted(value))));
+            let env = table(self.env.iter().map(|(name, value)| (name.as_str(), value.clone())));
             let _ = writeln!(text, "\n[defaults]\nenv = {env}");
         }
         for process in self.processes {

@@ -9,7 +9,7 @@ use super::{
     super::{diagnostics::Diagnostic, graph},
     state::Walk,
 };
-use crate::model::{Condition, ProcessId, ProcessSpec, RunSpec};
+use crate::model::{Condition, ProcessId, ProcessSpec, RestartMode, RunSpec};
 
 /// A circle with more processes than this is not spelled out.
 const MOST_NAMED: usize = 12;
@@ -65,6 +65,11 @@ impl Walk<'_> {
                 self.out.push(
                     diagnostic.help(format!("wait for `ready`, or add `health = {{ http = \"${{process.{}.url}}/health\" }}`", on.id)),
                 );
+            }
+            if dependency.condition == Condition::Succeeded && on.restart.mode == RestartMode::Always {
+                let diagnostic = Diagnostic::error(format!("`{}` can never have succeeded: it is always restarted", on.id));
+                let diagnostic = diagnostic.at(at, "waits for that").help("wait for `ready`, or restart it only `on-failure`");
+                self.out.push(diagnostic);
             }
             if !on.autostart && process.autostart {
                 self.out.push(

@@ -25,6 +25,7 @@ mod state;
 mod steps;
 mod text;
 mod top;
+mod watch;
 
 pub(super) use state::{Scope, Stage, Walk};
 pub(super) use top::Top;

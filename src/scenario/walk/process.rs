@@ -70,7 +70,7 @@ impl Walk<'_> {
             cleanup: table.node("cleanup").map(|n| self.cleanup(n, scope)).unwrap_or_default(),
             files: table.node("files").map(|n| self.files(n, scope)).unwrap_or_default(),
             tap: self.bool_or(table, "tap", scope, false),
-            watch: table.node("watch").map(|n| self.watch(n, scope)).unwrap_or_default(),
+            watch: table.node("watch").map(|n| self.watch_globs(n, scope)).unwrap_or_default(),
             skip_if_exists: table.node("skip_if_exists").and_then(|n| self.path("skip_if_exists", n, scope)),
         };
         self.keys_fit(&spec, table);
@@ -192,12 +192,6 @@ impl Walk<'_> {
             }
         }
         all
-    }
-
-    /// `watch = ["src/**"]`
-    fn watch(&mut self, node: &Node, scope: Scope<'_>) -> Vec<String> {
-        let globs = self.one_or_more(node, |w, n| w.path("watch", n, scope)).unwrap_or_default();
-        globs.into_iter().map(|glob| glob.to_string_lossy().into_owned()).collect()
     }
 
     /// What cannot be meant together.

@@ -258,14 +258,18 @@ impl Walk<'_> {
 
     /// A path from the folder of the file that names it.
     pub(super) fn path(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<PathBuf> {
+        self.written_path(key, node, scope).map(|written| self.in_its_folder(&written, node.span))
+    }
+
+    /// A path as it is written, its names filled in.
+    pub(super) fn written_path(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<String> {
         let read = self.word(key, node, scope, "a path")?;
         if read.is_empty() || read.contains('\0') {
             self.out.push(Diagnostic::error(format!("`{}` is no path", shown(key))).at(node.span, "a path goes here"));
             return None;
         }
         // Folders of the run are only known later; a draft shows them as they are written.
-        let written = self.text(key, node, scope.now())?.to_string();
-        Some(self.in_its_folder(&written, node.span))
+        Some(self.text(key, node, scope.now())?.to_string())
     }
 
     /// A name as it stands: names are never filled in.

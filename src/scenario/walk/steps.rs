@@ -11,7 +11,7 @@ use super::{
     state::{Scope, Walk},
 };
 use crate::model::{
-    FaultKind, FaultSpec, Health, ProcessId, RestartMode, RunSpec, StateOrHealth, StdinMode, StepAction, StepSpec, StepWhen,
+    FaultKind, FaultSpec, Health, HealthSpec, ProcessId, RestartMode, RunSpec, StateOrHealth, StdinMode, StepAction, StepSpec, StepWhen,
 };
 
 const FAULTS: [FaultKind; 9] = [
@@ -148,6 +148,11 @@ impl Walk<'_> {
                 StateOrHealth::State(s) if matches!(s.as_str(), "backoff" | "gave-up") && process.restart.mode == RestartMode::Never => {
                     "it is never restarted"
                 }
+                StateOrHealth::State(s) if s == "completed" && process.restart.mode == RestartMode::Always => "it is always restarted",
+                StateOrHealth::State(s) if s == "skipped" && process.depends_on.is_empty() => "it waits for nobody",
+                StateOrHealth::Health(Health::Degraded) if !process.health.as_ref().is_some_and(can_be_degraded) => {
+                    "its health check has neither `degraded_after` nor `degraded`"
+                }
                 _ => continue,
             };
             let word = match state {
@@ -257,6 +262,10 @@ impl Walk<'_> {
         let status = status.and_then(|s| u16::try_from(s).ok());
         all.extend(processes.into_iter().map(|at| StepAction::Fault(FaultSpec { at, kind, delay, status, method: method.clone(), count })));
     }
+}
+
+fn can_be_degraded(health: &HealthSpec) -> bool {
+    health.degraded_after.is_some() || !health.degraded.is_empty()
 }
 
 fn one_or_list(node: &Node) -> &[Node] {

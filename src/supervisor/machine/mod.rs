@@ -10,11 +10,12 @@
 //!
 //! Files: [`types`] has inputs, effects and the inside of a process; [`requests`] what somebody asks for; [`start`]
 //! dependencies, starting, readiness; [`starters`] who can start what does not start by itself; [`exit`] what an exit nobody
-//! asked for leads to; [`leftovers`] what a leader leaves; [`stop`] stops; [`takedown`] the take-down of the run; [`health`]
+//! asked for leads to; [`leftovers`] what a leader leaves; [`changes`] what a changed file leads to; [`stop`] stops; [`takedown`] the take-down of the run; [`health`]
 //! thresholds and holds; [`expect`] what is expected of logs, with the [`samples`] of metrics; [`open`] runs that a test
 //! drives; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
 
 mod backoff;
+mod changes;
 mod core;
 mod exit;
 mod expect;

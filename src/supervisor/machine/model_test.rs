@@ -80,6 +80,8 @@ struct World<'a> {
     by_policy: BTreeMap<ProcessId, Vec<At>>,
     /// What was asked with each ticket, and whether it was answered.
     tickets: Vec<(Command, bool)>,
+    /// How often a watched file changed.
+    changes: usize,
     stopping: bool,
     lost: bool,
     finished: bool,
@@ -128,6 +130,7 @@ impl<'a> World<'a> {
             seq: 0,
             by_policy: BTreeMap::new(),
             tickets: Vec::new(),
+            changes: 0,
             stopping: false,
             lost: false,
             finished: false,
@@ -202,6 +205,8 @@ impl<'a> World<'a> {
         if self.lost || self.chance.one_in(8) {
             let reason = Failure::NotStarted { error: "no".into(), short: "no".into() };
             self.pending.push(Input::SpawnFailed { process: process.clone(), generation, reason });
+        } else if process.as_str() == "c" && self.chance.one_in(4) {
+            self.pending.push(Input::AlreadyDone { process: process.clone(), generation, path: "out".into() });
         } else {
             let others = self.chance.below(3);
             child = Child { leader: true, others, deaf: self.chance.one_in(4), immortal: self.chance.one_in(16), ..child };
@@ -261,7 +266,7 @@ impl<'a> World<'a> {
                 let starts = self.by_policy.entry(process.clone()).or_default();
                 starts.retain(|at| now.since(*at) < Duration::from_mins(1));
                 starts.push(now);
-                assert!(starts.len() <= 10 * (1 + self.tickets.len()), "restarts are bounded");
+                assert!(starts.len() <= 10 * (1 + self.tickets.len() + self.changes), "restarts are bounded");
             }
             EventKind::Exited { process, generation, .. } => {
                 let child = self.children.get(process).cloned().unwrap_or_default();
@@ -311,6 +316,10 @@ impl<'a> World<'a> {
             14..=16 => self.somebody_asks(process),
             17 | 18 => self.tick(),
             _ if self.chance.one_in(12) => self.lose(),
+            _ if self.chance.one_in(2) => {
+                self.changes += 1;
+                self.give(Input::Changed { process, file: "main.rs".into(), more: 0 });
+            }
             _ if self.chance.one_in(4) => {
                 let looking = self.chance.one_in(2);
                 self.give(Input::Observed { looking });
@@ -327,7 +336,7 @@ impl<'a> World<'a> {
         let n = self.chance.below(self.pending.len());
         let first = |input: &Input| -> u8 {
             match input {
-                Input::Spawned { .. } | Input::SpawnFailed { .. } => 0,
+                Input::Spawned { .. } | Input::SpawnFailed { .. } | Input::AlreadyDone { .. } => 0,
                 Input::LeaderExited { .. } => 1,
                 _ => 2,
             }

@@ -70,7 +70,7 @@ impl Machine {
     }
 
     /// Process `i` is about to be started by hand: its policy counts anew, and the verdict is by what comes of that.
-    fn new_attempt(&mut self, i: usize, by: &Actor) {
+    pub(super) fn new_attempt(&mut self, i: usize, by: &Actor) {
         self.procs[i].ledger.reset();
         self.procs[i].stopped_by = None;
         self.reopen(i, by);

@@ -84,7 +84,7 @@ impl Machine {
         // A task or test without a readiness of its own is as ready as it gets once it runs.
         let plain = on.spec.role != Role::Service && on.spec.ready.probe.is_none();
         let holds = match dependency.condition {
-            Condition::Started => alive || on.generation > 0 && (completed || ended),
+            Condition::Started => alive || completed || ended,
             Condition::Ready => (alive || completed) && (on.was_ready || plain),
             Condition::Healthy => alive && on.health == Health::Healthy,
             Condition::Completed => ended && !matches!(on.state, ProcessState::Skipped { .. }),
@@ -205,6 +205,23 @@ impl Machine {
             return self.start_again(i, cause);
         }
         self.fail(i, reason);
+    }
+
+    /// It need not be started: what it would make is there. That is as good as an exit with 0.
+    pub(super) fn already_done(&mut self, i: usize, path: String) {
+        let Life::Spawning { stop } = &mut self.procs[i].life else { return };
+        let stop = stop.take();
+        let proc = &mut self.procs[i];
+        proc.life = Life::None;
+        proc.tree = Tree::Empty;
+        proc.was_ready = true;
+        let (process, generation) = (proc.id().clone(), proc.generation);
+        self.emit(EventKind::AlreadyDone { process, generation, path });
+        match stop {
+            // Whoever wants it again may have made room for it since.
+            Some(StopOrder { after: After::Start(cause), .. }) if !self.course.is_stopping() => self.start_again(i, cause),
+            _ => self.set_state(i, ProcessState::Completed),
+        }
     }
 
     pub(super) fn ready_report(&mut self, i: usize, report: ReadyReport) {

@@ -50,6 +50,10 @@ pub(crate) enum Input {
     Ready { process: ProcessId, generation: Generation, report: ReadyReport },
     /// A health probe ended.
     Probed { process: ProcessId, generation: Generation, record: ProbeRecord },
+    /// It need not be started: this is there.
+    AlreadyDone { process: ProcessId, generation: Generation, path: String },
+    /// A file that it watches has changed, and so many others with it.
+    Changed { process: ProcessId, file: String, more: u32 },
     /// It printed a progress line.
     Progress { process: ProcessId, generation: Generation, text: String },
     /// Lines that an expectation is about were said.

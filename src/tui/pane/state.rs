@@ -72,7 +72,10 @@ pub(crate) fn state_text(row: &ProcessSnapshot, now: At, roles: bool, look: &Loo
             let sent = signal.map(|signal| format!(", {}", signal.short())).unwrap_or_default();
             calm(Glyph::Rest, format!("by {by}{sent}"))
         }
-        ProcessState::Completed => calm(Glyph::Done, Exit::Code(0).to_string()),
+        ProcessState::Completed => {
+            let done = row.already_done.as_ref().map(|path| format!("{path} is there"));
+            calm(Glyph::Done, done.unwrap_or_else(|| Exit::Code(0).to_string()))
+        }
         ProcessState::Failed { reason } => loud(Glyph::Bad, word(), reason.short()),
         ProcessState::GaveUp { reason, times } => {
             loud(Glyph::Final, word(), format!("{} {}{times}", reason.short(), look.glyph(Glyph::Times)))

@@ -1,6 +1,7 @@
 //! The machine's decisions: what comes in, what goes out.
 
 mod bench;
+mod changes;
 mod expectations;
 mod health;
 mod leftovers;

@@ -1,0 +1,44 @@
+//! What a changed file leads to.
+//!
+//! A change restarts what is up, and starts at once what backs off: there is a new program to try. Of the restart policy it
+//! resets nothing, and it is none of its restarts. What has come to rest by itself (completed, failed, given up) is started as
+//! by hand: a new attempt, and the verdict is by what comes of it. What somebody stopped stays down, what never started goes on
+//! waiting, and what is being stopped or started has the change already, or is meant to be gone.
+
+use super::core::Machine;
+use super::types::{After, Life, Proc, StopOrder};
+use crate::model::{Actor, EventKind, ProcessId, ProcessState, StartCause};
+
+impl Machine {
+    pub(super) fn file_changed(&mut self, process: &ProcessId, file: String, more: u32) {
+        let Some(&i) = self.by_name.get(process) else { return };
+        if self.course.is_stopping() || self.course.is_finished() || !self.procs[i].takes_changes() {
+            return;
+        }
+        self.emit(EventKind::FileChanged { process: process.clone(), file, more });
+        if self.procs[i].has_come_to_rest() {
+            self.new_attempt(i, &Actor::Watch);
+        }
+        let after = After::Start(StartCause::Asked { by: Actor::Watch });
+        self.begin_stop(i, StopOrder { by: Actor::Watch, now: false, after });
+    }
+}
+
+impl Proc {
+    fn takes_changes(&self) -> bool {
+        if self.held_by.is_some() {
+            return false;
+        }
+        match &self.life {
+            Life::Up { .. } | Life::Spawning { stop: None } | Life::Ending { stop: None, .. } => true,
+            Life::None => self.has_come_to_rest() || matches!(self.state, ProcessState::Backoff { .. }),
+            Life::Spawning { .. } | Life::Ending { .. } | Life::Stopping(_) | Life::Clearing { .. } => false,
+        }
+    }
+
+    /// Whether it ended by itself, and stays so.
+    fn has_come_to_rest(&self) -> bool {
+        let by_itself = matches!(self.state, ProcessState::Completed | ProcessState::Failed { .. } | ProcessState::GaveUp { .. });
+        by_itself && self.is_down()
+    }
+}

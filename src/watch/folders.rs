@@ -1,0 +1,129 @@
+//! The folders that are watched, and what happens in them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor},
+};
+
+/// What counts as a change. Not each write: a file is looked at when whoever wrote it is done with it.
+const CHANGES: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE
+    .union(AddWatchFlags::IN_CREATE)
+    .union(AddWatchFlags::IN_DELETE)
+    .union(AddWatchFlags::IN_MOVED_FROM)
+    .union(AddWatchFlags::IN_MOVED_TO);
+/// What happens to the folder itself.
+const ITSELF: AddWatchFlags = AddWatchFlags::IN_ONLYDIR.union(AddWatchFlags::IN_MOVE_SELF);
+
+/// Watched folders.
+#[derive(Debug)]
+pub(super) struct Folders {
+    inotify: Inotify,
+    paths: HashMap<WatchDescriptor, PathBuf>,
+    watched: HashSet<PathBuf>,
+}
+
+/// What happened.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Happened {
+    /// A file was written, came or went.
+    File(PathBuf),
+    /// There is a folder that was not there before.
+    NewFolder(PathBuf),
+    /// A folder was moved away, with everything in it.
+    FolderMoved(PathBuf),
+    /// A watched folder itself is gone.
+    WatchedGone(PathBuf),
+    /// More happened than the system keeps.
+    Overflow,
+}
+
+impl Folders {
+    pub(super) fn new() -> Result<Self, Errno> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+        Ok(Self { inotify, paths: HashMap::new(), watched: HashSet::new() })
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// Watches a folder; false if it was watched before.
+    pub(super) fn add(&mut self, folder: &Path) -> Result<bool, Errno> {
+        if self.watched.contains(folder) {
+            return Ok(false);
+        }
+        let descriptor = self.inotify.add_watch(folder, CHANGES | ITSELF)?;
+        // The system knows folders, not paths: one that was moved, or has two names, has one descriptor.
+        if let Some(before) = self.paths.insert(descriptor, folder.to_owned()) {
+            self.watched.remove(&before);
+        }
+        self.watched.insert(folder.to_owned());
+        Ok(true)
+    }
+
+    /// Takes what has happened. Empty: nothing more.
+    pub(super) fn read(&mut self) -> Vec<Happened> {
+        match self.inotify.read_events() {
+            Ok(events) => events.into_iter().filter_map(|event| self.understand(event)).collect(),
+            Err(Errno::EAGAIN | Errno::EINTR) => Vec::new(),
+            Err(error) => {
+                tracing::warn!("changes of files cannot be read: {error}");
+                Vec::new()
+            }
+        }
+    }
+
+    fn understand(&mut self, InotifyEvent { wd, mask, name, .. }: InotifyEvent) -> Option<Happened> {
+        if mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+            return Some(Happened::Overflow);
+        }
+        let folder = self.paths.get(&wd)?.clone();
+        if mask.intersects(AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_MOVE_SELF) {
+            self.forget(&folder);
+            return Some(Happened::WatchedGone(folder));
+        }
+        let path = folder.join(name?);
+        if !mask.contains(AddWatchFlags::IN_ISDIR) {
+            return Some(Happened::File(path));
+        }
+        if mask.contains(AddWatchFlags::IN_MOVED_FROM) {
+            self.forget(&path);
+            return Some(Happened::FolderMoved(path));
+        }
+        // A folder is removed when it is empty: its files have been told of.
+        (!mask.contains(AddWatchFlags::IN_DELETE)).then_some(Happened::NewFolder(path))
+    }
+
+    /// A folder is not where it was, and what is below it neither.
+    fn forget(&mut self, folder: &Path) {
+        let gone: Vec<_> = self.paths.iter().filter(|(_, path)| path.starts_with(folder)).map(|(wd, _)| *wd).collect();
+        for descriptor in gone {
+            // One that the system has given up itself is not known any more.
+            let _ = self.inotify.rm_watch(descriptor);
+            self.paths.remove(&descriptor);
+        }
+        self.watched.retain(|path| !path.starts_with(folder));
+    }
+}
+
+impl AsFd for Folders {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
+/// The files and the folders in a folder; links to folders are files here.
+pub(super) fn entries(folder: &Path) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let all = std::fs::read_dir(folder)?.flatten();
+    let (folders, files): (Vec<_>, Vec<_>) = all.partition(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let paths = |entries: Vec<std::fs::DirEntry>| entries.into_iter().map(|entry| entry.path()).collect();
+    Ok((paths(files), paths(folders)))
+}
