@@ -42,3 +42,13 @@ fn the_format_readers_stay_within_their_line() {
 fn the_index_reader_reads_what_makes_sense() {
     replay("index", targets::index);
 }
+
+#[test]
+fn the_scenario_reader_understands_or_says_where() {
+    replay("scenario", targets::scenario);
+}
+
+#[test]
+fn what_is_imported_has_the_form_of_a_scenario() {
+    replay("foreign", targets::foreign);
+}

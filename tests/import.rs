@@ -333,16 +333,31 @@ fn init_takes_over_what_is_there_and_such_a_file_just_runs() {
 }
 
 #[test]
-fn every_starter_is_a_scenario() {
-    for sign in ["Cargo.toml", "package.json", "pyproject.toml", "nothing-known"] {
+fn every_starter_is_a_scenario_of_about_25_lines_fit_for_its_folder() {
+    let package = r#"{"scripts": {"dev": "vite", "test:e2e": "playwright test"}}"#;
+    for (files, wanted) in [
+        (&[("Cargo.toml", "")][..], r#"command = ["cargo", "run", "--quiet", "--", "--port", "${ports.web}"]"#),
+        (&[("package.json", "{}")], r#"command = ["npm", "run", "start"]"#),
+        (&[("package.json", package), ("pnpm-lock.yaml", "")], r#"command = ["pnpm", "run", "dev"]"#),
+        (&[("package.json", package), ("yarn.lock", "")], r#"command = ["yarn", "run", "test:e2e"]"#),
+        (&[("pyproject.toml", "")], r#"command = ["python3", "-m", "pytest", "-q"]"#),
+        (&[("docker-compose.yml", "services: {}")], r#"command = ["docker", "compose", "up", "--detach", "--wait"]"#),
+        (&[("compose.yaml", "services: {}"), ("Cargo.toml", "")], r#"command = ["cargo", "test", "--quiet"]"#),
+        (&[("nothing-known", "")], "http.server"),
+    ] {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::write(folder.path().join(sign), "").expect("the folder can be written");
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).expect("the folder can be written");
+        }
         let e2e = |word: &str, what: &std::path::Path| {
             Command::new(env!("CARGO_BIN_EXE_e2e-tui")).arg(word).arg(what).output().expect("the binary")
         };
         assert!(e2e("init", folder.path()).status.success());
+        let text = fs::read_to_string(folder.path().join("e2e.toml")).expect("it was written");
+        assert!(text.contains(wanted), "{files:?}: {text}");
+        assert!((18..=28).contains(&text.lines().count()), "{files:?}: {} lines", text.lines().count());
         let out = e2e("check", &folder.path().join("e2e.toml"));
-        assert!(out.status.success(), "{sign}: {}", String::from_utf8_lossy(&out.stderr));
-        assert!(!String::from_utf8_lossy(&out.stderr).contains("warning"), "{sign}: {}", String::from_utf8_lossy(&out.stderr));
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success() && said.is_empty(), "{files:?}: {said}");
     }
 }

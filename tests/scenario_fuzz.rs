@@ -2,8 +2,12 @@
 
 use std::{fs, path::Path, sync::LazyLock};
 
-use e2e_tui::scenario::{BUNDLED, Environment, Leases, Located, Overrides, Parts, load, plan_json, render_plan};
+use e2e_tui::scenario::BUNDLED;
 use proptest::prelude::*;
+
+#[path = "../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, dead_code, reason = "it is the fuzzers' library")]
+mod targets;
 
 /// All texts there are to start from.
 static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -13,8 +17,6 @@ static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let invalid = invalid.filter_map(|e| fs::read_to_string(e.path()).ok()).filter(|t| t.len() < 5000);
     BUNDLED.iter().map(|b| b.text.to_owned()).chain(invalid).collect()
 });
-
-static LEASES: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
 
 /// Pieces that mean something to the reader.
 const PIECES: &[&str] = &[
@@ -131,27 +133,6 @@ proptest! {
         for mutation in &mutations {
             text = apply(&text, mutation);
         }
-        let env = Environment::of([("PATH", "/bin"), ("MY_TOKEN", "0123456789")]);
-        let located = Located::text("mutated.toml", "/nonexistent", text.as_str());
-        match load(&located, &Overrides { env, ..Overrides::default() }) {
-            Ok(scenario) => {
-                let plan = render_plan(&scenario);
-                prop_assert!(!plan.chars().any(|c| c.is_control() && c != '\n'), "{}", plan);
-                prop_assert!(plan_json(&scenario).is_object());
-                let _ = scenario.warnings().render(true);
-                // What `check` accepts, `run` starts, but for ports that somebody else has.
-                let mut leases = Leases::in_dir(&LEASES.path().join("leases")).expect("a lock file");
-                if let Err(error) = scenario.resolve(&mut leases, &Parts { exe: "/opt/e2e-tui".into() }) {
-                    prop_assert!(error.iter().all(|d| d.message().contains("cannot be had")), "{}", error);
-                }
-            }
-            Err(diagnostics) => {
-                prop_assert!(diagnostics.has_errors());
-                let said = diagnostics.render(false);
-                prop_assert!(said.contains("--> mutated.toml:"), "{}", said);
-                prop_assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{}", said);
-                prop_assert!(diagnostics.to_json().is_array());
-            }
-        }
+        targets::scenario(text.as_bytes());
     }
 }

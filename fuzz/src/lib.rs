@@ -7,6 +7,7 @@ use e2e_tui::{
         verbatim,
     },
     model::{At, LogFormat, ProcessId, RunClock},
+    scenario::{Environment, Leases, Located, Overrides, Parts, import, load, outline, plan_json, render_plan},
 };
 
 const FORMATS: [LogFormat; 5] = [LogFormat::Auto, LogFormat::Plain, LogFormat::Json, LogFormat::Logfmt, LogFormat::Tracing];
@@ -120,4 +121,50 @@ pub fn index(data: &[u8]) {
         }
     }
     let _ = (view.row_at_seq(&store, u64::MAX), view.row_at_time(&store, At(u64::MAX)), store.tail(&id, 1));
+}
+
+fn overrides() -> Overrides {
+    Overrides { env: Environment::of([("PATH", "/bin"), ("MY_TOKEN", "0123456789")]), ..Overrides::default() }
+}
+
+/// The scenario reader: whatever the text, it is understood or every mistake has a place; and what is understood can be run.
+pub fn scenario(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let located = Located::text("mutated.toml", "/nonexistent", text.as_ref());
+    outline(&located);
+    match load(&located, &overrides()) {
+        Ok(scenario) => {
+            let plan = render_plan(&scenario);
+            assert!(!plan.chars().any(|c| c.is_control() && c != '\n'), "{plan}");
+            assert!(plan_json(&scenario).is_object());
+            let _ = scenario.warnings().render(true);
+            // What `check` accepts, `run` starts, but for ports that somebody else has.
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let mut leases = Leases::in_dir(&folder.path().join("leases")).expect("a lock file");
+            if let Err(error) = scenario.resolve(&mut leases, &Parts { exe: "/opt/e2e-tui".into() }) {
+                assert!(error.iter().all(|d| d.message().contains("cannot be had")), "{error}");
+            }
+        }
+        Err(diagnostics) => {
+            assert!(diagnostics.has_errors());
+            let said = diagnostics.render(false);
+            assert!(said.contains("--> mutated.toml:"), "{said}");
+            assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said}");
+            assert!(diagnostics.to_json().is_array());
+        }
+    }
+}
+
+/// The readers of other tools' files (the first byte says whose): what comes out is a scenario as far as its form goes.
+pub fn foreign(data: &[u8]) {
+    let Some((whose, text)) = data.split_first() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join(if whose % 2 == 0 { "Procfile" } else { "a.yaml" });
+    std::fs::write(&file, text).expect("the folder can be written");
+    let Ok(imported) = import(&file) else { return };
+    // Names that are not set, conditions that can never hold and the like are told as of any scenario.
+    if let Err(said) = load(&Located::text("imported.toml", folder.path(), imported.text.as_str()), &overrides()) {
+        let form = ["is not TOML", "is given twice", "is no key of", "must be"];
+        assert!(!said.iter().any(|d| form.iter().any(|form| d.message().contains(form))), "{said}\n{}", imported.text);
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use e2e_tui::{
     model::exit_code,
-    scenario::{BUNDLED, Located, load, locate, plan_json, render_plan, schema as scenario_schema},
+    scenario::{BUNDLED, Located, load, locate, plan_json, render_plan, render_plan_styled, schema as scenario_schema},
     tui::Layout,
 };
 
@@ -25,13 +25,22 @@ pub(super) fn main(args: &CheckArgs) -> anyhow::Result<u8> {
 /// Prints the resolved plan of a scenario that was found, or all its mistakes.
 pub(super) fn plan(located: &Located, common: &Common) -> anyhow::Result<u8> {
     let file = scenario::understand(located, common)?;
-    super::say::out(format_args!("{}", render_plan(&file)));
+    let plan = if scenario::colour_on_stdout(common) { render_plan_styled(&file) } else { render_plan(&file) };
+    super::say::out(format_args!("{plan}"));
     Ok(exit_code::PASSED)
 }
 
 /// The same for machines: the plan, or all diagnostics, on stdout either way.
 fn json(args: &CheckArgs) -> anyhow::Result<u8> {
-    let (document, code) = match load(&locate(&args.scenario)?, &scenario::overrides(&args.common)?) {
+    let located = match locate(&args.scenario) {
+        Ok(located) => located,
+        // An editor reads the same form, whatever is wrong.
+        Err(error) => {
+            say!("{:#}", serde_json::json!([{ "severity": "error", "message": error.to_string(), "places": [], "helps": [] }]));
+            return Ok(exit_code::USAGE);
+        }
+    };
+    let (document, code) = match load(&located, &scenario::overrides(&args.common)?) {
         Ok(file) => (plan_json(&file), exit_code::PASSED),
         Err(diagnostics) => (diagnostics.to_json(), exit_code::USAGE),
     };

@@ -13,21 +13,15 @@ const STARTER: &str = include_str!("../../assets/starter.toml");
 /// Files of other tools that say already what to start, the most telling first.
 const FOREIGN: &[&str] = &["process-compose.yaml", "process-compose.yml", "mprocs.yaml", "mprocs.yml", "Procfile.dev", "Procfile"];
 
-/// What tells the kind of a folder, and the server and the test that one usually has there.
-const KNOWN: &[(&str, &str, &str)] = &[
-    ("Cargo.toml", r#"["cargo", "run", "--quiet", "--", "--port", "${ports.web}"]"#, r#"["cargo", "test", "--quiet"]"#),
-    ("package.json", r#"["npm", "start"]"#, r#"["npm", "test"]"#),
-    (
-        "pyproject.toml",
-        r#"["python3", "-m", "http.server", "--bind", "127.0.0.1", "${ports.web}"]"#,
-        r#"["python3", "-m", "pytest", "-q"]"#,
-    ),
-    (
-        "requirements.txt",
-        r#"["python3", "-m", "http.server", "--bind", "127.0.0.1", "${ports.web}"]"#,
-        r#"["python3", "-m", "pytest", "-q"]"#,
-    ),
-];
+/// Files of docker compose, whose containers a scenario can start and take down.
+const COMPOSE: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+/// A folder's kind: the file that tells it, and the server and the test that one usually has there.
+struct Kind {
+    sign: &'static str,
+    server: String,
+    test: String,
+}
 
 /// Writes the starter to `scenarios/hello.toml` below the current folder, and says what to do with it.
 pub(super) fn here() -> anyhow::Result<u8> {
@@ -48,20 +42,54 @@ pub(super) fn main(args: &InitArgs) -> anyhow::Result<u8> {
         say!("wrote {} from {}; what is not as there stands at its head", path.display(), foreign.display());
         return Ok(exit_code::PASSED);
     }
-    let known = KNOWN.iter().find(|(sign, _, _)| args.dir.join(sign).is_file());
-    let text = known.map_or_else(|| STARTER.to_owned(), |(sign, server, test)| starter_for(sign, server, test));
+    let compose = COMPOSE.iter().find(|name| args.dir.join(name).is_file());
+    let text = match (kind_of(&args.dir), compose) {
+        (Some(kind), None) => starter_for(&kind),
+        (kind, Some(sign)) => starter_over_containers(sign, kind.map_or_else(|| r#"["./run-tests"]"#.to_owned(), |kind| kind.test)),
+        (None, None) => STARTER.to_owned(),
+    };
     write_new(&path, &text)?;
     say!("wrote {0}: edit it, then e2e-tui {0}   (e2e-tui check {0} tells its mistakes)", path.display());
-    if ["docker-compose.yml", "docker-compose.yaml", "compose.yaml"].iter().any(|name| args.dir.join(name).is_file()) {
-        say!("docker compose's file is not read: a process here can be [\"docker\", \"compose\", \"up\", \"NAME\"]");
-    }
     Ok(exit_code::PASSED)
 }
 
-fn starter_for(sign: &str, server: &str, test: &str) -> String {
+fn kind_of(dir: &Path) -> Option<Kind> {
+    let python = |sign| Kind {
+        sign,
+        server: r#"["python3", "-m", "http.server", "--bind", "127.0.0.1", "${ports.web}"]"#.to_owned(),
+        test: r#"["python3", "-m", "pytest", "-q"]"#.to_owned(),
+    };
+    match ["Cargo.toml", "package.json", "pyproject.toml", "requirements.txt"].into_iter().find(|sign| dir.join(sign).is_file())? {
+        "Cargo.toml" => Some(Kind {
+            sign: "Cargo.toml",
+            server: r#"["cargo", "run", "--quiet", "--", "--port", "${ports.web}"]"#.to_owned(),
+            test: r#"["cargo", "test", "--quiet"]"#.to_owned(),
+        }),
+        "package.json" => Some(node(dir)),
+        sign => Some(python(sign)),
+    }
+}
+
+/// The scripts that a package.json has, run by the manager whose lock file lies beside it.
+fn node(dir: &Path) -> Kind {
+    let text = std::fs::read_to_string(dir.join("package.json")).unwrap_or_default();
+    let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let script = |names: &[&'static str]| names.iter().copied().find(|name| package["scripts"][name].is_string()).unwrap_or(names[0]);
+    let managers = [("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun")];
+    let manager = managers.iter().find(|(lock, _)| dir.join(lock).is_file()).map_or("npm", |(_, manager)| manager);
+    let run = |script: &str| format!(r#"["{manager}", "run", "{script}"]"#);
+    Kind {
+        sign: "package.json",
+        server: run(script(&["start", "dev", "serve", "preview"])),
+        test: run(script(&["test", "test:e2e", "e2e"])),
+    }
+}
+
+fn starter_for(Kind { sign, server, test }: &Kind) -> String {
     format!(
         r#"# A scenario: what to start, in which order, and what tells that it works. Made for a folder with {sign}.
-# e2e-tui check FILE shows how it is understood; e2e-tui FILE runs it.
+# e2e-tui check FILE shows how it is understood; e2e-tui FILE runs it. For completion in an editor:
+# e2e-tui schema > scenario.schema.json, and as the first line here: #:schema ./scenario.schema.json
 name = "e2e"
 description = "A server and its tests"
 timeout = "5m"                            # for `run`; the dashboard only says so
@@ -81,6 +109,34 @@ role = "test"                             # the run passes if it exits 0
 command = {test}
 env = {{ BASE_URL = "${{process.server.url}}" }}
 depends_on = ["server"]
+"#
+    )
+}
+
+/// Containers are docker compose's: a task brings them up and its clean-up takes them down, and what they say is a log here.
+fn starter_over_containers(sign: &str, test: String) -> String {
+    format!(
+        r#"# A scenario: what to start, in which order, and what tells that it works. Made for a folder with {sign}.
+# e2e-tui check FILE shows how it is understood; e2e-tui FILE runs it. For completion in an editor:
+# e2e-tui schema > scenario.schema.json, and as the first line here: #:schema ./scenario.schema.json
+name = "e2e"
+description = "The containers of {sign} and their tests"
+timeout = "15m"                           # for `run`; the dashboard only says so
+
+[process.containers]
+role = "task"                             # ends when all of them run, or are healthy
+command = ["docker", "compose", "up", "--detach", "--wait"]
+cleanup = [["docker", "compose", "down", "--timeout", "5"]]
+
+[process.logs]                            # what they say, here
+command = ["docker", "compose", "logs", "--follow", "--no-color"]
+depends_on = ["containers"]
+restart = "on-failure"
+
+[process.test]
+role = "test"                             # the run passes if it exits 0
+command = {test}
+depends_on = ["containers"]
 "#
     )
 }

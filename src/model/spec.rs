@@ -499,6 +499,19 @@ pub enum LogFormat {
     Tracing,
 }
 
+impl LogFormat {
+    /// As the file writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Plain => "plain",
+            Self::Json => "json",
+            Self::Logfmt => "logfmt",
+            Self::Tracing => "tracing",
+        }
+    }
+}
+
 /// How a process's output is read.
 #[derive(Debug, Clone)]
 pub struct LogSpec {

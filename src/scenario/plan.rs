@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     model::{
-        HealthSpec, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, RestartPolicy, Role, StdinMode, StopSpec, Text,
+        ExpectationInfo, HealthSpec, LogSpec, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, RestartPolicy, Role, RunSpec, StdinMode, StopSpec, Text,
     },
     redact::Redactor,
 };
@@ -27,44 +27,91 @@ const INDENT: usize = 13;
 /// The plan as text: where the file came from, ports, the order of the start, and for each process what runs and how it is watched.
 /// Nothing is leased for it: ports that the run will lease stand as `${ports.NAME}`. Secrets are masked.
 pub fn render_plan(scenario: &Scenario) -> String {
+    render(scenario, false)
+}
+
+/// The same in the colours of a terminal.
+pub fn render_plan_styled(scenario: &Scenario) -> String {
+    render(scenario, true)
+}
+
+fn render(scenario: &Scenario, styled: bool) -> String {
     let spec = scenario.draft();
-    let mut out = Page::default();
+    let mut out = Page { text: String::new(), styled };
     header(&mut out, scenario);
     ports(&mut out, scenario);
     order(&mut out, scenario);
     for (number, process) in spec.processes.values().enumerate() {
         self::process(&mut out, number + 1, process);
     }
+    expectations(&mut out, spec);
     for argv in &spec.cleanup {
         out.blank();
         out.line(&format!("At the end: {}", words(argv.iter().map(String::as_str))));
     }
     // What the file spells out and a secret happens to be equal to is masked as it would be in a log.
-    Redactor::new(scenario.secrets()).mask(&out.0).into_owned()
+    Redactor::new(scenario.secrets()).mask(&out.text).into_owned()
 }
 
 /// Lines, wrapped.
-#[derive(Default)]
-struct Page(String);
+struct Page {
+    text: String,
+    styled: bool,
+}
+
+/// How a part of a line looks on a terminal.
+#[derive(Clone, Copy)]
+enum Style {
+    Plain,
+    Bold,
+    Faint,
+}
 
 impl Page {
     fn line(&mut self, text: &str) {
-        self.0.push_str(&visible(text.trim_end()).replace(TOGETHER, " "));
-        self.0.push('\n');
+        self.parts(&[(Style::Plain, text)]);
+    }
+
+    /// One line in several styles.
+    fn parts(&mut self, parts: &[(Style, &str)]) {
+        let last = parts.len().saturating_sub(1);
+        for (i, (style, text)) in parts.iter().enumerate() {
+            let text = if i == last { text.trim_end() } else { text };
+            let code = match style {
+                Style::Bold if self.styled => "\x1b[1m",
+                Style::Faint if self.styled => "\x1b[2m",
+                _ => "",
+            };
+            self.text.push_str(code);
+            self.text.push_str(&visible(text).replace(TOGETHER, " "));
+            self.text.push_str(if code.is_empty() { "" } else { "\x1b[0m" });
+        }
+        self.text.push('\n');
+    }
+
+    /// A heading over what follows.
+    fn heading(&mut self, text: &str) {
+        self.blank();
+        self.parts(&[(Style::Bold, text)]);
     }
 
     fn blank(&mut self) {
-        self.0.push('\n');
+        self.text.push('\n');
     }
 
     /// `    label    text`, the text wrapped at spaces under itself.
     fn field(&mut self, label: &str, text: &str) {
-        let mut line = format!("    {label:<9}");
+        let label = format!("    {label:<9}");
+        let mut line = label.clone();
         let mut empty = true;
+        let show = |page: &mut Self, line: &str| match line.strip_prefix(&label) {
+            Some(text) => page.parts(&[(Style::Faint, &label), (Style::Plain, text)]),
+            None => page.line(line),
+        };
         for word in text.split(' ').filter(|w| !w.is_empty()) {
             let width = |s: &str| s.chars().count();
             if !empty && width(&line) + 1 + width(word) > WIDTH {
-                self.line(&line);
+                show(self, &line);
                 line = " ".repeat(INDENT + 2);
                 empty = true;
             }
@@ -74,13 +121,13 @@ impl Page {
             line.push_str(word);
             empty = false;
         }
-        self.line(&line);
+        show(self, &line);
     }
 }
 
 fn header(out: &mut Page, scenario: &Scenario) {
     let spec = scenario.draft();
-    out.line(&format!("{}   {}", spec.name, spec.description));
+    out.parts(&[(Style::Bold, &spec.name), (Style::Plain, &format!("   {}", spec.description))]);
     let how = match scenario.origin() {
         Origin::Path => "",
         Origin::Folder => " (found in scenarios/)",
@@ -103,8 +150,7 @@ fn ports(out: &mut Page, scenario: &Scenario) {
         return;
     }
     let width = column(scenario.needed_ports.iter().map(String::as_str));
-    out.blank();
-    out.line("Ports");
+    out.heading("Ports");
     for name in &scenario.needed_ports {
         let wish = match scenario.names().wish(name) {
             Some(PortWish::Fixed(port)) => port.to_string(),
@@ -120,8 +166,7 @@ fn ports(out: &mut Page, scenario: &Scenario) {
 fn order(out: &mut Page, scenario: &Scenario) {
     let processes = &scenario.draft().processes;
     let width = column(processes.keys().map(ProcessId::as_str));
-    out.blank();
-    out.line("Start, each as soon as what it waits for holds");
+    out.heading("Start, each as soon as what it waits for holds");
     for (number, layer) in graph::layers(processes).iter().enumerate() {
         for (i, id) in layer.iter().enumerate() {
             let Some(process) = processes.get(id) else { continue };
@@ -131,6 +176,18 @@ fn order(out: &mut Page, scenario: &Scenario) {
                 if process.autostart { waits } else { format!("not with the run{}{waits}", if waits.is_empty() { "" } else { "; " }) };
             out.line(&format!("{number:>3}  {id:<width$}  {waits}"));
         }
+    }
+}
+
+/// What the logs must and must not say.
+fn expectations(out: &mut Page, spec: &RunSpec) {
+    if spec.expectations.is_empty() {
+        return;
+    }
+    let width = column(spec.processes.keys().map(ProcessId::as_str));
+    out.heading("Expected of the logs, part of the verdict");
+    for expectation in &spec.expectations {
+        out.line(&format!("  {:<width$}  {}", expectation.process, ExpectationInfo::of(expectation).words()));
     }
 }
 
@@ -148,7 +205,8 @@ fn process(out: &mut Page, number: usize, process: &ProcessSpec) {
         (Some(kind), false) => format!("   {kind}"),
         (None, _) => String::new(),
     };
-    out.line(&format!("{number:>3} {}   {}{kind}", process.id, process.role.word()));
+    let name = format!("{number:>3} {}", process.id);
+    out.parts(&[(Style::Bold, &name), (Style::Plain, &format!("   {}{kind}", process.role.word()))]);
     out.field("runs", &words(texts(&process.argv).iter().map(String::as_str)));
     out.field("in", &process.cwd.to_string_lossy());
     if let Some(env) = env(process) {
@@ -178,6 +236,7 @@ fn manner(process: &ProcessSpec) -> Vec<(&'static str, String)> {
         fields.push(("timeout", format!("fails when one start of it lives longer than {}", duration_text(timeout))));
     }
     fields.extend(limits(process).map(|limits| ("limits", limits)));
+    fields.extend(log(&process.log).map(|log| ("log", log)));
     let stdin = if process.stdin == StdinMode::Pipe { "stdin is a pipe" } else { "" };
     let terminal = [stdin, if process.tty { "a terminal of its own" } else { "" }];
     let terminal: Vec<_> = terminal.into_iter().filter(|t| !t.is_empty()).collect();
@@ -274,6 +333,19 @@ fn delay(policy: &RestartPolicy, number: u32) -> Duration {
 fn stop(stop: &StopSpec) -> String {
     let first = stop.command.as_ref().map_or_else(|| stop.signal.short(), |argv| words(texts(argv).iter().map(String::as_str)));
     if stop.grace.is_zero() { "KILL at once".into() } else { format!("{first}, KILL after {}", duration_text(stop.grace)) }
+}
+
+/// How its output is read, where the file says something about it.
+fn log(log: &LogSpec) -> Option<String> {
+    let default = LogSpec::default();
+    let alerts: Vec<_> = log.alert.iter().map(|pattern| quoted(pattern.as_str())).collect();
+    let all = [
+        (log.format != default.format).then(|| format!("lines are {}", log.format.word())),
+        (!alerts.is_empty()).then(|| format!("alerts at {}", alerts.join(", "))),
+        (log.max_disk != default.max_disk).then(|| format!("keeps {}", size_text(log.max_disk))),
+    ];
+    let all: Vec<_> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn limits(process: &ProcessSpec) -> Option<String> {
@@ -375,6 +447,23 @@ mod tests {
             command = ["curl", "${process.late.url}/a/rather/long/path/that/will/not/fit/on/one/line?with=a&query=too", "--fail", "--silent", "--show-error"]
             role = "test"
             cleanup = [["rm", "-f", "/tmp/x"]]
+            log = { alert = ['slow query', 'ERROR'], format = "json", max_disk = "1GB" }
+            [process.build]
+            command = ["make"]
+            role = "task"
+            skip_if_exists = "out/app"
+            [process.page]
+            command = ["serve", "${process.dir}/page.html"]
+            files = { "page.html" = { text = "hello" } }
+            watch = ["src/**/*.js", "!src/generated/**"]
+            [[expect]]
+            process = "end"
+            must_see = "done"
+            count = ">= 2"
+            within = "5s"
+            [[expect]]
+            process = "up"
+            must_not_see = ' 5\d\d '
         "#;
         let plan = plan(text);
         assert!(!plan.contains("4711"), "{plan}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{graph, load::Scenario, locate::Origin, names::PortWish};
 use crate::{
-    model::{HealthSpec, OnUnhealthy, Probe, ProcessSpec, RestartMode, RestartPolicy, StdinMode, Text},
+    model::{ExpectationInfo, HealthSpec, OnUnhealthy, Probe, ProcessSpec, RestartMode, RestartPolicy, StdinMode, Text},
     redact::Redactor,
 };
 
@@ -25,6 +25,7 @@ pub fn plan_json(scenario: &Scenario) -> Value {
         "processes": spec.processes.values().map(|p| process(p)).collect::<Vec<_>>(),
         "containment": spec.containment,
         "cleanup": spec.cleanup,
+        "expectations": spec.expectations.iter().map(ExpectationInfo::of).collect::<Vec<_>>(),
         "warnings": scenario.warnings().to_json(),
     });
     mask(&mut plan, &Redactor::new(scenario.secrets()));
