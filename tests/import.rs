@@ -7,6 +7,7 @@ mod support;
 use std::{fs, net::TcpListener, process::Command, time::Duration};
 
 use e2e_tui::scenario::{Environment, Imported, Located, Overrides, import, load};
+use nix::time::{ClockId, clock_gettime};
 use support::{Bench, Finished};
 
 fn imported(name: &str, text: &str) -> Imported {
@@ -150,6 +151,7 @@ fn what_is_no_such_file_says_so_and_where() {
         import(&file).expect_err("it is wrong").to_string()
     };
     assert!(wrong("compose.yaml", "services: {}\n").ends_with("docker compose runs containers, and scenarios processes"));
+    assert!(wrong("Procfile", "web: a\nweb: b\n").ends_with("line 2: there is a process `web` already"));
     assert!(wrong("Procfile", "web: a\nno colon here\n").contains("line 2: `name: command` goes here"));
     assert!(wrong("a.yaml", "processes: [unclosed\n").contains("line"), "{}", wrong("a.yaml", "processes: [unclosed\n"));
     assert!(wrong("b.yaml", "procs: {}\n").ends_with("it names no process"));
@@ -157,9 +159,7 @@ fn what_is_no_such_file_says_so_and_where() {
         let refs = [format!("*a{n}")].iter().cycle().take(9).cloned().collect::<Vec<_>>().join(", ");
         format!("{text}a{}: &a{} [{refs}]\n", n + 1, n + 1)
     });
-    let started = std::time::Instant::now();
     wrong("bomb.yaml", &format!("{bomb}processes: {{}}\n"));
-    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 /// Every key that its README shows, in one file that comes to an end.
@@ -212,9 +212,15 @@ processes:
   off:
     command: "touch must-not-run"
     disabled: true
+  "odd name":
+    command: "true"
+  odd-name:
+    command: "true"
   last:
     command: "echo the end"
     depends_on:
+      "odd name": { condition: process_completed_successfully }
+      odd-name: { condition: process_completed_successfully }
       web: { condition: process_healthy }
       manager: { condition: process_started }
       daemon: { condition: process_healthy }
@@ -310,9 +316,13 @@ fn c8_an_alias_bomb_is_refused_before_it_grows() {
     }
     let file = folder.path().join("bomb.yaml");
     fs::write(&file, format!("{bomb}processes:\n  a: {{ command: \"true\" }}\n")).expect("written");
-    let started = std::time::Instant::now();
+    // CPU time: a busy machine must not make it fail.
+    let clock = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has one"));
+    let start = clock();
     let said = import(&file).expect_err("it is a bomb").to_string();
-    assert!(said.contains("bomb.yaml:") && started.elapsed() < Duration::from_secs(10), "{:?}: {said}", started.elapsed());
+    let budget = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
+    let took = clock().saturating_sub(start);
+    assert!(said.contains("bomb.yaml:") && took < budget, "{took:?}: {said}");
 }
 
 #[test]

@@ -148,7 +148,7 @@ pub fn scenario(data: &[u8]) {
         Err(diagnostics) => {
             assert!(diagnostics.has_errors());
             let said = diagnostics.render(false);
-            assert!(said.contains("--> mutated.toml:"), "{said}");
+            assert!(said.contains("--> "), "{said}");
             assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said}");
             assert!(diagnostics.to_json().is_array());
         }
@@ -164,7 +164,7 @@ pub fn foreign(data: &[u8]) {
     let Ok(imported) = import(&file) else { return };
     // Names that are not set, conditions that can never hold and the like are told as of any scenario.
     if let Err(said) = load(&Located::text("imported.toml", folder.path(), imported.text.as_str()), &overrides()) {
-        let form = ["is not TOML", "is given twice", "is no key of", "must be"];
+        let form = ["is not TOML", "is given twice", "is no key of", "must be a table", "must be a list", "must be a string"];
         assert!(!said.iter().any(|d| form.iter().any(|form| d.message().contains(form))), "{said}\n{}", imported.text);
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn main(args: &InitArgs) -> anyhow::Result<u8> {
     let compose = COMPOSE.iter().find(|name| args.dir.join(name).is_file());
     let text = match (kind_of(&args.dir), compose) {
         (Some(kind), None) => starter_for(&kind),
-        (kind, Some(sign)) => starter_over_containers(sign, kind.map_or_else(|| r#"["./run-tests"]"#.to_owned(), |kind| kind.test)),
+        (kind, Some(sign)) => starter_over_containers(sign, kind.as_ref().map_or(r#"["./run-tests"]"#, |kind| &kind.test)),
         (None, None) => STARTER.to_owned(),
     };
     write_new(&path, &text)?;
@@ -114,7 +114,7 @@ depends_on = ["server"]
 }
 
 /// Containers are docker compose's: a task brings them up and its clean-up takes them down, and what they say is a log here.
-fn starter_over_containers(sign: &str, test: String) -> String {
+fn starter_over_containers(sign: &str, test: &str) -> String {
     format!(
         r#"# A scenario: what to start, in which order, and what tells that it works. Made for a folder with {sign}.
 # e2e-tui check FILE shows how it is understood; e2e-tui FILE runs it. For completion in an editor:

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     model::{
-        ExpectationInfo, HealthSpec, LogSpec, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, RestartPolicy, Role, RunSpec, StdinMode, StopSpec, Text,
+        ExpectationInfo, HealthSpec, LogSpec, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, RestartPolicy, Role,
+        RunSpec, StdinMode, StopSpec, Text,
     },
     redact::Redactor,
 };

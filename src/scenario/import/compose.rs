@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    draft::{Draft, Process, filled_in, key, list, plain_name, quoted, table},
+    draft::{Draft, Process, filled_in, key, list, quoted, table},
     yaml::{Mapping, environment, text},
 };
 
@@ -194,7 +194,7 @@ fn depends_on(value: &Value, name: &str, processes: &Mapping, process: &mut Proc
                 "started"
             }
         };
-        entries.push((plain_name(on), quoted(condition)));
+        entries.push((draft.name_of(on), quoted(condition)));
     }
     if !entries.is_empty() {
         process.set("depends_on", table(entries.iter().map(|(on, condition)| (on.as_str(), condition.clone()))));
@@ -208,7 +208,7 @@ fn probe(probe: &Value, ours: &'static str, name: &str, process: &mut Process, d
         let path = part("path", "/");
         let slash = if path.starts_with('/') { "" } else { "/" };
         let url = format!("{}://{}:{}{slash}{path}", part("scheme", "http").to_lowercase(), part("host", "127.0.0.1"), part("port", "80"));
-        entries.push(("http", quoted(&url)));
+        entries.push(("http", expanded(&url)));
         let headers = environment(http.get("headers"));
         if !headers.is_empty() {
             entries.push(("headers", table(headers.iter().map(|(name, value)| (name.as_str(), quoted(value))))));
@@ -221,9 +221,11 @@ fn probe(probe: &Value, ours: &'static str, name: &str, process: &mut Process, d
         return;
     }
     let seconds = |key: &str| probe[key].as_u64().map(|seconds| quoted(&format!("{seconds}s")));
-    entries.extend(seconds("period_seconds").map(|period| ("interval", period)));
+    // Less than a second there means a second.
+    let at_least_one = |key: &str| probe[key].as_u64().map(|seconds| quoted(&format!("{}s", seconds.max(1))));
+    entries.extend(at_least_one("period_seconds").map(|period| ("interval", period)));
     if ours == "health" {
-        entries.extend(seconds("timeout_seconds").map(|timeout| ("timeout", timeout)));
+        entries.extend(at_least_one("timeout_seconds").map(|timeout| ("timeout", timeout)));
         entries.extend(seconds("initial_delay_seconds").map(|delay| ("start_period", delay)));
         entries.extend(probe["failure_threshold"].as_u64().map(|n| ("failures", n.max(1).to_string())));
         entries.extend(probe["success_threshold"].as_u64().map(|n| ("successes", n.max(1).to_string())));

@@ -17,6 +17,8 @@ pub(super) struct Draft {
     pub(super) env: Vec<(String, String)>,
     /// Names of ports to lease.
     pub(super) ports: Vec<String>,
+    /// What each process is called there, and here.
+    names: Vec<(String, String)>,
     processes: Vec<Process>,
     notes: Vec<String>,
 }
@@ -76,17 +78,25 @@ impl Process {
 impl Draft {
     pub(super) fn named(name: &str, from: &str) -> Self {
         let (name, from) = (plain_name(name), from.to_owned());
-        Self { name, from, env: Vec::new(), ports: Vec::new(), processes: Vec::new(), notes: Vec::new() }
+        Self { name, from, env: Vec::new(), ports: Vec::new(), names: Vec::new(), processes: Vec::new(), notes: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.processes.is_empty()
     }
 
-    /// Begins a process. A name that is taken gets a number.
+    /// Begins a process.
     pub(super) fn process(&mut self, name: &str) -> Process {
+        Process { name: self.name_of(name), comment: None, keys: Vec::new() }
+    }
+
+    /// What the process that is called `name` there is called here. A name that is taken gets a number.
+    pub(super) fn name_of(&mut self, name: &str) -> String {
+        if let Some((_, here)) = self.names.iter().find(|(there, _)| there == name) {
+            return here.clone();
+        }
         let plain = plain_name(name);
-        let taken = |name: &str| self.processes.iter().any(|process| process.name.eq_ignore_ascii_case(name));
+        let taken = |name: &str| self.names.iter().any(|(_, here)| here.eq_ignore_ascii_case(name));
         let free = std::iter::once(plain.clone())
             .chain((2..=u32::MAX).map(|n| format!("{}-{n}", &plain[..plain.len().min(LONGEST_NAME - 8)])))
             .find(|name| !taken(name));
@@ -94,7 +104,8 @@ impl Draft {
         if free != name {
             self.note(format!("{name} is called {free} here: names are letters, digits, - and _, and differ in more than case"));
         }
-        Process { name: free, comment: None, keys: Vec::new() }
+        self.names.push((name.to_owned(), free.clone()));
+        free
     }
 
     pub(super) fn add(&mut self, process: Process) {

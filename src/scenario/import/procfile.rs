@@ -1,9 +1,12 @@
 //! A Procfile: `name: command line`, as foreman, overmind and Heroku read it.
 
+use std::collections::HashSet;
+
 use super::draft::{Draft, filled_in, quoted, table};
 
 /// Reads it into the draft; an error names its line.
 pub(super) fn read(text: &str, draft: &mut Draft) -> Result<(), String> {
+    let mut names = HashSet::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -14,6 +17,9 @@ pub(super) fn read(text: &str, draft: &mut Draft) -> Result<(), String> {
         };
         if name.is_empty() || command.is_empty() {
             return Err(format!("line {}: `name: command` goes here, and one of them is missing", index + 1));
+        }
+        if !names.insert(name.to_owned()) {
+            return Err(format!("line {}: there is a process `{name}` already", index + 1));
         }
         let mut process = draft.process(name);
         if name == "release" {
