@@ -53,6 +53,15 @@ pub struct HarnessBuilder {
 
 impl HarnessBuilder {
     /// What the run is called in its recording; unless set, the test's name.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().name("checkout").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -60,6 +69,15 @@ impl HarnessBuilder {
 
     /// How long the test may take. Past it everything is stopped, and whatever the test waits for fails with
     /// [`ProcessError::RunEnded`]. A scenario's own timeout counts where none is set here.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().timeout(std::time::Duration::from_secs(60)).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -67,18 +85,45 @@ impl HarnessBuilder {
 
     /// A folder for an archive of the run, should the test fail; it is made if it is not there. Unless set, `E2E_TUI_ARCHIVES`
     /// names it, and without either none is written: the recording is kept anyway.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().archive_on_failure("target/e2e-archives").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn archive_on_failure(mut self, dir: impl Into<PathBuf>) -> Self {
         self.archive_on_failure = Some(dir.into());
         self
     }
 
     /// Sets a variable of the scenario, as `--set NAME=VALUE` does.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().var("calls", "20").from_scenario("scenarios/chain.toml").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn var(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.vars.insert(name.into(), value.into());
         self
     }
 
     /// Of the scenario, only this process (and others named so) with what it depends on, as `--only` does.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().only("proxy").from_scenario("scenarios/chain.toml").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn only(mut self, process: impl Into<String>) -> Self {
         self.only.push(process.into());
         self
@@ -86,6 +131,15 @@ impl HarnessBuilder {
 
     /// How trees are held together: [`Containment::Group`] is a thread of this program and a watcher, everything else takes the
     /// guardian process of the `e2e-tui` binary. Unless set, the guardian where there is a binary.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().containment(e2e_tui::harness::Containment::Group).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn containment(mut self, containment: Containment) -> Self {
         self.containment = Some(containment);
         self
@@ -93,30 +147,75 @@ impl HarnessBuilder {
 
     /// The `e2e-tui` binary, of exactly this library's version. Unless set, `E2E_TUI_BIN` names it; else one that cargo has built
     /// beside this test is taken.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().binary("target/release/e2e-tui").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());
         self
     }
 
     /// Where the recording goes; unless set, where all recordings are kept.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().recordings_dir("target/recordings").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recordings_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.recordings = Some(dir.into());
         self
     }
 
     /// A value that is masked wherever it turns up in logs, recording and archive. At least four bytes long.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().secret("s3cret-token").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn secret(mut self, value: impl Into<String>) -> Self {
         self.secrets.push(value.into());
         self
     }
 
     /// Panics in the test when something it had started outlived its stop or held a port, even where the harness is just dropped.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().deny_leaks().start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn deny_leaks(mut self) -> Self {
         self.deny_leaks = true;
         self
     }
 
     /// Starts an empty harness, to which the test adds processes.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start(self) -> Result<E2ETestHarness, HarnessError> {
         let ports = PortAllocator::new()?;
         let options = self.options();
@@ -126,6 +225,15 @@ impl HarnessBuilder {
     }
 
     /// A manager without a harness around it.
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let manager = E2ETestHarness::builder().name("by hand").process_manager().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn process_manager(self) -> Result<ProcessManager, HarnessError> {
         let spec = self.spec();
         self.engine(spec, true, Vec::new()).await
@@ -133,6 +241,16 @@ impl HarnessBuilder {
 
     /// Runs a scenario, which is found as the command line finds it: by its path, in `scenarios/`, or among the bundled ones. All
     /// that starts by itself is started; see [`wait_for_ready`](E2ETestHarness::wait_for_ready).
+    ///
+    /// ```no_run
+    /// use e2e_tui::E2ETestHarness;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = E2ETestHarness::builder().from_scenario("scenarios/chain.toml").await?;
+    /// assert_eq!(harness.verdict().await?.exit_code, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn from_scenario(self, name: &str) -> Result<E2ETestHarness, HarnessError> {
         let ports = PortAllocator::new()?;
         let overrides = Overrides { set: self.vars.clone(), only: self.only.clone(), ..Overrides::default() };

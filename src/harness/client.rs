@@ -20,6 +20,16 @@ use crate::mcp::{
 };
 
 /// Nothing came that could be looked at.
+///
+/// ```no_run
+/// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+/// match client.send_mcp_request("ping", None).await {
+///     Ok(response) => assert_eq!(response.status(), 502, "a proxy without its upstream"),
+///     Err(error) => panic!("not even an answer: {error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -94,12 +104,20 @@ impl fmt::Debug for TestClient {
 
 impl TestClient {
     /// A client for the endpoint at `url`; one without a path means its `/mcp`. Nothing is sent yet.
+    ///
+    /// ```no_run
+    /// let client = e2e_tui::TestClient::new("http://127.0.0.1:8080/mcp");
+    /// ```
     pub fn new(url: impl AsRef<str>) -> Self {
         let config = ClientConfig::new(ClientTarget::Url(endpoint(url.as_ref())));
         Self { config, next_id: Arc::new(AtomicU64::new(1)), session: Arc::default() }
     }
 
     /// Sends a bearer token with every request.
+    ///
+    /// ```no_run
+    /// let client = e2e_tui::TestClient::new("http://127.0.0.1:8080/mcp").bearer("demo-token");
+    /// ```
     #[must_use]
     pub fn bearer(mut self, token: impl AsRef<str>) -> Self {
         let token = token.as_ref();
@@ -108,6 +126,10 @@ impl TestClient {
     }
 
     /// Sends a header with every request.
+    ///
+    /// ```no_run
+    /// let client = e2e_tui::TestClient::new("http://127.0.0.1:8080/mcp").header("X-Tenant", "blue");
+    /// ```
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.config.headers.push((name.into(), value.into()));
@@ -115,6 +137,10 @@ impl TestClient {
     }
 
     /// How long an answer may take; 10 s unless set.
+    ///
+    /// ```no_run
+    /// let client = e2e_tui::TestClient::new("http://127.0.0.1:8080/mcp").timeout(std::time::Duration::from_secs(2));
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = timeout;
@@ -129,12 +155,29 @@ impl TestClient {
     }
 
     /// The same client with a session of its own.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Two sessions on one proxy.
+    /// let other = client.anew();
+    /// assert_ne!(client.send_mcp_request("ping", None).await?.session_id(), other.send_mcp_request("ping", None).await?.session_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn anew(&self) -> Self {
         Self { config: self.config.clone(), next_id: Arc::new(AtomicU64::new(1)), session: Arc::default() }
     }
 
     /// Sends a request and gives back what came, whatever its status. Opens the session first, if there is none.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// let response = client.send_mcp_request("ping", None).await?;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn send_mcp_request(&self, method: &str, params: Option<Value>) -> Result<McpResponse, ClientError> {
         let open = self.open().await?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -143,6 +186,13 @@ impl TestClient {
     }
 
     /// Sends a notification.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.notify("notifications/roots/list_changed", None).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn notify(&self, method: &str, params: Option<Value>) -> Result<McpResponse, ClientError> {
         let open = self.open().await?;
         let reply = open.peer.notify(&Message::notification(method, params.unwrap_or(Value::Null)), &open.session).await?;
@@ -150,6 +200,14 @@ impl TestClient {
     }
 
     /// Calls a tool; its failure is in the result, not an error.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// let said = client.call_tool("echo", serde_json::json!({ "message": "hello" })).await?;
+    /// assert!(said.text.contains("hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn call_tool(&self, tool: &str, arguments: Value) -> Result<ToolResult, ClientError> {
         let response = self.send_mcp_request("tools/call", Some(json!({"name": tool, "arguments": arguments}))).await?;
         let result = response.clone().into_result()?;
@@ -160,6 +218,13 @@ impl TestClient {
     }
 
     /// The names of the server's tools.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(client.list_tools().await?.contains(&"echo".to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn list_tools(&self) -> Result<Vec<String>, ClientError> {
         let result = self.send_mcp_request("tools/list", None).await?.into_result()?;
         let tools = result.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -167,12 +232,28 @@ impl TestClient {
     }
 
     /// Opens a stream on which the server may speak first. It closes with the receiver.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut messages = client.listen().await?;
+    /// let first = messages.recv().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn listen(&self) -> Result<mpsc::Receiver<Message>, ClientError> {
         let open = self.open().await?;
         Ok(open.peer.listen(&open.session).await?)
     }
 
     /// Sends any bytes with any method, without a session and without judging: for requests that should be refused.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// let refused = client.raw_request("POST", &[("Content-Type", "text/plain")], "no JSON").await?;
+    /// assert!(refused.status() >= 400);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn raw_request(&self, method: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Result<McpResponse, ClientError> {
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let reply = Peer::new(&self.config)?.raw(method, &headers, body.into()).await?;
@@ -180,11 +261,25 @@ impl TestClient {
     }
 
     /// The id of the session, once there is one.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(client.session_id().is_some(), "it has begun a session");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn session_id(&self) -> Option<String> {
         self.cell().get()?.session.id().map(str::to_owned)
     }
 
     /// Asks the server to forget the session; the next request opens another.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.end_session().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn end_session(&self) -> Result<Option<McpResponse>, ClientError> {
         let Some(open) = self.forget_session() else { return Ok(None) };
         let reply = open.peer.delete(&open.session).await?;
@@ -192,6 +287,13 @@ impl TestClient {
     }
 
     /// Gives the session up without telling the server; the next request opens another.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.reconnect();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reconnect(&self) {
         self.forget_session();
     }
@@ -242,16 +344,37 @@ pub struct McpResponse {
 
 impl McpResponse {
     /// The HTTP status.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn status(&self) -> u16 {
         self.reply.status
     }
 
     /// From the request to the last byte that was read.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(response.latency() < std::time::Duration::from_millis(50));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn latency(&self) -> Duration {
         self.reply.took
     }
 
     /// The result, if the answer is one.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(response.result().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn result(&self) -> Option<&Value> {
         match &self.reply.answer {
             Some(Message::Response { outcome: Ok(result), .. }) => Some(result),
@@ -260,6 +383,13 @@ impl McpResponse {
     }
 
     /// The JSON-RPC error, if the answer is one.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(response.error().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn error(&self) -> Option<&RpcError> {
         match &self.reply.answer {
             Some(Message::Response { outcome: Err(error), .. }) => Some(error),
@@ -268,6 +398,13 @@ impl McpResponse {
     }
 
     /// The result, or why there is none.
+    ///
+    /// ```no_run
+    /// # async fn example(response: e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// let tools = response.into_result()?["tools"].clone();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_result(self) -> Result<Value, ClientError> {
         let (method, status, body) = (self.method.clone(), self.status(), self.text());
         match self.reply.answer {
@@ -278,32 +415,75 @@ impl McpResponse {
     }
 
     /// Messages that came in the same stream ahead of the answer, each with its time since the request.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(response.messages().is_empty(), "nothing came ahead of the answer");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn messages(&self) -> &[(Message, Duration)] {
         &self.reply.ahead
     }
 
     /// A header, by its name in any case.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(response.header("content-type"), Some("application/json"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         self.reply.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The body as it came; of a stream, what was read up to the answer.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(response.body().starts_with(b"{"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn body(&self) -> &[u8] {
         &self.reply.body
     }
 
     /// The body as text.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(response.text().contains("jsonrpc"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.reply.body).into_owned()
     }
 
     /// The session in which it was asked.
+    ///
+    /// ```no_run
+    /// # async fn example(response: &e2e_tui::harness::McpResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// let session = response.session_id();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn session_id(&self) -> Option<&str> {
         self.session.as_deref()
     }
 }
 
 /// What came of a tool.
+///
+/// ```no_run
+/// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
+/// let sum = client.call_tool("add", serde_json::json!({ "a": 2, "b": 40 })).await?;
+/// assert!(!sum.is_error, "{}", sum.text);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ToolResult {

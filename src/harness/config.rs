@@ -10,6 +10,13 @@ use crate::model::{
 use super::{HealthCheck, LogPattern, ProcessError, ResourceLimits, health::probe_of};
 
 /// The program of a process.
+///
+/// ```no_run
+/// use e2e_tui::harness::{ProcessConfig, Program};
+///
+/// let own: Program = "./target/debug/api".into();
+/// let api = ProcessConfig::new("api", own);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Program {
@@ -158,6 +165,11 @@ impl fmt::Debug for ProcessConfig {
 
 impl ProcessConfig {
     /// A service that runs `program` in the test's own working directory and environment.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./target/debug/api");
+    /// ```
     pub fn new(name: impl Into<String>, program: impl Into<Program>) -> Self {
         Self {
             name: name.into(),
@@ -187,11 +199,21 @@ impl ProcessConfig {
     }
 
     /// A text for `/bin/sh -c`.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::shell("api", "exec ./api --port $PORT");
+    /// ```
     pub fn shell(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self::new(name, "/bin/sh").args(["-c".to_owned(), text.into()])
     }
 
     /// Adds an argument.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").arg("--verbose");
+    /// ```
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
@@ -199,6 +221,11 @@ impl ProcessConfig {
     }
 
     /// Adds arguments.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").args(["--port", "8080"]);
+    /// ```
     #[must_use]
     pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
@@ -206,6 +233,11 @@ impl ProcessConfig {
     }
 
     /// Sets a variable.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").env("RUST_LOG", "debug");
+    /// ```
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env_vars.push((name.into(), value.into()));
@@ -213,6 +245,11 @@ impl ProcessConfig {
     }
 
     /// Where it runs.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").working_dir("services/api");
+    /// ```
     #[must_use]
     pub fn working_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.working_dir = Some(dir.into());
@@ -220,6 +257,11 @@ impl ProcessConfig {
     }
 
     /// The port it owns.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").port(8080);
+    /// ```
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
@@ -227,6 +269,11 @@ impl ProcessConfig {
     }
 
     /// What shows that it is ready.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::{LogHealthCheck, ProcessConfig};
+    /// let api = ProcessConfig::new("api", "./api").ready_when(LogHealthCheck::new("listening"));
+    /// ```
     #[must_use]
     pub fn ready_when(mut self, check: impl HealthCheck + 'static) -> Self {
         self.ready = Some(Arc::new(check));
@@ -234,6 +281,11 @@ impl ProcessConfig {
     }
 
     /// How long it may take to become ready.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").ready_timeout(std::time::Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub fn ready_timeout(mut self, timeout: Duration) -> Self {
         self.ready_timeout = timeout;
@@ -241,6 +293,11 @@ impl ProcessConfig {
     }
 
     /// What shows that it is well, and, where nothing else is set, that it is ready.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::{HttpHealthCheck, ProcessConfig};
+    /// let api = ProcessConfig::new("api", "./api").health_check(HttpHealthCheck::new("http://127.0.0.1:8080/health"));
+    /// ```
     #[must_use]
     pub fn health_check(mut self, check: impl HealthCheck + 'static) -> Self {
         self.health_check = Some(Arc::new(check));
@@ -248,6 +305,11 @@ impl ProcessConfig {
     }
 
     /// Asks for its health only when the test does.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::{ProcessConfig, TcpHealthCheck};
+    /// let api = ProcessConfig::new("api", "./api").health_check(TcpHealthCheck::new("127.0.0.1:8080")).lazy_health();
+    /// ```
     #[must_use]
     pub fn lazy_health(mut self) -> Self {
         self.lazy_health = true;
@@ -255,6 +317,11 @@ impl ProcessConfig {
     }
 
     /// Which exits lead to a restart.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::{ProcessConfig, RestartPolicy};
+    /// let api = ProcessConfig::new("api", "./api").restart_policy(RestartPolicy::OnFailure { max_attempts: 3, backoff: std::time::Duration::from_millis(500) });
+    /// ```
     #[must_use]
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart_policy = policy;
@@ -262,6 +329,11 @@ impl ProcessConfig {
     }
 
     /// How long its tree has to end before KILL.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").stop_grace(std::time::Duration::from_secs(2));
+    /// ```
     #[must_use]
     pub fn stop_grace(mut self, grace: Duration) -> Self {
         self.stop_grace = grace;
@@ -269,6 +341,11 @@ impl ProcessConfig {
     }
 
     /// What it may use.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::{ProcessConfig, ResourceLimits};
+    /// let api = ProcessConfig::new("api", "./api").limits(ResourceLimits { open_files: Some(256), ..ResourceLimits::default() });
+    /// ```
     #[must_use]
     pub fn limits(mut self, limits: ResourceLimits) -> Self {
         self.limits = limits;
@@ -276,6 +353,11 @@ impl ProcessConfig {
     }
 
     /// Makes its stdin a pipe that lines can be sent to.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let shell = ProcessConfig::new("cat", "cat").stdin_pipe();
+    /// ```
     #[must_use]
     pub fn stdin_pipe(mut self) -> Self {
         self.stdin_pipe = true;
@@ -283,6 +365,11 @@ impl ProcessConfig {
     }
 
     /// What its end means.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::{ProcessConfig, Role};
+    /// let seed = ProcessConfig::new("seed", "./seed").role(Role::Task);
+    /// ```
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {
         self.role = role;
@@ -290,6 +377,11 @@ impl ProcessConfig {
     }
 
     /// The longest it may live.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let seed = ProcessConfig::new("seed", "./seed").timeout(std::time::Duration::from_secs(120));
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -297,6 +389,16 @@ impl ProcessConfig {
     }
 
     /// Starts it only once `process` is ready.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    ///
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let db = harness.start_process(ProcessConfig::new("db", "./db")).await?;
+    /// let api = ProcessConfig::new("api", "./api").depends_on(&db.process_id);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn depends_on(mut self, process: &ProcessId) -> Self {
         self.depends_on.push(process.clone());
@@ -304,6 +406,11 @@ impl ProcessConfig {
     }
 
     /// Lines that matter, besides those that look like errors.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").alert("slow query");
+    /// ```
     #[must_use]
     pub fn alert(mut self, pattern: impl Into<LogPattern>) -> Self {
         self.alerts.push(pattern.into());

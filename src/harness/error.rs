@@ -10,6 +10,10 @@ use crate::{
 };
 
 /// Names the `e2e-tui` binary whose parts a harness starts and which watches over its processes.
+///
+/// ```no_run
+/// println!("{} = {:?}", e2e_tui::harness::BINARY_VARIABLE, std::env::var_os(e2e_tui::harness::BINARY_VARIABLE));
+/// ```
 pub const BINARY_VARIABLE: &str = "E2E_TUI_BIN";
 
 /// What is known of a process that failed.
@@ -145,6 +149,15 @@ pub enum ProcessError {
 
 impl ProcessError {
     /// What is known of the process, where it was there at all.
+    ///
+    /// ```no_run
+    /// # async fn example(error: &e2e_tui::harness::ProcessError) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Some(evidence) = error.evidence() {
+    ///     println!("{evidence:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn evidence(&self) -> Option<&Evidence> {
         match self {
             Self::SpawnFailed { evidence, .. }

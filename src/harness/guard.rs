@@ -42,11 +42,25 @@ impl ProcessGuard {
     }
 
     /// Whose end it is.
+    ///
+    /// ```no_run
+    /// # async fn example(guard: &e2e_tui::harness::ProcessGuard) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{} ends with this block", guard.process_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn process_id(&self) -> &ProcessId {
         &self.process_id
     }
 
     /// Lets the process live on; the end of its manager is its end.
+    ///
+    /// ```no_run
+    /// # async fn example(guard: e2e_tui::harness::ProcessGuard) -> Result<(), Box<dyn std::error::Error>> {
+    /// guard.disarm();     // it goes on until the manager ends
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn disarm(mut self) {
         self.armed = false;
     }

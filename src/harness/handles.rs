@@ -34,21 +34,49 @@ impl ProcessHandle {
     }
 
     /// How it stands.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{:?} since {:?}", process.info()?.state(), process.info()?.start_time());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn info(&self) -> Result<ManagedProcess, ProcessError> {
         self.manager.process(&self.process_id)
     }
 
     /// What it says.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// process.logs().assert_seen("listening");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn logs(&self) -> LogCapture {
         self.manager.logs().of(&self.process_id)
     }
 
     /// Waits until it is ready (again).
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// process.wait_for_ready(std::time::Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_for_ready(&self, timeout: Duration) -> Result<(), ProcessError> {
         self.manager.wait_for_ready(&self.process_id, timeout).await
     }
 
     /// Waits until it has ended for good, and says how. Restarts by its policy are waited out.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(process.exited().await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn exited(&self) -> Result<Exit, ProcessError> {
         let settled = self.manager.watch(&self.process_id, |row| row.state.is_settled().then(|| row.exits.last().map(|exit| exit.exit)));
         match settled.await? {
@@ -58,26 +86,61 @@ impl ProcessHandle {
     }
 
     /// Stops it with all it has started: its stop signal, then KILL when its grace or `timeout` is over. It stays down.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// process.stop(std::time::Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn stop(&self, timeout: Duration) -> Result<Option<StopRecord>, ProcessError> {
         self.manager.shutdown_process(&self.process_id, timeout).await
     }
 
     /// Stops it and starts it anew. Returns when it runs again.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// process.restart().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn restart(&self) -> Result<(), ProcessError> {
         self.manager.restart_process(&self.process_id).await
     }
 
     /// Sends a signal to its tree, as if from outside: its restart policy reacts to what follows.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// process.signal(e2e_tui::harness::Signal::HUP).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
         self.manager.signal_process(&self.process_id, signal).await
     }
 
     /// Writes a line to its stdin, which must be a pipe.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// process.send_line("reload").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn send_line(&self, text: impl Into<String>) -> Result<(), ProcessError> {
         self.manager.send_line(&self.process_id, text).await
     }
 
     /// Gives up the handle; the process lives on until its harness ends.
+    ///
+    /// ```no_run
+    /// # async fn example(process: e2e_tui::harness::ProcessHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = process.keep();     // it lives as long as the harness
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn keep(self) -> ProcessId {
         self.guard.disarm();
         self.process_id
@@ -108,6 +171,14 @@ pub struct ServerHandle {
 }
 
 /// A proxy that a test has started.
+///
+/// ```no_run
+/// # async fn example(proxy: &e2e_tui::harness::ProxyHandle) -> Result<(), Box<dyn std::error::Error>> {
+/// let client = e2e_tui::TestClient::new(&proxy.url);
+/// println!("{} listens on {}", proxy.process_id, proxy.port);
+/// # Ok(())
+/// # }
+/// ```
 pub type ProxyHandle = ServerHandle;
 
 impl ServerHandle {
@@ -116,6 +187,13 @@ impl ServerHandle {
     }
 
     /// Gives up the handle; the process lives on until its harness ends.
+    ///
+    /// ```no_run
+    /// # async fn example(server: e2e_tui::harness::ServerHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = server.keep();     // it lives as long as the harness
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn keep(self) -> ProcessId {
         self.process.keep()
     }

@@ -67,11 +67,25 @@ pub struct E2ETestHarness {
 
 impl E2ETestHarness {
     /// An empty harness, named after the test, with everything as it is unless set. See [`builder`](Self::builder).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = e2e_tui::E2ETestHarness::new().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn new() -> Result<Self, HarnessError> {
         HarnessBuilder::default().start().await
     }
 
     /// A harness with a time limit, an archive of failures, another binary, …
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let harness = e2e_tui::E2ETestHarness::builder().name("checkout").start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> HarnessBuilder {
         HarnessBuilder::default()
     }
@@ -99,22 +113,54 @@ impl E2ETestHarness {
     }
 
     /// Who starts and ends the processes.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(harness.process_manager().names().len(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn process_manager(&self) -> &ProcessManager {
         &self.manager
     }
 
     /// Ports for the test. They are given back when the harness has ended.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = harness.port_allocator().allocate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn port_allocator(&self) -> &PortAllocator {
         &self.ports
     }
 
     /// What all processes say, and assertions on it.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// harness.logs().assert_sequence(&["accepted", "forwarded", "answered"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn logs(&self) -> LogAggregator {
         self.manager.logs()
     }
 
     /// Starts a proxy in front of `config.upstream` and waits until it is ready. Unlike
     /// [`to_process_config`](ProcessType::to_process_config) it is not restarted when it ends: in a test that is a finding.
+    ///
+    /// ```no_run
+    /// use e2e_tui::{ProxyConfig, ProxyMode};
+    ///
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let upstream = harness.start_mcp_validator().await?;
+    /// let config = ProxyConfig { mode: ProxyMode::Reverse, upstream: upstream.url.clone(), auth: None };
+    /// let proxy = harness.start_shadowcat_proxy(config).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_shadowcat_proxy(&self, config: ProxyConfig) -> Result<ProxyHandle, HarnessError> {
         let ProxyConfig { mode, upstream, auth } = config;
         if let ProxyMode::Stdio { .. } = mode {
@@ -131,18 +177,39 @@ impl E2ETestHarness {
 
     /// Starts an MCP server that wants no token: the reference server of mcp-validator where `MCP_VALIDATOR_DIR` names a checkout
     /// (which wants its own token), else a built-in one. Waits until it is ready.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let upstream = harness.start_mcp_validator().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_mcp_validator(&self) -> Result<ServerHandle, HarnessError> {
         let port = self.ports.allocate().await?;
         self.start_server(port, ProcessType::McpValidator { port, auth_token: None }.to_process_config()).await
     }
 
     /// The same, but every request after the handshake must carry `token`.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let upstream = harness.start_mcp_validator_with_token("demo-token").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_mcp_validator_with_token(&self, token: impl Into<String>) -> Result<ServerHandle, HarnessError> {
         let port = self.ports.allocate().await?;
         self.start_server(port, ProcessType::McpValidator { port, auth_token: Some(token.into()) }.to_process_config()).await
     }
 
     /// Starts the built-in MCP server, whose answers wait for `response_delay`. Waits until it is ready.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let slow = harness.start_mock_upstream(std::time::Duration::from_millis(200)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_mock_upstream(&self, response_delay: Duration) -> Result<ServerHandle, HarnessError> {
         let port = self.ports.allocate().await?;
         self.start_server(port, ProcessType::MockUpstream { port, response_delay }.to_process_config()).await
@@ -150,17 +217,46 @@ impl E2ETestHarness {
 
     /// Starts the built-in MCP client against `target`. Its scenario is `ping`, `tools`, `stream`, `auth`, `session-loss`,
     /// `concurrency` or `soak`; [`exited`](ProcessHandle::exited) says how it went.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let upstream = harness.start_mcp_validator().await?;
+    /// let calls = harness.start_test_client(&upstream.url, "tools").await?;
+    /// assert!(calls.exited().await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_test_client(&self, target: impl Into<String>, scenario: impl Into<String>) -> Result<ProcessHandle, HarnessError> {
         let config = ProcessType::TestClient { target: target.into(), scenario: scenario.into() }.to_process_config();
         self.start_process(config).await
     }
 
     /// Starts a server that listens on `port` (see [`port_allocator`](Self::port_allocator)) and waits until it is ready.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    ///
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = harness.port_allocator().allocate().await?;
+    /// let api = ProcessConfig::new("api", "./api").args(["--port", &port.to_string()]);
+    /// let api = harness.start_server(port, api).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_server(&self, port: u16, config: ProcessConfig) -> Result<ServerHandle, HarnessError> {
         Ok(ServerHandle::new(self.start_process(config.port(port)).await?, port))
     }
 
     /// Starts a process and waits until it is ready.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    ///
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = harness.start_process(ProcessConfig::shell("worker", "exec ./worker")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_process(&self, config: ProcessConfig) -> Result<ProcessHandle, HarnessError> {
         let patience = config.ready_timeout + READY_SLACK;
         let begun = self.manager.begin(config)?;
@@ -197,11 +293,25 @@ impl E2ETestHarness {
     }
 
     /// Waits until a process is ready, at most `timeout`; fails as soon as it has ended, with how it ended and its last lines.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// harness.wait_for_ready("proxy", std::time::Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_for_ready(&self, process: impl AsRef<str>, timeout: Duration) -> Result<(), HarnessError> {
         Ok(self.manager.wait_for_ready(process, timeout).await?)
     }
 
     /// The port that a process listens on.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = harness.port("proxy")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn port(&self, process: impl AsRef<str>) -> Result<u16, HarnessError> {
         let process = self.manager.process(process)?;
         let hint = "give it `listens`, or a `ready.log` that captures `(?<port>…)` and wait until it is ready";
@@ -209,16 +319,37 @@ impl E2ETestHarness {
     }
 
     /// `http://127.0.0.1:PORT` of a process.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = e2e_tui::TestClient::new(harness.url("proxy")?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn url(&self, process: impl AsRef<str>) -> Result<String, HarnessError> {
         Ok(format!("http://127.0.0.1:{}", self.port(process)?))
     }
 
     /// Puts a mark on the run's timeline.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// harness.mark("now the upstream goes away");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn mark(&self, text: impl Into<String>) {
         drop(self.manager.run().send(Command::Mark { text: text.into() }, Actor::Library));
     }
 
     /// Waits for a scenario's verdict: until its tests have ended, or one can never start. Services stay up.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(harness.verdict().await?.exit_code, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn verdict(&self) -> Result<Outcome, HarnessError> {
         let mut snapshots = self.manager.run().watch();
         let reached = snapshots.wait_for(|snapshot| snapshot.outcome.is_some()).await;
@@ -227,6 +358,13 @@ impl E2ETestHarness {
     }
 
     /// The folder of the recording, if it could be made.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("e2e-tui replay {}", harness.recording().map_or(".".into(), |folder| folder.display().to_string()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recording(&self) -> Option<&Path> {
         self.manager.recording()
     }
@@ -235,6 +373,14 @@ impl E2ETestHarness {
     ///
     /// # Errors
     /// [`HarnessError::Leaked`] if something that the test had started outlived its stop, or held a port.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = harness.shutdown().await?;
+    /// assert_eq!(report.outcome.exit_code, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown(self) -> Result<TestReport, HarnessError> {
         // Should this future be dropped on the way, the drop of `self` ends what is left.
         let done = self.manager.end_in_order(TestEnd::Passed, TAKE_DOWN).await;

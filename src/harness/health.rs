@@ -13,6 +13,14 @@ use crate::{
 use super::LogPattern;
 
 /// A future in a box, as object-safe traits return it.
+///
+/// ```no_run
+/// use e2e_tui::harness::{BoxFuture, HealthError, HealthStatus};
+///
+/// fn well() -> BoxFuture<'static, Result<HealthStatus, HealthError>> {
+///     Box::pin(async { Ok(HealthStatus::Healthy) })
+/// }
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The pause between two checks, unless a check says otherwise.
@@ -21,6 +29,15 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a process is.
+///
+/// ```no_run
+/// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+/// use e2e_tui::harness::HealthStatus;
+///
+/// assert_eq!(manager.check_health("api").await?, HealthStatus::Healthy);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HealthStatus {
@@ -39,6 +56,11 @@ pub enum HealthStatus {
 }
 
 /// A check could not be carried out. Counts as a failure of the process.
+///
+/// ```no_run
+/// let error = e2e_tui::harness::HealthError("the database has no table".into());
+/// assert_eq!(error.to_string(), "the database has no table");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct HealthError(pub String);
@@ -190,11 +212,21 @@ pub struct HttpHealthCheck {
 
 impl HttpHealthCheck {
     /// A GET that must be answered with 200.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::HttpHealthCheck;
+    /// let check = HttpHealthCheck::new("http://127.0.0.1:8080/health");
+    /// ```
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), expected_status: 200, headers: Vec::new(), interval: INTERVAL, timeout: TIMEOUT }
     }
 
     /// The status it must be answered with.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::HttpHealthCheck;
+    /// let check = HttpHealthCheck::new("http://127.0.0.1:8080/health").expected_status(204);
+    /// ```
     #[must_use]
     pub fn expected_status(mut self, status: u16) -> Self {
         self.expected_status = status;
@@ -202,6 +234,11 @@ impl HttpHealthCheck {
     }
 
     /// Sends a header along.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::HttpHealthCheck;
+    /// let check = HttpHealthCheck::new("http://127.0.0.1:8080/health").header("Authorization", "Bearer x");
+    /// ```
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -238,6 +275,11 @@ pub struct TcpHealthCheck {
 
 impl TcpHealthCheck {
     /// A connection to `host:port`.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::TcpHealthCheck;
+    /// let check = TcpHealthCheck::new("127.0.0.1:5432");
+    /// ```
     pub fn new(addr: impl Into<String>) -> Self {
         Self { addr: addr.into(), interval: INTERVAL, timeout: TIMEOUT }
     }
@@ -265,6 +307,11 @@ pub struct ExecHealthCheck {
 
 impl ExecHealthCheck {
     /// Program and arguments, passed verbatim.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ExecHealthCheck;
+    /// let check = ExecHealthCheck::new(["pg_isready", "-p", "5432"]);
+    /// ```
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
         Self { argv: argv.into_iter().map(Into::into).collect(), interval: INTERVAL, timeout: TIMEOUT }
     }
@@ -293,6 +340,11 @@ pub struct LogHealthCheck {
 
 impl LogHealthCheck {
     /// A line that matches `pattern`.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::LogHealthCheck;
+    /// let check = LogHealthCheck::new("^listening on");
+    /// ```
     pub fn new(pattern: impl Into<LogPattern>) -> Self {
         Self { pattern: pattern.into(), interval: INTERVAL, timeout: TIMEOUT }
     }
@@ -322,6 +374,11 @@ pub struct StdioHealthCheck {
 
 impl StdioHealthCheck {
     /// Sends `ping_message`; a line of the answer must match `expected_response`.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::StdioHealthCheck;
+    /// let check = StdioHealthCheck::new(r#"{"jsonrpc":"2.0","id":"probe","method":"ping"}"#, "probe");
+    /// ```
     pub fn new(ping_message: impl Into<String>, expected_response: impl Into<LogPattern>) -> Self {
         Self { ping_message: ping_message.into(), expected_response: expected_response.into(), interval: INTERVAL, timeout: TIMEOUT }
     }

@@ -11,6 +11,12 @@ const SHADOWCAT: &str = "SHADOWCAT_BIN";
 const VALIDATOR: &str = "MCP_VALIDATOR_DIR";
 
 /// What a proxy does.
+///
+/// ```no_run
+/// use e2e_tui::{ProxyConfig, ProxyMode};
+///
+/// let config = ProxyConfig { mode: ProxyMode::Reverse, upstream: "http://127.0.0.1:8080/mcp".into(), auth: None };
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyMode {
@@ -125,6 +131,11 @@ impl std::fmt::Debug for ProcessType {
 
 impl ProcessType {
     /// How it is started, and how it shows that it is ready and well.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessType;
+    /// let config = ProcessType::MockUpstream { port: 20001, response_delay: std::time::Duration::ZERO }.to_process_config();
+    /// ```
     pub fn to_process_config(&self) -> ProcessConfig {
         match self {
             Self::ShadowcatProxy { mode, bind_address, upstream, auth } => shadowcat(mode, bind_address, upstream, auth.as_deref()),

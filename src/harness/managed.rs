@@ -30,56 +30,133 @@ impl ManagedProcess {
     }
 
     /// Its name.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{}", process.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn id(&self) -> &ProcessId {
         self.row.id()
     }
 
     /// Its state, with its reason.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(process.state().is_alive());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn state(&self) -> &ProcessState {
         &self.row.state
     }
 
     /// What its health check says.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(process.health().word(), "healthy");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn health(&self) -> Health {
         self.row.health
     }
 
     /// The leader of its tree, while it lives.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// let pid = process.pid();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pid(&self) -> Option<u32> {
         self.row.pid
     }
 
     /// Its newest start, from 1; 0 before the first.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(process.generation(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn generation(&self) -> Generation {
         self.row.generation
     }
 
     /// How often its policy has restarted it.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(process.restart_count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn restart_count(&self) -> u32 {
         self.row.restarts
     }
 
     /// When its newest start was.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// let since = process.start_time();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn start_time(&self) -> Option<SystemTime> {
         self.row.started.map(|at| SystemTime::from(self.clock.wall()) + Duration::from_micros(at.0))
     }
 
     /// How long its newest start took to become ready.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("ready after {:?}", process.ready_after());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn ready_after(&self) -> Option<Duration> {
         self.row.ready_after
     }
 
     /// The port it listens on: as it was set, else as its ready line named it.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = process.port();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn port(&self) -> Option<u16> {
         self.row.port()
     }
 
     /// All its ends, oldest first.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(process.exits().is_empty(), "it has not ended once");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn exits(&self) -> &[ExitRecord] {
         &self.row.exits
     }
 
     /// What it has left behind although it should be gone.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(process.leaks().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn leaks(&self) -> &[Leak] {
         &self.row.leaks
     }

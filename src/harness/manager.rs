@@ -66,6 +66,13 @@ pub(super) struct Inner {
 
 impl ProcessManager {
     /// A manager with a run and a recording of its own.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let manager = e2e_tui::harness::ProcessManager::new().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn new() -> Result<Self, HarnessError> {
         HarnessBuilder::default().process_manager().await
     }
@@ -84,6 +91,15 @@ impl ProcessManager {
 
     /// Starts a process and waits until it runs; whether it is ready is another question, see [`wait_for_ready`](Self::wait_for_ready).
     /// Dropping this future before it is done ends the process, too.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    ///
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = manager.spawn_process(ProcessConfig::new("api", "./api")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn spawn_process(&self, config: ProcessConfig) -> Result<ProcessId, ProcessError> {
         let begun = self.begin(config)?;
         let id = begun.id.clone();
@@ -135,6 +151,13 @@ impl ProcessManager {
     /// # Errors
     /// As soon as it has ended (with how, and its last lines), could not be started, or gave up; or when `timeout` is over. A
     /// death that its restart policy answers with a restart is waited out.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.wait_for_ready("api", std::time::Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_for_ready(&self, process: impl AsRef<str>, timeout: Duration) -> Result<(), ProcessError> {
         let id = self.find(process.as_ref())?;
         let ready = self.ready(&id, timeout).await;
@@ -177,24 +200,52 @@ impl ProcessManager {
     }
 
     /// Stops a process and starts it anew. Returns when it runs again.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.restart_process("api").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn restart_process(&self, process: impl AsRef<str>) -> Result<(), ProcessError> {
         let id = self.find(process.as_ref())?;
         self.carried_out(&id, Command::Restart { process: id.clone(), now: false }).await
     }
 
     /// Starts a process that is down.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.start_process_again("api").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_process_again(&self, process: impl AsRef<str>) -> Result<(), ProcessError> {
         let id = self.find(process.as_ref())?;
         self.carried_out(&id, Command::Start { process: id.clone() }).await
     }
 
     /// Sends a signal to a process's tree, as if from outside: its restart policy reacts to what follows.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.signal_process("api", e2e_tui::harness::Signal::HUP).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn signal_process(&self, process: impl AsRef<str>, signal: Signal) -> Result<(), ProcessError> {
         let id = self.find(process.as_ref())?;
         self.carried_out(&id, Command::Signal { process: id.clone(), signal }).await
     }
 
     /// Writes a line to a process's stdin, which must be a pipe.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.send_line("shell", "exit").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn send_line(&self, process: impl AsRef<str>, text: impl Into<String>) -> Result<(), ProcessError> {
         let id = self.find(process.as_ref())?;
         self.carried_out(&id, Command::SendLine { process: id.clone(), text: text.into() }).await
@@ -214,6 +265,13 @@ impl ProcessManager {
     /// Stops a process and all it has started: its stop signal, then KILL when its grace or `timeout` is over, whichever comes
     /// first. Returns when nothing of it lives, and says how the stop went. It stays down. Dropping this future changes
     /// nothing: the stop goes on.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.shutdown_process("api", std::time::Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown_process(&self, process: impl AsRef<str>, timeout: Duration) -> Result<Option<StopRecord>, ProcessError> {
         let id = self.find(process.as_ref())?;
         let engine = &self.inner.engine;
@@ -250,6 +308,13 @@ impl ProcessManager {
     ///
     /// # Errors
     /// [`ProcessError::ShutdownTimeout`] if something still lives, which is told in the recording.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.shutdown_all(std::time::Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown_all(&self, timeout: Duration) -> Result<(), ProcessError> {
         self.end_in_order(TestEnd::Unknown, timeout).await
     }
@@ -275,6 +340,13 @@ impl ProcessManager {
 
     /// Kills all processes, with everything they have started, and runs the clean-up hooks. Needs no runtime and does not
     /// return before it is done. Nothing can be started afterwards.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.force_kill_all();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn force_kill_all(&self) {
         self.inner.engine.end_now(TestEnd::Unknown);
         self.inner.hooks.run();
@@ -282,11 +354,25 @@ impl ProcessManager {
 
     /// Has `hook` called once when everything is down, in whatever way that came about. A hook that panics or takes longer than
     /// ten seconds does not keep the others from being called.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.on_shutdown(|| drop(std::fs::remove_file("target/test.db")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_shutdown(&self, hook: impl FnOnce() + Send + 'static) {
         self.inner.hooks.add(hook);
     }
 
     /// Asks for a process's health now, whatever its interval, on the harness's own runtime.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{:?}", manager.check_health("api").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn check_health(&self, process: impl AsRef<str>) -> Result<HealthStatus, HealthError> {
         let id = self.find(process.as_ref()).map_err(|error| HealthError(error.to_string()))?;
         let check = self.lock_configs().get(&id).and_then(|config| config.health_check.clone());
@@ -301,6 +387,13 @@ impl ProcessManager {
     }
 
     /// Writes what a process has said to `NAME.out` and `NAME.err` in `dir`, as it came but masked, and gives the two paths.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// let [out, err] = manager.save_process_logs("api", "target/logs")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn save_process_logs(&self, process: impl AsRef<str>, dir: impl AsRef<Path>) -> io::Result<[PathBuf; 2]> {
         let id = self.find(process.as_ref()).map_err(|error| io::Error::new(io::ErrorKind::NotFound, error.to_string()))?;
         let store = self.inner.engine.run.logs();
@@ -329,21 +422,49 @@ impl ProcessManager {
     }
 
     /// What all processes say.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// manager.logs().assert_no_errors();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn logs(&self) -> LogAggregator {
         self.inner.engine.logs.clone()
     }
 
     /// The names of all processes, in the order they were added.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{:?}", manager.names());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn names(&self) -> Vec<ProcessId> {
         self.inner.engine.run.snapshot().rows.iter().map(|row| row.id().clone()).collect()
     }
 
     /// How all processes stand.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// let alive = manager.processes().iter().filter(|process| process.state().is_alive()).count();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn processes(&self) -> Vec<ManagedProcess> {
         self.snapshot().rows.iter().map(|row| ManagedProcess::of(row, self.inner.engine.run.clock())).collect()
     }
 
     /// How a process stands.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(manager.process("api")?.restart_count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn process(&self, process: impl AsRef<str>) -> Result<ManagedProcess, ProcessError> {
         let snapshot = self.snapshot();
         let row = snapshot.row(process.as_ref()).ok_or_else(|| self.unknown(process.as_ref()))?;
@@ -351,21 +472,52 @@ impl ProcessManager {
     }
 
     /// A guard for a process: dropping it ends the process.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    ///
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = manager.spawn_process(ProcessConfig::new("api", "./api")).await?;
+    /// let guard = manager.guard(&id);     // it ends when this is dropped
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn guard(&self, process: &ProcessId) -> ProcessGuard {
         ProcessGuard::new(&self.inner, process)
     }
 
     /// The folder of the recording, if it could be made.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{:?}", manager.recording());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recording(&self) -> Option<&Path> {
         self.inner.engine.dir.as_deref()
     }
 
     /// How the whole run stands.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(manager.snapshot().rows.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.engine.run.snapshot()
     }
 
     /// The supervisor's own handle of the run, which knows more than this face shows.
+    ///
+    /// ```no_run
+    /// # async fn example(manager: &e2e_tui::harness::ProcessManager) -> Result<(), Box<dyn std::error::Error>> {
+    /// let events = manager.run().journal().from(0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn run(&self) -> &crate::supervisor::RunHandle {
         &self.inner.engine.run
     }

@@ -78,6 +78,13 @@ impl ProcessPool {
     }
 
     /// How many wait to be lent again at most; 4 unless set.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: e2e_tui::harness::ProcessPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = pool.most_idle(2);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn most_idle(mut self, most: usize) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
@@ -87,11 +94,26 @@ impl ProcessPool {
     }
 
     /// How many wait to be lent again.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: &e2e_tui::harness::ProcessPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(pool.idle(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn idle(&self) -> usize {
         self.shared.lock().len()
     }
 
     /// Lends a server that is ready and as good as new.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: &e2e_tui::harness::ProcessPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = pool.lend().await?;
+    /// let client = e2e_tui::TestClient::new(&server.url);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn lend(&self) -> Result<PooledProcess, HarnessError> {
         while let Some(server) = self.shared.take() {
             if self.shared.is_as_new(&server).await {
@@ -143,6 +165,15 @@ impl Shared {
 }
 
 /// A server on loan. Dropping it gives it back.
+///
+/// ```no_run
+/// # async fn example(pool: &e2e_tui::harness::ProcessPool) -> Result<(), Box<dyn std::error::Error>> {
+/// let server = pool.lend().await?;
+/// let client = e2e_tui::TestClient::new(&server.url);
+/// drop(server);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping it gives it back"]
 pub struct PooledProcess {
     /// There until it is given back.

@@ -34,17 +34,38 @@ struct State {
 
 impl PortAllocator {
     /// An allocator with leases of its own.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ports = e2e_tui::harness::PortAllocator::new()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new() -> Result<Self, HarnessError> {
         Ok(Self(Arc::new(Mutex::new(State { leases: Leases::new()?, held: HashMap::new() }))))
     }
 
     /// Leases a free port outside the range from which the system gives out ports by itself.
+    ///
+    /// ```no_run
+    /// # async fn example(ports: &e2e_tui::harness::PortAllocator) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = ports.allocate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[expect(clippy::unused_async, reason = "the name is the design's; a lease over a network would wait")]
     pub async fn allocate(&self) -> Result<u16, HarnessError> {
         self.allocate_now()
     }
 
     /// The same, outside of futures.
+    ///
+    /// ```no_run
+    /// # async fn example(ports: &e2e_tui::harness::PortAllocator) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = ports.allocate_now()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn allocate_now(&self) -> Result<u16, HarnessError> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lease = state.leases.lease(PortRequest::Any)?;
@@ -54,6 +75,14 @@ impl PortAllocator {
     }
 
     /// Gives a port back. What listens on it had better be gone.
+    ///
+    /// ```no_run
+    /// # async fn example(ports: &e2e_tui::harness::PortAllocator) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = ports.allocate_now()?;
+    /// ports.release(port);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn release(&self, port: u16) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&port);
     }

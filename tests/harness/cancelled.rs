@@ -33,13 +33,13 @@ impl<F: Future + Unpin> Future for Polls<F> {
 }
 
 /// What `future` gives if `polls` polls are enough; else none, and it was dropped.
-async fn within<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+pub(crate) async fn within<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = Box::pin(future);
     Polls { future: future.as_mut(), left: polls }.await
 }
 
 /// Tries with one poll, then two, … until it is done; `check` is asked after each.
-async fn at_every_await<T>(what: &str, mut start: impl AsyncFnMut(usize) -> Option<T>, mut check: impl AsyncFnMut(usize)) -> T {
+pub(crate) async fn at_every_await<T>(what: &str, mut start: impl AsyncFnMut(usize) -> Option<T>, mut check: impl AsyncFnMut(usize)) -> T {
     for polls in 1..500 {
         let done = start(polls).await;
         if let Some(done) = done {

@@ -7,6 +7,7 @@ mod support;
 
 mod archives;
 mod cancelled;
+mod cancelled_rest;
 mod client;
 mod errors;
 mod flow;
