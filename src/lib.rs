@@ -37,6 +37,7 @@
 //!     keep: Keep::Default,
 //!     end_when_done: true,
 //!     timeout: None,
+//!     screen: e2e_tui::process::Screen::default(),
 //! })?;
 //! let outcome = run.finish().await;
 //! println!("{}: {}", outcome.verdict.badge(), outcome.reason);

@@ -47,7 +47,8 @@ async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::
     let Resolved { spec, secrets, leases, run_dir } = resolved;
     let timeout = spec.timeout;
     let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
-    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout })?;
+    let screen = tui::child_screen(&options, spec.processes.len());
+    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, screen })?;
     let handle = live.handle().clone();
     let dir = live.dir().cloned();
     if let Some(dir) = &dir {
@@ -98,6 +99,7 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
             }
         });
     };
+    let screens = handle.clone();
     let archive = dir.map(|dir| {
         let (path, id) = (dir.path.clone(), dir.id.clone());
         Arc::new(move || write_archive(&path, &id)) as Arc<dyn Fn() -> String + Send + Sync>
@@ -108,6 +110,7 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
         logs: handle.logs(),
         clock: handle.clock(),
         commands: Some(Box::new(commands)),
+        resize_terminals: Some(Box::new(move |screen| screens.resize_terminals(screen))),
         export: archive,
         recording: dir.is_some(),
         runtime,

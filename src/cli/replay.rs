@@ -36,6 +36,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
         logs: recording.logs.clone(),
         clock,
         commands: None,
+        resize_terminals: None,
         export: None,
         recording: false,
         runtime: runtime.handle().clone(),

@@ -113,7 +113,8 @@ async fn run(
     let Resolved { spec, secrets, leases, run_dir } = resolved;
     let timeout = timeout.or(spec.timeout);
     let keep = scenario::keep(common);
-    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout })?;
+    let screen = headless::child_screen(spec.processes.keys());
+    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout, screen })?;
     let dir = live.dir().map(|dir| dir.path.clone());
     if let Some(dir) = &dir {
         super::panic::remember_recording(dir.clone());

@@ -42,6 +42,7 @@ impl Story {
             max_restarts: Some(5),
             argv: Vec::new(),
             cwd: String::new(),
+            reads: crate::model::Reads::Nothing,
             settings: Vec::new(),
         });
         story.event(

@@ -20,6 +20,7 @@ mod recorded;
 mod repeat;
 mod report;
 mod runner;
+mod screen;
 mod stdout;
 mod target;
 
@@ -28,4 +29,5 @@ pub use recorded::{Wanted, print_recorded};
 pub use repeat::Tally;
 pub use report::Report;
 pub use runner::{Ended, HeadlessOptions, Output, Reports, run, write_error};
+pub use screen::child_screen;
 pub use target::{Target, TargetError};

@@ -13,6 +13,7 @@ use super::{
     printer::{Colour, Printer},
     progress::Progress,
     report::Report,
+    screen::follow_our_screen,
     stdout::Stdout,
     target::Target,
 };
@@ -131,7 +132,9 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
     let dir = live.dir().cloned();
     let signals = obey_signals(handle.clone());
     let printing = print(&handle, &signals, options)?;
+    let screen = follow_our_screen(handle.clone())?;
     let outcome = live.finish().await;
+    screen.abort();
     let printed = patiently(&signals, move || printing.finish()).await;
     let mut exit_code = outcome.exit_code;
     if let Some(Err(error)) = &printed

@@ -84,6 +84,13 @@ pub enum Command {
         /// The line, without its newline.
         text: String,
     },
+    /// Write bytes to its terminal as they are, as if typed there.
+    Type {
+        /// Which process: one with a terminal of its own.
+        process: ProcessId,
+        /// What its keyboard sends.
+        bytes: Vec<u8>,
+    },
     /// Put a mark on the timeline.
     Mark {
         /// What it says.

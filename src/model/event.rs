@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, At, Containment, Exit, ExpectationInfo, Failure, Generation, Health, ListenPort, Outcome, ProcessId, ProcessState, Role, Signal,
-    Standing,
+    Actor, At, Containment, Exit, ExpectationInfo, Failure, Generation, Health, ListenPort, Outcome, ProcessId, ProcessState, Reads, Role,
+    Signal, Standing,
 };
 
 /// Something that happened.
@@ -436,6 +436,9 @@ pub struct ProcessInfo {
     /// Restarts its policy allows; none where it allows none or has no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_restarts: Option<u32>,
+    /// Where what is sent to it arrives.
+    #[serde(default, skip_serializing_if = "Reads::is_nothing")]
+    pub reads: Reads,
     /// The command line as the file gives it, masked.
     #[serde(default)]
     pub argv: Vec<String>,

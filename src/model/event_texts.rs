@@ -107,8 +107,20 @@ impl ProcessInfo {
     }
 
     fn each_text(&mut self, visit: Visit<'_>) {
-        let Self { argv, cwd, name: _, role: _, kind: _, stand_in: _, listens: _, has_health: _, waits_for: _, max_restarts: _, settings } =
-            self;
+        let Self {
+            argv,
+            cwd,
+            settings,
+            name: _,
+            role: _,
+            kind: _,
+            stand_in: _,
+            listens: _,
+            has_health: _,
+            waits_for: _,
+            max_restarts: _,
+            reads: _,
+        } = self;
         argv.iter_mut().chain([cwd]).chain(settings.iter_mut().map(|(_, text)| text)).for_each(visit);
     }
 }

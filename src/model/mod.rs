@@ -47,7 +47,7 @@ pub use script::{
 pub use snapshot::{ExitRecord, Phase, ProcessSnapshot, RECENT_PROBES, Snapshot, StopRecord};
 pub use spec::{
     Condition, Containment, Dependency, HealthSpec, HttpProbe, Limits, ListenPort, LogFormat, LogSpec, OnUnhealthy, Probe, ProcessSpec,
-    ReadySpec, RestartMode, RestartPolicy, Role, RunSpec, StdinMode, StopSpec,
+    Reads, ReadySpec, RestartMode, RestartPolicy, Role, RunSpec, StdinMode, StopSpec,
 };
 pub use state::{Failure, Health, ProcessState};
 pub use text::{Part, Text, UnresolvedPort};

@@ -465,6 +465,26 @@ pub enum StdinMode {
     Pipe,
 }
 
+/// Where what is sent to a process arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reads {
+    /// Nowhere: it reads nothing.
+    #[default]
+    Nothing,
+    /// In a pipe, line by line.
+    Pipe,
+    /// In a terminal of its own, key by key.
+    Terminal,
+}
+
+impl Reads {
+    /// Whether nothing can be sent to it.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::Nothing
+    }
+}
+
 /// Resource limits; none is set unless the file says so.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limits {

@@ -72,7 +72,7 @@ pub use lookup::lookup;
 pub use pidfile::{PidFile, Swept, runs_dir, sweep_dead_runs};
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
 pub use support::{Fact, facts, limit_facts, tiers};
-pub use tty::{Terminal, resize};
+pub use tty::{Screen, Terminal, resize};
 
 /// How long a KILL may take before what is left is reported as [`TreeEvent::Stuck`].
 pub const KILL_BOUND: Duration = Duration::from_secs(2);

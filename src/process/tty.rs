@@ -8,6 +8,22 @@ use rustix::{
     termios::{OptionalActions, OutputModes, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
 };
 
+/// How big a terminal is, in character cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// Rows.
+    pub rows: u16,
+    /// Columns.
+    pub columns: u16,
+}
+
+impl Default for Screen {
+    /// One that nobody looks at: wide, so that programs break few lines.
+    fn default() -> Self {
+        Self { rows: 40, columns: 120 }
+    }
+}
+
 /// A terminal that is nobody's yet.
 ///
 /// The process gets copies of `process_end` as stdin, stdout and stderr, with [`Launch::tty`](super::Launch::tty) set; ours must be
@@ -22,12 +38,12 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Opens one of that size, in character cells. Neither end is inherited by anybody by accident.
-    pub fn open(rows: u16, columns: u16) -> io::Result<Self> {
+    /// Opens one of that size. Neither end is inherited by anybody by accident.
+    pub fn open(screen: Screen) -> io::Result<Self> {
         let our_end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&our_end)?;
         unlockpt(&our_end)?;
-        resize(&our_end, rows, columns)?;
+        resize(&our_end, screen)?;
         let process_end = ioctl_tiocgptpeer(&our_end, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         // Lines end as the process ends them, not with the carriage return that a real screen wants.
         let mut modes = tcgetattr(&process_end)?;
@@ -40,7 +56,7 @@ impl Terminal {
 }
 
 /// Tells a terminal, by our end, how big it is; its foreground processes get WINCH. A size of nothing becomes one cell.
-pub fn resize(our_end: &OwnedFd, rows: u16, columns: u16) -> io::Result<()> {
+pub fn resize(our_end: &OwnedFd, Screen { rows, columns }: Screen) -> io::Result<()> {
     let size = Winsize { ws_row: rows.max(1), ws_col: columns.max(1), ws_xpixel: 0, ws_ypixel: 0 };
     Ok(tcsetwinsize(our_end, size)?)
 }

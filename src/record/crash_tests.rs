@@ -45,6 +45,7 @@ pub(super) fn recording(dir: &Path, noise: usize) {
         max_restarts: None,
         argv: Vec::new(),
         cwd: String::new(),
+        reads: crate::model::Reads::Nothing,
         settings: Vec::new(),
     };
     let info = RunInfo {

@@ -37,6 +37,7 @@ fn all_kinds() -> Vec<EventKind> {
         max_restarts: Some(1),
         argv: vec![text.clone()],
         cwd: text.clone(),
+        reads: crate::model::Reads::Nothing,
         settings: vec![(text.clone(), text.clone())],
     };
     let what = Expected::MustNotSee { pattern: regex::Regex::new("x").expect("a pattern") };

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, Hold, KILL_BOUND, Order, PidFile, Spawner, TakenTerminal, TreeEvent, runs_dir},
+    process::{Guardian, GuardianError, Hold, KILL_BOUND, Order, PidFile, Screen, Spawner, TakenTerminal, TreeEvent, runs_dir},
     redact::{self, Redactor},
     supervisor::{self, Journal, Machine, RunHandle, RunParts},
 };
@@ -49,6 +49,8 @@ pub struct RunRequest {
     pub end_when_done: bool,
     /// How long it may take; the dashboard only gives notice.
     pub timeout: Option<Duration>,
+    /// How big the terminals are at first that processes have of their own.
+    pub screen: Screen,
 }
 
 /// Why a run did not start. Nothing of it exists then.
@@ -125,7 +127,7 @@ impl LiveRun {
         open: bool,
         launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
     ) -> Result<Self, StartError> {
-        let RunRequest { spec, secrets, keep, end_when_done, timeout } = request;
+        let RunRequest { spec, secrets, keep, end_when_done, timeout, screen } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
@@ -183,6 +185,7 @@ impl LiveRun {
             timeout,
             runs,
             ours,
+            screen,
             notices: [trouble, no_pid_file]
                 .into_iter()
                 .flatten()

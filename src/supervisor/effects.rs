@@ -1,6 +1,6 @@
 //! Carrying effects out, and translating what trees say into the machine's inputs.
 
-use std::{os::fd::OwnedFd, sync::Arc};
+use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use super::{
     expectations::wanted,
@@ -37,7 +37,11 @@ impl Runtime {
             Effect::WatchHealth { process, generation } => self.watch_health(&process, generation),
             Effect::EndProbes { process } => self.end_probes(&process),
             Effect::SendLine { process, text, ticket, .. } => {
-                let result = self.send_line(&process, &text);
+                let result = self.write_to(&process, |stdin| stdin.send_line(&text));
+                self.resolve(ticket, result);
+            }
+            Effect::Type { process, bytes, ticket, .. } => {
+                let result = self.write_to(&process, |stdin| stdin.send(bytes));
                 self.resolve(ticket, result);
             }
             Effect::Arm { timer, at } => self.arm(timer, at),
@@ -62,7 +66,7 @@ impl Runtime {
     fn spawn(&mut self, process: ProcessId, generation: Generation) {
         let Some(spec) = self.spec(&process) else { return };
         self.inputs.remove(&process);
-        self.launcher.prepare(Job { process, generation, spec, run: self.parts.info.run.clone(), ports: self.ports() });
+        self.launcher.prepare(Job { process, generation, spec, run: self.parts.info.run.clone(), ports: self.ports(), screen: self.screen });
     }
 
     /// All is there that a start takes.
@@ -105,9 +109,9 @@ impl Runtime {
         }
     }
 
-    fn send_line(&self, process: &ProcessId, text: &str) -> Result<(), String> {
+    fn write_to(&self, process: &ProcessId, write: impl FnOnce(&Stdin) -> io::Result<()>) -> Result<(), String> {
         let Some(talk) = self.inputs.get(process) else { return Err(format!("{process} has closed its stdin")) };
-        talk.stdin.send_line(text).map_err(|e| format!("{process} does not read its stdin: {e}"))
+        write(&talk.stdin).map_err(|e| format!("{process} does not read its stdin: {e}"))
     }
 
     pub(super) fn warn(&mut self, text: String) {
@@ -125,8 +129,11 @@ impl Runtime {
             _ => None,
         };
         let begun = begun.map(|(tree, Ends { output, input })| {
-            if let (Some(input), Some((process, _))) = (input, self.trees.get(&tree)) {
-                self.inputs.insert(process.clone(), Talk { stdin: Arc::new(Stdin::new(input)), tap: LineTap::default() });
+            if let (Some((input, end)), Some((process, _))) = (input, self.trees.get(&tree)) {
+                let stdin = Stdin::new(input, end);
+                // It may have changed since the start was prepared.
+                stdin.resize(self.screen);
+                self.inputs.insert(process.clone(), Talk { stdin: Arc::new(stdin), tap: LineTap::default() });
             }
             (tree, output)
         });

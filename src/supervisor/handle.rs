@@ -8,6 +8,7 @@ use super::{Journal, machine::TestEnd};
 use crate::{
     logs::LogStore,
     model::{Actor, Command, Outcome, Phase, ProcessSpec, Request, RunClock, Snapshot},
+    process::Screen,
 };
 
 /// A request on its way to the supervisor.
@@ -26,6 +27,8 @@ pub(super) enum Wish {
     Add(Arc<ProcessSpec>),
     /// The test that drives the run has ended.
     Close(TestEnd),
+    /// Terminals of processes have another size.
+    Resize(Screen),
 }
 
 /// Resolves when a request was carried out, or says why it was not. Dropping it changes nothing: what was asked is done.
@@ -66,6 +69,11 @@ impl RunHandle {
     /// [`Command::Shutdown`] after it.
     pub fn close(&self, end: TestEnd) -> Ticket {
         self.ask(Wish::Close(end))
+    }
+
+    /// Says how big the terminals are that processes have of their own: those that live, and those to come.
+    pub fn resize_terminals(&self, screen: Screen) {
+        drop(self.ask(Wish::Resize(screen)));
     }
 
     fn ask(&self, wish: Wish) -> Ticket {

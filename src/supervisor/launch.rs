@@ -17,21 +17,17 @@ use indexmap::IndexMap;
 use nix::fcntl::OFlag;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::runtime::News;
+use super::{runtime::News, stdin::End};
 use crate::{
     logs::{self, Stream},
     model::{Failure, Generation, ProcessId, ProcessSpec, StdinMode, Text},
-    process::{Launch, ShortCommand, Terminal, lookup},
+    process::{Launch, Screen, ShortCommand, Terminal, lookup},
     scenario::render_files,
 };
 
 /// The variable that names the run to everything it started.
 const RUN_VARIABLE: &str = "E2E_TUI_RUN";
 
-/// The size of a terminal that nobody looks at: wide, so that programs break few lines.
-const ROWS: u16 = 40;
-/// See [`ROWS`].
-const COLUMNS: u16 = 120;
 /// What a terminal is called where nothing says otherwise.
 const TERM: &str = "xterm-256color";
 
@@ -60,7 +56,7 @@ pub(super) struct Ends {
     /// Where its output is read.
     pub(super) output: Vec<(Stream, OwnedFd)>,
     /// Where its stdin is written, if it has one.
-    pub(super) input: Option<OwnedFd>,
+    pub(super) input: Option<(OwnedFd, End)>,
 }
 
 /// A start to prepare.
@@ -70,6 +66,7 @@ pub(super) struct Job {
     pub(super) spec: Arc<ProcessSpec>,
     pub(super) run: String,
     pub(super) ports: Ports,
+    pub(super) screen: Screen,
 }
 
 /// Prepares starts on a thread that ends with it, and reports each as [`News::Prepared`].
@@ -100,25 +97,25 @@ impl Launcher {
 
 impl Job {
     fn carry_out(self, news: &UnboundedSender<News>) {
-        let Job { process, generation, spec, run, ports } = self;
+        let Job { process, generation, spec, run, ports, screen } = self;
         let prepared = match &spec.skip_if_exists {
             Some(path) if path.exists() => Ok(Preparation::Done(path.clone())),
-            _ => prepare(&spec, &run, &ports).map(|prepared| Preparation::Start(Box::new(prepared))),
+            _ => prepare(&spec, &run, &ports, screen).map(|prepared| Preparation::Start(Box::new(prepared))),
         };
         // Nobody listens any more once the run is over.
         let _ = news.send(News::Prepared { process, generation, prepared });
     }
 }
 
-/// Prepares a start of `spec` in run `run`.
-fn prepare(spec: &ProcessSpec, run: &str, ports: &Ports) -> Result<Prepared, Failure> {
+/// Prepares a start of `spec` in run `run`; a terminal of its own is as big as `screen`.
+fn prepare(spec: &ProcessSpec, run: &str, ports: &Ports, screen: Screen) -> Result<Prepared, Failure> {
     let port_of = |process: &ProcessId| ports.get(process).copied();
     render_files(spec, port_of).map_err(|e| refused("no files", &e))?;
     let argv = spec.argv.iter().map(|text| resolve(text, ports)).collect::<Result<Vec<_>, _>>()?;
     let env = environment(spec, run, ports)?;
     let path = env.get(&OsString::from("PATH")).map(OsString::as_os_str);
     let program = lookup(argv.first().map_or("", String::as_str), path, &spec.cwd).map_err(|e| refused(e.short(), &e))?;
-    let ends = if spec.tty { terminal() } else { pipes(spec.stdin) };
+    let ends = if spec.tty { terminal(screen) } else { pipes(spec.stdin) };
     let (Theirs { stdin, stdout, stderr }, ends) =
         ends.map_err(|e| refused("no pipe", &format!("nothing to read its output from: {e}")))?;
     let env = env.into_iter().collect();
@@ -142,17 +139,17 @@ fn pipes(stdin: StdinMode) -> io::Result<(Theirs, Ends)> {
             let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
             // A child that does not read must not hold up the supervisor.
             rustix::io::ioctl_fionbio(&write, true)?;
-            (Some(read), Some(write))
+            (Some(read), Some((write, End::Pipe)))
         }
     };
     Ok((Theirs { stdin, stdout, stderr }, Ends { output: vec![(Stream::Out, out), (Stream::Err, err)], input }))
 }
 
 /// A terminal for all three: its output is one stream, in the order it was written.
-fn terminal() -> io::Result<(Theirs, Ends)> {
-    let Terminal { our_end, process_end } = Terminal::open(ROWS, COLUMNS)?;
+fn terminal(screen: Screen) -> io::Result<(Theirs, Ends)> {
+    let Terminal { our_end, process_end } = Terminal::open(screen)?;
     let theirs = Theirs { stdin: Some(process_end.try_clone()?), stderr: process_end.try_clone()?, stdout: process_end };
-    let input = Some(our_end.try_clone()?);
+    let input = Some((our_end.try_clone()?, End::Terminal));
     Ok((theirs, Ends { output: vec![(Stream::Out, our_end)], input }))
 }
 

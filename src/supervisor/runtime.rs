@@ -32,7 +32,7 @@ use crate::{
     model::{
         At, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate,
     },
-    process::{Commands, Order, Spawner, TreeEvent, TreeId},
+    process::{Commands, Order, Screen, Spawner, TreeEvent, TreeId},
     redact::Redactor,
     watch::Watcher,
 };
@@ -69,6 +69,8 @@ pub struct RunParts {
     pub ours: Vec<PathBuf>,
     /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
     pub runs: PathBuf,
+    /// How big a terminal of a process is at first.
+    pub screen: Screen,
     /// What is to be said about the run right after it began.
     pub notices: Vec<EventKind>,
 }
@@ -105,6 +107,8 @@ pub(super) struct Runtime {
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
     /// Who can be written and talked to.
     pub(super) inputs: HashMap<ProcessId, Talk>,
+    /// How big a terminal of a process is.
+    pub(super) screen: Screen,
     tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
     next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
@@ -153,6 +157,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
     }
     let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
     let runtime = Runtime {
+        screen: parts.screen,
         machine,
         parts,
         snapshot: Snapshot::default(),
@@ -298,6 +303,7 @@ impl Runtime {
             Wish::Do(request) => self.feed(Input::Request { request, ticket }),
             Wish::Add(spec) => self.add(spec, ticket),
             Wish::Close(end) => self.feed(Input::Close { end, ticket }),
+            Wish::Resize(screen) => self.resize(screen, ticket),
         }
     }
 
@@ -314,6 +320,13 @@ impl Runtime {
         Arc::make_mut(&mut self.parts.spec).processes.insert(spec.id.clone(), spec.clone());
         self.watch_files(std::slice::from_ref(&spec));
         self.feed(Input::Add { spec, ticket });
+    }
+
+    fn resize(&mut self, screen: Screen, ticket: u64) {
+        if std::mem::replace(&mut self.screen, screen) != screen {
+            self.inputs.values().for_each(|talk| talk.stdin.resize(screen));
+        }
+        self.resolve(ticket, Ok(()));
     }
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {

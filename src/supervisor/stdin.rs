@@ -16,7 +16,11 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{health::Exchange, logs::LineTap};
+use crate::{
+    health::Exchange,
+    logs::LineTap,
+    process::{self, Screen},
+};
 
 /// The pauses between two attempts to write what a process does not take.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -25,9 +29,17 @@ const LONGEST: Duration = Duration::from_millis(50);
 /// What may wait for a process to read it, in bytes.
 const MOST_WAITING: usize = 1 << 20;
 
+/// What the other end of a stdin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Pipe,
+    Terminal,
+}
+
 /// The stdin of one generation. Never waits: what the process does not take at once is written by a task, in order.
 #[derive(Debug)]
 pub(super) struct Stdin {
+    end: End,
     inner: Mutex<Inner>,
     /// Bytes that the task has still to write.
     waiting: Arc<AtomicUsize>,
@@ -42,8 +54,8 @@ struct Inner {
 
 impl Stdin {
     /// Writes to `fd`, which does not block.
-    pub(super) fn new(fd: OwnedFd) -> Self {
-        Self { inner: Mutex::new(Inner { fd: Arc::new(fd), task: None, used: false }), waiting: Arc::default() }
+    pub(super) fn new(fd: OwnedFd, end: End) -> Self {
+        Self { end, inner: Mutex::new(Inner { fd: Arc::new(fd), task: None, used: false }), waiting: Arc::default() }
     }
 
     /// Whether anything was ever written to it.
@@ -51,10 +63,24 @@ impl Stdin {
         self.lock().used
     }
 
-    /// Writes a line. Must be called within the runtime.
+    /// Writes a line: to a terminal with the byte that its Enter key sends. Must be called within the runtime.
     pub(super) fn send_line(&self, text: &str) -> io::Result<()> {
         let mut line = text.as_bytes().to_vec();
-        line.push(b'\n');
+        line.push(if self.end == End::Terminal { b'\r' } else { b'\n' });
+        self.send(line)
+    }
+
+    /// Tells a terminal how big it is, and those in front of it by WINCH. A pipe has no size.
+    pub(super) fn resize(&self, screen: Screen) {
+        if self.end == End::Terminal
+            && let Err(e) = process::resize(&self.lock().fd, screen)
+        {
+            tracing::debug!("a terminal keeps its size: {e}");
+        }
+    }
+
+    /// Writes bytes as they are. Must be called within the runtime.
+    pub(super) fn send(&self, mut line: Vec<u8>) -> io::Result<()> {
         let mut inner = self.lock();
         let waiting = self.waiting.load(Ordering::Acquire);
         if waiting + line.len() > MOST_WAITING {
@@ -152,7 +178,7 @@ mod tests {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let writer = OwnedFd::from(writer);
         rustix::io::ioctl_fionbio(&writer, true).expect("a pipe can be made so");
-        (reader, Stdin::new(writer))
+        (reader, Stdin::new(writer, End::Pipe))
     }
 
     #[tokio::test]

@@ -92,7 +92,7 @@ actions! {
     Stop "stop" "stop its whole tree; it stays down" Process;
     StopNow "stop-now" "kill its whole tree; it stays down" Process;
     SendSignal "send-signal" "send it a signal" Process;
-    SendLine "send-line" "send a line to its stdin" Process;
+    SendLine "send-line" "send it a line; on a terminal of its own type, C-] ends" Process;
     Hold "hold" "leave it alone for a debugger (no probes, no policy), or no longer" Process;
     Details "details" "details, and why it is in this state" Process;
     Tick "tick" "tick it, for a log of the ticked ones" Process;

@@ -16,15 +16,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{model::Phase, process::family};
+use crate::{
+    model::Phase,
+    process::{Screen as ChildScreen, family},
+};
 
 use super::{
     app::{Leaving, Outcome},
     front::{Ended, Front, News},
     overlay,
     pane::state,
+    pane::line::child_screen,
     stage::{Sources, Stage},
-    term::{Guard, Screen, Waker, decode::Decoder, size, wait},
+    term::{Guard, Screen, Waker, decode::{Decoder, For}, size, wait},
 };
 
 /// Frames that no key asked for come at most this often.
@@ -34,6 +38,8 @@ const FRAME: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(1030);
 /// Times that count down show tenths.
 const COUNTDOWN: Duration = Duration::from_millis(100);
+/// So many bytes at once may have been typed by hand.
+const FEW: usize = 64;
 /// An escape character without company for so long was the Esc key.
 const ESCAPE: Duration = Duration::from_millis(30);
 
@@ -50,11 +56,15 @@ pub(crate) struct EventLoop {
     pub(super) asked: Option<Instant>,
     /// It speaks the kitty keyboard protocol.
     pub(super) enhanced: bool,
+    /// For whom its keys are written as they are.
+    pub(super) spoken_to: For,
     /// Replies that come later: what was refused, what came of an export.
     pub(super) replies: Arc<Mutex<Vec<(String, bool)>>>,
     pub(super) ended: Option<Ended>,
     /// The window's title, as it was set.
     pub(super) titled: String,
+    /// How big processes were told that their terminals are.
+    child_screen: Option<ChildScreen>,
     dirty: bool,
     last_frame: Instant,
     last_tick: Instant,
@@ -81,9 +91,11 @@ impl EventLoop {
             decoder: Decoder::default(),
             asked: None,
             enhanced: false,
+            spoken_to: For::Dashboard,
             replies: Arc::default(),
             ended: None,
             titled: String::new(),
+            child_screen: None,
             dirty: true,
             last_frame: now,
             last_tick: now,
@@ -117,9 +129,11 @@ impl EventLoop {
             let mut key = false;
             if ready.input {
                 key = self.read(&stdin)?;
-            } else if self.decoder.is_waiting() {
-                let inputs = self.decoder.flush();
-                key = self.take(inputs);
+            } else if self.decoder.is_waiting()
+                && let Some(input) = self.decoder.flush(self.stage.app.keys_are_for())
+            {
+                self.take(input, true);
+                key = true;
             }
             self.tick(ready.woken);
             self.draw(key)?;
@@ -137,8 +151,13 @@ impl EventLoop {
                 Ok(false)
             }
             Ok(n) => {
-                let inputs = self.decoder.feed(&bytes[..n]);
-                Ok(self.take(inputs))
+                self.decoder.feed(&bytes[..n]);
+                let mut some = false;
+                while let Some(input) = self.decoder.next(self.stage.app.keys_are_for()) {
+                    self.take(input, n <= FEW);
+                    some = true;
+                }
+                Ok(some)
             }
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => Ok(false),
             Err(errno) => Err(errno.into()),
@@ -227,6 +246,7 @@ impl EventLoop {
         // What comes after this look wakes the loop again, once.
         self.front.logs.arm();
         let (buffer, drawn) = self.stage.frame(self.screen.area(), now);
+        self.tell_child_screen();
         match self.screen.show(buffer, drawn.cursor) {
             Ok(_) => Ok(()),
             Err(e) if is_gone(&e) => {
@@ -234,6 +254,15 @@ impl EventLoop {
                 Ok(())
             }
             Err(e) => Err(e),
+        }
+    }
+
+    /// Terminals of processes are as big as the pane that shows what they say.
+    fn tell_child_screen(&mut self) {
+        let screen = child_screen(&self.stage.areas).filter(|screen| Some(*screen) != self.child_screen);
+        if let (Some(screen), Some(resize)) = (screen, &self.front.resize_terminals) {
+            self.child_screen = Some(screen);
+            resize(screen);
         }
     }
 

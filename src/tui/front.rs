@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, thread};
 
+use ratatui::layout::Rect;
 use tokio::{
     runtime::Handle,
     signal::unix::{SignalKind, signal},
@@ -12,10 +13,11 @@ use crate::{
     explain::{Explanation, explain},
     logs::LogStore,
     model::{Command, RunClock, Snapshot},
+    process::Screen as ChildScreen,
     supervisor::Journal,
 };
 
-use super::{app::Abilities, event_loop::EventLoop, options::Options, term};
+use super::{app::Abilities, event_loop::EventLoop, options::Options, pane::line, term, view};
 
 /// Why a command was not carried out, to be shown.
 pub type Refused = Box<dyn FnOnce(String) + Send>;
@@ -32,6 +34,8 @@ pub struct Front {
     pub clock: RunClock,
     /// Carries out commands; what is refused is told through the callback. None: it is a recording.
     pub commands: Option<Box<dyn Fn(Command, Refused) + Send>>,
+    /// Told how big the terminals of processes are to be: as big as the log pane is for text. None: there are none.
+    pub resize_terminals: Option<Box<dyn Fn(ChildScreen) + Send>>,
     /// Writes an archive and says in one line what came of it. Called on a thread of its own.
     pub export: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     /// Whether all this is being recorded.
@@ -56,6 +60,13 @@ pub enum Ended {
 /// Whether a dashboard can be shown: stdin and stdout are a terminal.
 pub fn is_possible() -> bool {
     term::is_terminal()
+}
+
+/// How big terminals of processes are to be when a dashboard opens here on so many processes.
+pub fn child_screen(options: &Options, processes: usize) -> ChildScreen {
+    let (width, height) = term::size();
+    let areas = options.layouts.first().map(|layout| view::areas(layout, Rect::new(0, 0, width, height), processes, 0, None));
+    areas.as_ref().and_then(line::child_screen).unwrap_or_default()
 }
 
 /// Runs the dashboard on a thread of its own. It ends when the run is over (or, with a recording, when the user

@@ -9,7 +9,10 @@ use std::{
 
 use super::{
     event_loop::EventLoop,
-    term::{decode::Input, enhance_keyboard, wait},
+    term::{
+        decode::{For, Input},
+        enhance_keyboard, wait,
+    },
 };
 
 /// Which flags are set, and then what kind of terminal it is: that every terminal answers.
@@ -45,6 +48,19 @@ impl EventLoop {
     pub(super) fn enhance(&mut self) {
         if self.enhanced {
             self.tell_terminal(enhance_keyboard());
+            self.spoken_to = For::Dashboard;
+            self.speak_to_keyboard();
+        }
+    }
+
+    /// A process that is typed to has not asked for the protocol: its keys come as they always have.
+    pub(super) fn speak_to_keyboard(&mut self) {
+        let whom = self.stage.app.keys_are_for();
+        if self.enhanced && std::mem::replace(&mut self.spoken_to, whom) != whom {
+            self.tell_terminal(match whom {
+                For::Dashboard => "\x1b[=1u",
+                For::Process => "\x1b[=0u",
+            });
         }
     }
 
@@ -59,7 +75,9 @@ impl EventLoop {
             let Ok(ready) = wait(stdin.as_fd(), None, &self.waker, Some(left)) else { return };
             let mut bytes = [0; 256];
             let read = if ready.input { nix::unistd::read(&stdin, &mut bytes).unwrap_or(0) } else { 0 };
-            if ready.gone || (ready.input && read == 0) || self.decoder.feed(&bytes[..read]).contains(&Input::Attributes) {
+            self.decoder.feed(&bytes[..read]);
+            let answered = std::iter::from_fn(|| self.decoder.next(For::Dashboard)).any(|input| input == Input::Attributes);
+            if answered || ready.gone || (ready.input && read == 0) {
                 return;
             }
         }

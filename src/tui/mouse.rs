@@ -44,7 +44,7 @@ impl EventLoop {
     }
 
     fn wheel(&mut self, at: Position, way: i64) -> Vec<Outcome> {
-        if let Some(overlay) = &self.stage.app.overlay {
+        if let Some(overlay) = self.stage.app.overlay.as_ref().filter(|overlay| !matches!(overlay, Overlay::Type { .. })) {
             let scrolls = !matches!(overlay, Overlay::Prompt { .. } | Overlay::AskQuit);
             return if scrolls { self.key(if way < 0 { Code::Up } else { Code::Down }) } else { Vec::new() };
         }

@@ -22,44 +22,40 @@ use super::{
     units::counted,
 };
 
-/// So many keys at once may have been pressed by hand.
-const FEW: usize = 16;
+/// Lines that one notch of the wheel scrolls.
+const WHEEL: i64 = 3;
 
 /// More than a terminal's clipboard takes.
 const CLIPBOARD: usize = 74_000;
 
 impl EventLoop {
-    /// Takes what came from the terminal. True if something did.
-    pub(super) fn take(&mut self, inputs: Vec<Input>) -> bool {
-        let some = !inputs.is_empty();
-        // Keys that come in one piece see what the ones before them led to, as if they had come one by one; a flood of
-        // them does not wait for that.
-        let few = inputs.len() <= FEW;
-        for input in inputs {
-            if few {
-                self.stage.look_again();
-            }
-            let now = self.stage.now();
-            let outcomes = match input {
-                Input::Key(key) => self.stage.with_world(now, |app, world| app.key(key, world)),
-                Input::Paste(text) => {
-                    self.stage.with_world(now, |app, world| app.paste(&text, world));
-                    Vec::new()
-                }
-                Input::Mouse(mouse) => self.mouse(mouse),
-                Input::Keyboard | Input::Attributes => {
-                    self.answered(&input);
-                    Vec::new()
-                }
-                Input::Focus => {
-                    // Whoever had the window meanwhile may have drawn on it.
-                    self.screen.forget();
-                    Vec::new()
-                }
-            };
-            self.carry_out(outcomes);
+    /// Takes what came from the terminal. Keys that come in one piece see what the ones before them led to, as if they had
+    /// come one by one; a flood of them (not `few`) does not wait for that.
+    pub(super) fn take(&mut self, input: Input, few: bool) {
+        if few {
+            self.stage.look_again();
         }
-        some
+        let now = self.stage.now();
+        let outcomes = match input {
+            Input::Key(key) => self.stage.with_world(now, |app, world| app.key(key, world)),
+            Input::Raw(bytes) => self.stage.app.typed(bytes),
+            Input::Paste(text) => {
+                self.stage.with_world(now, |app, world| app.paste(&text, world));
+                Vec::new()
+            }
+            Input::Mouse(mouse) => self.mouse(mouse),
+            Input::Keyboard | Input::Attributes => {
+                self.answered(&input);
+                Vec::new()
+            }
+            Input::Focus => {
+                // Whoever had the window meanwhile may have drawn on it.
+                self.screen.forget();
+                Vec::new()
+            }
+        };
+        self.carry_out(outcomes);
+        self.speak_to_keyboard();
     }
 
     /// Carries out what keys led to.

@@ -16,7 +16,7 @@ use super::{
     row::prompt::draw_plain,
     term::{
         self, Guard, Screen, Waker,
-        decode::{Decoder, Input},
+        decode::{Decoder, For, Input},
     },
     text::{self, Pen},
     theme::Role,
@@ -95,18 +95,20 @@ pub fn pick(choices: &[Choice], options: &Options) -> io::Result<Picked> {
             screen.send()?;
         }
         let mut bytes = [0; 1024];
-        let inputs = if ready.input {
+        let flushed = if ready.input {
             match nix::unistd::read(&stdin, &mut bytes) {
                 Ok(0) | Err(nix::errno::Errno::EIO) => break Picked::Nothing,
                 Ok(n) => decoder.feed(&bytes[..n]),
                 Err(errno) => return Err(errno.into()),
             }
+            None
         } else {
-            decoder.flush()
+            decoder.flush(For::Dashboard)
         };
-        if let Some(picked) = inputs.into_iter().find_map(|input| match input {
+        let mut inputs = flushed.into_iter().chain(std::iter::from_fn(|| decoder.next(For::Dashboard)));
+        if let Some(picked) = inputs.find_map(|input| match input {
             Input::Key(key) => picker.key(key, choices),
-            Input::Paste(_) | Input::Mouse(_) | Input::Focus | Input::Keyboard | Input::Attributes => None,
+            Input::Paste(_) | Input::Mouse(_) | Input::Focus | Input::Keyboard | Input::Attributes | Input::Raw(_) => None,
         }) {
             break picked;
         }

@@ -7,7 +7,7 @@ use super::{
     layout::{Areas, Layout, Pane},
     overlay,
     pane::{alerts, events, expectations, happened, logs, processes},
-    row::{hints, message, prompt, status},
+    row::{hints, message, prompt, status, typing},
     scene::{Drawn, Scene},
 };
 
@@ -63,6 +63,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
     }
     match &scene.app.overlay {
         Some(Overlay::Prompt { kind, typing }) => drawn.cursor = prompt::draw(scene, *kind, typing, areas.hints, buf),
+        Some(Overlay::Type { process }) => typing::draw(scene, process, areas.hints, buf),
         Some(Overlay::AskQuit) => overlay::question(scene, areas.hints, buf),
         None if !own_row && message::replies(scene) => message::draw(scene, areas.hints, buf),
         None

@@ -9,14 +9,14 @@ use std::{
 
 use e2e_tui::{
     model::{Exit, Signal},
-    process::{Launch, Terminal, TreeId, resize},
+    process::{Launch, Screen, Terminal, TreeId, resize},
 };
 
 use crate::support::{SOON, Yard, under_all, wait_for};
 
 /// Starts `argv` on a terminal and gives our end of it.
 fn start(yard: &mut Yard, argv: &[&str]) -> (TreeId, u32, File) {
-    let Terminal { our_end, process_end } = Terminal::open(24, 80).expect("a pseudo terminal");
+    let Terminal { our_end, process_end } = Terminal::open(Screen { rows: 24, columns: 80 }).expect("a pseudo terminal");
     let copy = || process_end.try_clone().expect("descriptors");
     let launch = Launch { stdin: Some(copy()), tty: true, ..yard.with_output(argv, copy(), copy()) };
     let tree = yard.launch(launch);
@@ -85,7 +85,7 @@ fn a_new_size_is_told_to_it() {
         let (tree, _, mut our_end) = start(yard, &["sh", "-c", script]);
         read_until(&mut our_end, |text| text.contains("set"));
         let end = OwnedFd::from(our_end.try_clone().expect("descriptors"));
-        resize(&end, 0, 132).expect("a terminal");
+        resize(&end, Screen { rows: 0, columns: 132 }).expect("a terminal");
         read_until(&mut our_end, |text| text.contains("1 132"));
         yard.exited(tree);
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::Machine;
 use super::types::Goal;
-use crate::model::{EventKind, ListenPort, Outcome, ProcessInfo, ProcessSpec, RestartMode, StartCause, Verdict, exit_code};
+use crate::model::{EventKind, ListenPort, Outcome, ProcessInfo, ProcessSpec, Reads, RestartMode, StartCause, StdinMode, Verdict, exit_code};
 use crate::scenario::settings;
 
 /// How the test that drives a run ended.
@@ -75,6 +75,11 @@ pub(super) fn describe(spec: &ProcessSpec) -> ProcessInfo {
         max_restarts: (spec.restart.mode == RestartMode::OnFailure).then_some(spec.restart.max_attempts),
         argv: spec.argv.iter().map(ToString::to_string).collect(),
         cwd: spec.cwd.display().to_string(),
+        reads: match (spec.tty, spec.stdin) {
+            (true, _) => Reads::Terminal,
+            (false, StdinMode::Pipe) => Reads::Pipe,
+            (false, StdinMode::Null) => Reads::Nothing,
+        },
         settings: settings(spec),
     }
 }

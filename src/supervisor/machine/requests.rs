@@ -2,7 +2,7 @@
 
 use super::core::Machine;
 use super::types::{After, Effect, Goal, Life, StopOrder, Stopping, Tree};
-use crate::model::{Actor, Command, EventKind, Failure, ProcessState, Request, Role, Signal, StartCause};
+use crate::model::{Actor, Command, EventKind, Failure, Generation, ProcessId, ProcessState, Request, Role, Signal, StartCause};
 
 impl Machine {
     pub(super) fn request(&mut self, Request { command, by }: Request, ticket: u64) {
@@ -12,6 +12,7 @@ impl Machine {
             Command::Restart { process, now } => self.find(&process).and_then(|i| self.ask_restart(i, by, now, ticket)),
             Command::Signal { process, signal } => self.find(&process).and_then(|i| self.ask_signal(i, by, signal, ticket)),
             Command::SendLine { process, text } => self.find(&process).and_then(|i| self.ask_send(i, text, ticket)),
+            Command::Type { process, bytes } => self.find(&process).and_then(|i| self.ask_type(i, bytes, ticket)),
             Command::Hold { process, held } => self.find(&process).map(|i| self.ask_hold(i, by, held, ticket)),
             Command::RerunTests => self.ask_rerun(&by, ticket),
             Command::Mark { text } => {
@@ -91,15 +92,31 @@ impl Machine {
         Ok(())
     }
 
-    fn ask_send(&mut self, i: usize, text: String, ticket: u64) -> Result<(), String> {
+    /// Process `i` as one that can read what is sent to it, or why it cannot.
+    fn reader(&self, i: usize) -> Result<(ProcessId, Generation), String> {
         let proc = &self.procs[i];
-        if !matches!(proc.life, Life::Up { .. }) {
-            return Err(format!("{} is not alive: it is {}", proc.id(), proc.state.word()));
+        if matches!(proc.life, Life::Up { .. }) {
+            Ok((proc.id().clone(), proc.generation))
+        } else {
+            Err(format!("{} is not alive: it is {}", proc.id(), proc.state.word()))
         }
+    }
+
+    fn ask_type(&mut self, i: usize, bytes: Vec<u8>, ticket: u64) -> Result<(), String> {
+        let (process, generation) = self.reader(i)?;
+        if !self.procs[i].spec.tty {
+            return Err(format!("{process} has no terminal to type into: give it `tty = true`"));
+        }
+        self.out.push(Effect::Type { process, generation, bytes, ticket });
+        Ok(())
+    }
+
+    fn ask_send(&mut self, i: usize, text: String, ticket: u64) -> Result<(), String> {
+        let (process, generation) = self.reader(i)?;
+        let proc = &self.procs[i];
         if proc.spec.stdin == crate::model::StdinMode::Null && !proc.spec.tty {
             return Err(format!("{} reads nothing: give it `stdin = \"pipe\"` or `tty = true`", proc.id()));
         }
-        let (process, generation) = (proc.id().clone(), proc.generation);
         self.out.push(Effect::SendLine { process, generation, text, ticket });
         Ok(())
     }

@@ -112,6 +112,8 @@ pub(crate) enum Effect {
     EndProbes { process: ProcessId },
     /// Write a line to its stdin.
     SendLine { process: ProcessId, generation: Generation, text: String, ticket: u64 },
+    /// Write bytes to its terminal.
+    Type { process: ProcessId, generation: Generation, bytes: Vec<u8>, ticket: u64 },
     /// Read what is in the pipes and tell what was found in it.
     FlushOutput,
     /// Call back at this moment.

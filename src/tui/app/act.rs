@@ -41,9 +41,7 @@ impl App {
             Action::Stop => return self.on_process(action, world, |process| Command::Stop { process, now: false }),
             Action::StopNow => return self.on_process(action, world, |process| Command::Stop { process, now: true }),
             Action::SendSignal => self.about_process(action, world, |process| Overlay::Signals { process, chosen: 0 }),
-            Action::SendLine => {
-                self.about_process(action, world, |_| Overlay::Prompt { kind: PromptKind::SendLine, typing: Typing::default() });
-            }
+            Action::SendLine => return self.talk_to(action, world),
             Action::Hold => return self.hold(world),
             Action::Details => self.overlay = Some(Overlay::Details { scroll: 0 }),
             Action::Tick => self.tick(world),

@@ -1,12 +1,12 @@
 //! What keys ask of processes: only where it is clear of which.
 
 use crate::{
-    model::{Command, ProcessId, ProcessSnapshot, ProcessState},
-    tui::action::Action,
+    model::{Command, ProcessId, ProcessSnapshot, ProcessState, Reads},
+    tui::{action::Action, layout::Pane, logview::desk::Seek},
 };
 
 use super::{
-    overlay::Overlay,
+    overlay::{Overlay, PromptKind, Typing},
     state::{App, Outcome, World},
 };
 
@@ -38,6 +38,28 @@ impl App {
             },
         );
         vec![Outcome::Send(Command::Hold { process, held: !held })]
+    }
+
+    /// Lets the user type to the process that the focused pane is about: a line to a pipe; to a terminal every key, while its log
+    /// shows what it says.
+    pub(super) fn talk_to(&mut self, action: Action, world: &World<'_>) -> Vec<Outcome> {
+        let Some(process) = self.process_for(action, world) else { return Vec::new() };
+        if world.snapshot.row(process.as_str()).is_some_and(|row| row.info.reads == Reads::Terminal) {
+            if self.focus != Pane::Logs {
+                self.open(world);
+            }
+            self.overlay = Some(Overlay::Type { process });
+            return vec![Outcome::Seek(Seek::Follow)];
+        }
+        self.overlay = Some(Overlay::Prompt { kind: PromptKind::SendLine, typing: Typing::default() });
+        Vec::new()
+    }
+
+    /// What was typed, for the process that is typed to.
+    pub(crate) fn typed(&mut self, bytes: Vec<u8>) -> Vec<Outcome> {
+        let Some(Overlay::Type { process }) = &self.overlay else { return Vec::new() };
+        self.toast = None;
+        vec![Outcome::Send(Command::Type { process: process.clone(), bytes })]
     }
 
     /// New attempts of all tests.
@@ -100,6 +122,9 @@ fn refusal(action: Action, row: &ProcessSnapshot) -> Option<String> {
         }
         Action::Stop if matches!(row.state, ProcessState::Stopping { .. }) => Some(format!("{id} is being stopped; X kills it now")),
         Action::SendSignal | Action::SendLine if row.pid.is_none() => Some(format!("{id} does not run")),
+        Action::SendLine if row.info.reads.is_nothing() => {
+            Some(format!("{id} reads nothing: give it `stdin = \"pipe\"` or `tty = true`"))
+        }
         _ => None,
     }
 }

@@ -92,6 +92,8 @@ pub(crate) enum Overlay {
     AskQuit,
     /// Any action or process by name.
     Palette { typing: Typing, chosen: usize },
+    /// Keys go to the terminal of a process, all but one.
+    Type { process: ProcessId },
     /// A line to type.
     Prompt { kind: PromptKind, typing: Typing },
     /// Which signal to send.
@@ -118,6 +120,7 @@ impl Overlay {
             Overlay::AskQuit
             | Overlay::Palette { .. }
             | Overlay::Prompt { .. }
+            | Overlay::Type { .. }
             | Overlay::Signals { .. }
             | Overlay::Timeline { .. }
             | Overlay::Alerts { .. }

@@ -9,6 +9,7 @@ use crate::{
         layout::Pane,
         logview::{desk::Seek, query::pattern},
         overlay::command_of,
+        term::decode::LEAVE,
     },
 };
 
@@ -31,6 +32,13 @@ impl App {
             Found::Action(action) => Some(action),
             Found::Prefix(_) | Found::Nothing => None,
         };
+        if let Some(Overlay::Type { .. }) = &self.overlay {
+            // No other key comes here: they are not the dashboard's.
+            if key == LEAVE {
+                self.overlay = None;
+            }
+            return Vec::new();
+        }
         // What stops the run elsewhere only closes what is open here.
         if key.code == Code::Esc || bound == Some(Action::Interrupt) {
             self.cancel();
@@ -43,6 +51,7 @@ impl App {
                 self.help_key(typing, scroll, key, bound);
                 Vec::new()
             }
+            None | Some(Overlay::Type { .. }) => Vec::new(),
             Some(Overlay::AskQuit) => self.ask_quit_key(key, bound, world),
             Some(Overlay::Signals { process, chosen }) => self.signals_key(process, chosen, key, bound, world),
             Some(Overlay::Timeline { chosen }) => self.timeline_key(chosen, key, bound, world),
@@ -79,7 +88,6 @@ impl App {
                 self.overlay = (!close).then_some(Overlay::OwnLog);
                 Vec::new()
             }
-            None => Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::tui::{
     logview::desk::{Seek, Window},
     past::Past,
     selection::Selection,
+    term::decode::For,
 };
 
 use super::{
@@ -196,7 +197,7 @@ impl App {
     /// Takes a key.
     pub(crate) fn key(&mut self, key: Key, world: &World<'_>) -> Vec<Outcome> {
         self.toast = None;
-        if key.alt && !self.is_typing() && world.keymap.find(self.context(), &[key]) == Found::Nothing {
+        if key.alt && !self.is_typing() && self.keys_are_for() == For::Dashboard && world.keymap.find(self.context(), &[key]) == Found::Nothing {
             // Terminals write Alt as an escape before the key, so a quick Esc and the next key look the same.
             let mut outcomes = self.key(Key::plain(Code::Esc), world);
             outcomes.extend(self.key(Key { alt: false, ..key }, world));
@@ -217,6 +218,11 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// Who gets what is typed at the moment.
+    pub(crate) fn keys_are_for(&self) -> For {
+        if matches!(self.overlay, Some(Overlay::Type { .. })) { For::Process } else { For::Dashboard }
     }
 
     /// Whether keys are text at the moment.

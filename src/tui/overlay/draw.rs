@@ -27,7 +27,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         scrolled(scene, &Text { title, lines, scroll }, Role::TitleFocused, stage, buf)
     };
     match &scene.app.overlay {
-        None | Some(Overlay::Prompt { .. } | Overlay::AskQuit) => Drawn::default(),
+        None | Some(Overlay::Prompt { .. } | Overlay::Type { .. } | Overlay::AskQuit) => Drawn::default(),
         Some(Overlay::Help { typing, scroll }) => {
             let typed = typing.as_ref().map(Typing::text);
             let title = typed.map_or_else(|| "Keys".to_owned(), |typed| format!("Keys  /{typed}"));

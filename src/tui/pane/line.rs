@@ -5,10 +5,12 @@ use ratatui::style::{Color, Modifier, Style};
 use crate::{
     logs::{self, Level, LogLine, Presented, TextStyle, Token, present_as, verbatim},
     model::At,
+    process::Screen as ChildScreen,
     tui::{
         app::log::{LogState, TimeForm},
         fold::{Row, message_below},
         ids,
+        layout::{Areas, Pane},
         look::Look,
         names::{self, Names},
         text::{self, Pen},
@@ -63,6 +65,13 @@ impl Room {
     pub(crate) fn head(self, form: TimeForm) -> u16 {
         self.time(form) + self.source() + 2
     }
+}
+
+/// How big a terminal of a process is to be: what fits into it is shown whole. None while no log is shown.
+pub(crate) fn child_screen(areas: &Areas) -> Option<ChildScreen> {
+    let area = areas.of(Pane::Logs)?;
+    let head = Room { width: area.width, alone: false }.head(TimeForm::default());
+    Some(ChildScreen { rows: area.height.saturating_sub(1).max(1), columns: area.width.saturating_sub(head).max(1) })
 }
 
 /// Makes the text of `row`, for a pane `width` cells wide.

@@ -139,6 +139,7 @@ mod tests {
             max_restarts: None,
             argv: Vec::new(),
             cwd: String::new(),
+            reads: crate::model::Reads::Nothing,
             settings: Vec::new(),
         };
         ProcessSnapshot { state, ..ProcessSnapshot::new(Arc::new(info)) }

@@ -59,7 +59,7 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Help { typing: Some(_), .. } => "type to search  ↑ ↓ scroll  Esc all keys",
         Overlay::AskQuit => "Enter stop all and quit  Esc stay",
         Overlay::Palette { .. } => "type to search  ↑ ↓ choose  Enter do it  Esc back",
-        Overlay::Prompt { .. } => "",
+        Overlay::Prompt { .. } | Overlay::Type { .. } => "",
         Overlay::Signals { .. } => "j k choose  Enter send it  Esc back",
         Overlay::Details { .. } => "j k scroll  Tab next process  c copy the command that starts it  Esc back",
         Overlay::Line { .. } => "j k scroll  c copy  Esc back",

@@ -4,3 +4,4 @@ pub(crate) mod hints;
 pub(crate) mod message;
 pub(crate) mod prompt;
 pub(crate) mod status;
+pub(crate) mod typing;

@@ -15,6 +15,8 @@ pub(crate) enum Input {
     Keyboard,
     /// The terminal says what it is: the last answer to what it was asked.
     Attributes,
+    /// What a process that is typed to gets: bytes as they came.
+    Raw(Vec<u8>),
 }
 
 /// A mouse report.
@@ -50,6 +52,20 @@ pub(crate) struct Decoder {
     paste: Option<Vec<u8>>,
 }
 
+/// Who the bytes are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// The dashboard: they mean keys.
+    Dashboard,
+    /// A process that is typed to: they are its own, but for [`LEAVE`] and what only we have asked the terminal for.
+    Process,
+}
+
+/// The key that ends typing to a process.
+pub(crate) const LEAVE: Key = Key::ctrl(']');
+
+const PASTE_BEGIN: &[u8] = b"\x1b[200~";
+
 /// What the bytes at hand begin with.
 enum Step {
     /// An input, and how many bytes it took.
@@ -61,31 +77,80 @@ enum Step {
 }
 
 impl Decoder {
-    /// Takes bytes and hands out what they complete.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Input> {
+    /// Takes bytes; [`next`](Self::next) hands out what they complete.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
-        let mut inputs = Vec::new();
+    }
+
+    /// What comes next, if the bytes so far complete it. One at a time, since it may change whom the rest is for.
+    pub(crate) fn next(&mut self, whom: For) -> Option<Input> {
+        match whom {
+            For::Dashboard => self.next_input(),
+            For::Process => self.next_raw(),
+        }
+    }
+
+    fn next_input(&mut self) -> Option<Input> {
         loop {
             if self.paste.is_some() {
-                if !self.take_paste(&mut inputs) {
-                    return inputs;
-                }
-                continue;
+                return self.take_paste();
             }
-            if self.buffer.starts_with(b"\x1b[200~") {
-                self.buffer.drain(..6);
+            if self.buffer.starts_with(PASTE_BEGIN) {
+                self.buffer.drain(..PASTE_BEGIN.len());
                 self.paste = Some(Vec::new());
                 continue;
             }
             match step(&self.buffer) {
-                Step::More => return inputs,
+                Step::More => return None,
                 Step::Skip(len) => drop(self.buffer.drain(..len)),
                 Step::Input(input, len) => {
                     self.buffer.drain(..len);
-                    inputs.push(input);
+                    return Some(input);
                 }
             }
         }
+    }
+
+    /// The same for a process: as many bytes in one piece as are its own. Pastes lose the marks around them, which it has
+    /// not asked for; within them no key means anything.
+    fn next_raw(&mut self) -> Option<Input> {
+        let mut raw = Vec::new();
+        loop {
+            if self.paste.is_some() {
+                let (text, over) = self.pasted();
+                raw.extend(text);
+                if over {
+                    self.paste = None;
+                    continue;
+                }
+                break;
+            }
+            if self.buffer.starts_with(PASTE_BEGIN) {
+                self.buffer.drain(..PASTE_BEGIN.len());
+                self.paste = Some(Vec::new());
+                continue;
+            }
+            let (special, len) = match step(&self.buffer) {
+                Step::More => break,
+                Step::Input(Input::Key(key), len) if (Key { alt: false, ..key }) == LEAVE => (Some(Input::Key(LEAVE)), len),
+                Step::Input(input @ (Input::Mouse(_) | Input::Focus | Input::Keyboard | Input::Attributes), len) => (Some(input), len),
+                // The window is looked away from: that report is ours, too.
+                Step::Skip(len) if self.buffer.starts_with(b"\x1b[O") => {
+                    self.buffer.drain(..len);
+                    continue;
+                }
+                Step::Input(_, len) | Step::Skip(len) => (None, len),
+            };
+            match special {
+                None => raw.extend(self.buffer.drain(..len)),
+                Some(special) if raw.is_empty() => {
+                    self.buffer.drain(..len);
+                    return Some(special);
+                }
+                Some(_) => break,
+            }
+        }
+        (!raw.is_empty()).then_some(Input::Raw(raw))
     }
 
     /// Whether bytes wait for more. If none come soon, they mean something by themselves: see [`Self::flush`].
@@ -94,36 +159,45 @@ impl Decoder {
     }
 
     /// No more bytes came: an escape character alone was the Esc key.
-    pub(crate) fn flush(&mut self) -> Vec<Input> {
+    pub(crate) fn flush(&mut self, whom: For) -> Option<Input> {
         if !self.is_waiting() {
-            return Vec::new();
+            return None;
         }
-        let mut inputs = Vec::new();
         let rest = std::mem::take(&mut self.buffer);
-        match rest.as_slice() {
-            [0x1b] => inputs.push(Input::Key(Key::plain(Code::Esc))),
-            [0x1b, c @ (b'[' | b'O')] => inputs.push(Input::Key(Key { alt: true, ..Key::char(*c as char) })),
-            // Half a sequence that will never end.
-            _ => {}
+        if whom == For::Process {
+            return Some(Input::Raw(rest));
         }
-        inputs
+        match rest.as_slice() {
+            [0x1b] => Some(Input::Key(Key::plain(Code::Esc))),
+            [0x1b, c @ (b'[' | b'O')] => Some(Input::Key(Key { alt: true, ..Key::char(*c as char) })),
+            // Half a sequence that will never end.
+            _ => None,
+        }
     }
 
-    /// Moves pasted bytes over; false if the end has not come yet.
-    fn take_paste(&mut self, inputs: &mut Vec<Input>) -> bool {
-        let Some(paste) = &mut self.paste else { return false };
+    /// Takes what was pasted so far, and whether that was its end.
+    fn pasted(&mut self) -> (Vec<u8>, bool) {
         let end = self.buffer.windows(PASTE_END.len()).position(|window| window == PASTE_END);
         // The end itself may be cut by the read.
         let ready = end.unwrap_or(self.buffer.len().saturating_sub(PASTE_END.len() - 1));
-        let room = MAX_PASTE.saturating_sub(paste.len());
-        paste.extend(self.buffer.drain(..ready).take(room));
-        if end.is_none() {
-            return false;
+        let text = self.buffer.drain(..ready).collect();
+        if end.is_some() {
+            self.buffer.drain(..PASTE_END.len());
         }
-        self.buffer.drain(..PASTE_END.len());
+        (text, end.is_some())
+    }
+
+    /// Moves pasted bytes over; none if the end has not come yet.
+    fn take_paste(&mut self) -> Option<Input> {
+        let (text, over) = self.pasted();
+        let paste = self.paste.get_or_insert_default();
+        let room = MAX_PASTE.saturating_sub(paste.len());
+        paste.extend(text.into_iter().take(room));
+        if !over {
+            return None;
+        }
         let paste = self.paste.take().unwrap_or_default();
-        inputs.push(Input::Paste(String::from_utf8_lossy(&paste).into_owned()));
-        true
+        Some(Input::Paste(String::from_utf8_lossy(&paste).into_owned()))
     }
 }
 
@@ -325,10 +399,19 @@ mod tests {
 
     use super::*;
 
+    fn all(decoder: &mut Decoder, bytes: &[u8], whom: For) -> Vec<Input> {
+        decoder.feed(bytes);
+        std::iter::from_fn(|| decoder.next(whom)).collect()
+    }
+
     fn keys(bytes: &[u8]) -> String {
+        keys_for(For::Dashboard, bytes)
+    }
+
+    fn keys_for(whom: For, bytes: &[u8]) -> String {
         let mut decoder = Decoder::default();
-        let mut inputs = decoder.feed(bytes);
-        inputs.extend(decoder.flush());
+        let mut inputs = all(&mut decoder, bytes, whom);
+        inputs.extend(decoder.flush(whom));
         let show = |input: Input| match input {
             Input::Key(key) => key.to_string(),
             Input::Paste(text) => format!("paste {text:?}"),
@@ -336,6 +419,7 @@ mod tests {
             Input::Focus => "focus".into(),
             Input::Keyboard => "keyboard".into(),
             Input::Attributes => "attributes".into(),
+            Input::Raw(bytes) => format!("raw {}", bytes.escape_ascii()),
         };
         inputs.into_iter().map(show).collect::<Vec<_>>().join(" ")
     }
@@ -366,12 +450,26 @@ mod tests {
     #[test]
     fn an_escape_alone_is_a_key_only_when_nothing_follows() {
         let mut decoder = Decoder::default();
-        assert!(decoder.feed(b"\x1b").is_empty());
+        assert!(all(&mut decoder, b"\x1b", For::Dashboard).is_empty());
         assert!(decoder.is_waiting());
-        assert_eq!(decoder.feed(b"[A").len(), 1);
+        assert_eq!(all(&mut decoder, b"[A", For::Dashboard).len(), 1);
         assert!(!decoder.is_waiting());
         decoder.feed(b"\x1b");
-        assert_eq!(decoder.flush(), [Input::Key(Key::plain(Code::Esc))]);
+        assert_eq!(decoder.flush(For::Dashboard), Some(Input::Key(Key::plain(Code::Esc))));
+    }
+
+    #[test]
+    fn a_process_that_is_typed_to_gets_every_byte_but_the_key_that_leaves_and_our_own_reports() {
+        let raw = |bytes| keys_for(For::Process, bytes);
+        assert_eq!(raw(b"ls -l\r\x03\x1a\x1b[A\x1bOB\x7f\t"), r"raw ls -l\r\x03\x1a\x1b[A\x1bOB\x7f\t");
+        assert_eq!(raw(b"\x1b"), r"raw \x1b");
+        assert_eq!(raw(b"\xff\xc3\xa9\x1b[1;5C"), r"raw \xff\xc3\xa9\x1b[1;5C");
+        assert_eq!(raw(b"ab\x1dcd"), "raw ab C-] raw cd");
+        assert_eq!(raw(b"x\x1b\x1d"), "raw x C-]", "right after Esc it leaves, too");
+        assert_eq!(raw(b"x\x1b[93;5u"), "raw x C-]", "as the kitty protocol writes it");
+        assert_eq!(raw(b"a\x1b[I\x1b[Ob\x1b[<64;1;1M"), "raw a focus raw b WheelUp 0,0");
+        assert_eq!(raw(b"a\x1b[?1;2cb"), "raw a attributes raw b", "an answer to us: nobody else can ask");
+        assert_eq!(raw(b"\x1b[200~one\rtwo\x1d\x1b[A\x1b[201~!"), r"raw one\rtwo\x1d\x1b[A!", "a paste presses no key");
     }
 
     #[test]
@@ -383,18 +481,29 @@ mod tests {
     proptest! {
         #[test]
         fn it_does_not_matter_where_reads_cut(bytes in proptest::collection::vec(any::<u8>(), 0..60), cut in 0usize..60) {
-            let whole = Decoder::default().feed(&bytes);
+            let whole = all(&mut Decoder::default(), &bytes, For::Dashboard);
             let mut decoder = Decoder::default();
             let (a, b) = bytes.split_at(cut.min(bytes.len()));
-            let mut parts = decoder.feed(a);
-            parts.extend(decoder.feed(b));
+            let mut parts = all(&mut decoder, a, For::Dashboard);
+            parts.extend(all(&mut decoder, b, For::Dashboard));
             prop_assert_eq!(whole, parts);
+        }
+
+        #[test]
+        fn what_is_typed_arrives_whole_wherever_reads_cut(text in "[a-z\\r\u{3}\u{e9}\u{65e5}]{0,40}", cut in 0usize..60) {
+            let mut decoder = Decoder::default();
+            let (a, b) = text.as_bytes().split_at(cut.min(text.len()));
+            let mut inputs = all(&mut decoder, a, For::Process);
+            inputs.extend(all(&mut decoder, b, For::Process));
+            inputs.extend(decoder.flush(For::Process));
+            let typed: Vec<u8> = inputs.into_iter().flat_map(|input| if let Input::Raw(bytes) = input { bytes } else { vec![0] }).collect();
+            prop_assert_eq!(typed, text.into_bytes());
         }
 
         #[test]
         fn nothing_is_waited_for_without_end(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
             let mut decoder = Decoder::default();
-            decoder.feed(&bytes);
+            all(&mut decoder, &bytes, For::Dashboard);
             prop_assert!(decoder.buffer.len() <= MAX_SEQUENCE + 4);
         }
     }

@@ -118,13 +118,16 @@ proptest! {
             theatre.resize(width, height);
             theatre.picture();
         }
-        for input in Decoder::default().feed(&keys) {
+        let mut decoder = Decoder::default();
+        decoder.feed(&keys);
+        while let Some(input) = decoder.next(theatre.stage.app.keys_are_for()) {
             let now = theatre.now;
             match input {
                 Input::Key(key) => {
                     theatre.press(key);
                 }
                 Input::Paste(text) => theatre.stage.with_world(now, |app, world| app.paste(&text, world)),
+                Input::Raw(bytes) => drop(theatre.stage.app.typed(bytes)),
                 Input::Mouse(_) | Input::Focus | Input::Keyboard | Input::Attributes => {}
             }
             theatre.frame();

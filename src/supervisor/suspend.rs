@@ -1,0 +1,165 @@
+//! Ctrl-Z: the run stands still until `fg`, its processes and everything that is counted in time.
+//!
+//! ```text
+//!   RunHandle::suspend ──▶ Runtime ──Order::StandStill──▶ guardian: STOP to whatever runs
+//!                             │  timers rest, probes that were under way will be asked again
+//!   Suspended dropped  ──▶ Runtime ──Order::GoOn──▶ guardian: CONT to whom it had stopped
+//!                             └─ deadlines move by the time that has passed, also in what states tell
+//! ```
+//!
+//! Who stops the program itself is the front's affair, which has a terminal to give back: see
+//! [`stop_until_continued`](crate::process::stop_until_continued).
+//!
+//! The machine's own sleep needs nothing of this: the monotonic clock of Linux stands still with it, so nothing is late when it
+//! wakes up.
+
+use std::{cmp::Reverse, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{RunHandle, handle::Wish, machine::Input, runtime::Runtime};
+use crate::{
+    model::{EventKind, NoticeLevel, human_duration},
+    process::Order,
+};
+
+/// How long is waited for processes to stand still before the program itself is stopped all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often the run has been suspended, and whether it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    still: bool,
+    times: u64,
+    total: Duration,
+}
+
+/// A suspended run. It goes on when this is dropped.
+#[derive(Debug)]
+#[must_use = "the run goes on when this is dropped"]
+pub struct Suspended(RunHandle);
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        drop(self.0.ask(Wish::GoOn));
+    }
+}
+
+impl RunHandle {
+    /// Suspends the run: stops every process of it, and the clock of every grace, back-off, timeout and probe. Resolves once all
+    /// stand still.
+    pub async fn suspend(&self) -> Suspended {
+        let still = self.ask(Wish::StandStill);
+        if timeout(PATIENCE, still.done()).await.is_err() {
+            tracing::warn!("not everything stands still after {}", human_duration(PATIENCE));
+        }
+        Suspended(self.clone())
+    }
+}
+
+/// What the runtime knows of it.
+#[derive(Debug, Default)]
+pub(super) struct Suspension {
+    since: Option<Instant>,
+    told: watch::Sender<Standing>,
+    /// Who waits for everything to stand still.
+    waiting: Vec<u64>,
+}
+
+impl Suspension {
+    /// Whether the run stands still.
+    pub(super) fn is_on(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// For tasks that measure time.
+    pub(super) fn patience(&self) -> Patience {
+        Patience(self.told.subscribe())
+    }
+}
+
+impl Runtime {
+    pub(super) fn stand_still(&mut self, ticket: u64) {
+        self.suspension.waiting.push(ticket);
+        if self.suspension.since.is_none() {
+            self.suspension.since = Some(Instant::now());
+            self.suspension.told.send_modify(|standing| (standing.still, standing.times) = (true, standing.times + 1));
+        }
+        if self.parts.spawner.send(Order::StandStill).is_err() {
+            self.stands_still();
+        }
+    }
+
+    /// Everything does, or never will.
+    pub(super) fn stands_still(&mut self) {
+        for ticket in std::mem::take(&mut self.suspension.waiting) {
+            self.resolve(ticket, Ok(()));
+        }
+    }
+
+    pub(super) fn go_on(&mut self) {
+        let Some(since) = self.suspension.since.take() else { return };
+        let span = since.elapsed();
+        self.timers = self.timers.drain().map(|Reverse((at, timer))| Reverse((at + span, timer))).collect();
+        let text = format!("suspended for {}: processes and timers stood still", human_duration(span));
+        self.emit(EventKind::Notice { level: NoticeLevel::Info, text });
+        self.feed(Input::StoodStill { span });
+        self.suspension.told.send_modify(|standing| (standing.still, standing.total) = (false, standing.total + span));
+        self.order(Order::GoOn);
+    }
+}
+
+/// Measures time during which the run was not suspended.
+#[derive(Debug, Clone)]
+pub(super) struct Patience(watch::Receiver<Standing>);
+
+impl Patience {
+    /// Lets `span` pass.
+    pub(super) async fn sleep(&mut self, span: Duration) {
+        let mut left = span;
+        while !left.is_zero() {
+            let before = self.goes_on().await;
+            let began = Instant::now();
+            sleep(left).await;
+            // What woke this may be the end of a suspension that is still to be told of.
+            let stood = self.goes_on().await.total.saturating_sub(before.total);
+            left = left.saturating_sub(began.elapsed().saturating_sub(stood));
+        }
+    }
+
+    /// Waits until the run is not suspended, and says how often it has been.
+    pub(super) async fn times(&mut self) -> u64 {
+        self.goes_on().await.times
+    }
+
+    async fn goes_on(&mut self) -> Standing {
+        // Without its runtime nothing will ever be suspended again.
+        self.0.wait_for(|standing| !standing.still).await.map_or_else(|_| Standing::default(), |standing| *standing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn time_that_stood_still_does_not_count() {
+        let suspension = Suspension::default();
+        let mut patience = suspension.patience();
+        let began = Instant::now();
+        let sleeper = tokio::spawn(async move {
+            patience.sleep(Duration::from_secs(10)).await;
+            began.elapsed()
+        });
+        sleep(Duration::from_secs(4)).await;
+        suspension.told.send_modify(|standing| (standing.still, standing.times) = (true, 1));
+        sleep(Duration::from_secs(60)).await;
+        assert!(!sleeper.is_finished(), "it waits for the end of the suspension");
+        suspension.told.send_modify(|standing| (standing.still, standing.total) = (false, Duration::from_secs(60)));
+        let took = sleeper.await.expect("it does not panic");
+        assert_eq!(took.as_secs(), 70, "{took:?}");
+    }
+}
