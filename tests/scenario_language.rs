@@ -425,7 +425,7 @@ fn a_validator_a_proxy_to_pipes_and_any_tool_become_command_lines() {
 }
 
 #[test]
-fn warnings_do_not_stop_a_run() {
+fn c11_warnings_do_not_stop_a_run() {
     let text = r#"
         name = "x"
         timeout = "5s"

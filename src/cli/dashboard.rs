@@ -100,6 +100,7 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
         });
     };
     let screens = handle.clone();
+    let (suspended, suspending) = (handle.clone(), runtime.clone());
     let archive = dir.map(|dir| {
         let (path, id) = (dir.path.clone(), dir.id.clone());
         Arc::new(move || write_archive(&path, &id)) as Arc<dyn Fn() -> String + Send + Sync>
@@ -110,6 +111,7 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
         logs: handle.logs(),
         clock: handle.clock(),
         commands: Some(Box::new(commands)),
+        suspend: Some(Box::new(move || suspending.block_on(suspended.suspend()))),
         resize_terminals: Some(Box::new(move |screen| screens.resize_terminals(screen))),
         export: archive,
         recording: dir.is_some(),

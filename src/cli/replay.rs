@@ -37,6 +37,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
         clock,
         commands: None,
         resize_terminals: None,
+        suspend: None,
         export: None,
         recording: false,
         runtime: runtime.handle().clone(),

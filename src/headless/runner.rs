@@ -25,7 +25,7 @@ use crate::{
         LiveRun, RunDir,
         archive::{export, sweep_unfinished},
     },
-    supervisor::{RunHandle, Signals, obey_signals},
+    supervisor::{RunHandle, Signals, obey_signals, stop_when_asked},
 };
 
 /// What `run` is told besides the scenario.
@@ -133,6 +133,7 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
     let signals = obey_signals(handle.clone());
     let printing = print(&handle, &signals, options)?;
     let screen = follow_our_screen(handle.clone())?;
+    let stops = stop_when_asked(handle.clone())?;
     let outcome = live.finish().await;
     screen.abort();
     let printed = patiently(&signals, move || printing.finish()).await;
@@ -161,6 +162,7 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
         let _ = block.write_all(annotations(&report).as_bytes());
     }
     let reports = options.reports.of(&report, Some(&logs));
+    stops.abort();
     Ok(Ended { outcome, exit_code, took: Duration::from_micros(handle.snapshot().at.0), reports, signals })
 }
 

@@ -51,6 +51,7 @@ mod matcher;
 mod open;
 mod order;
 mod orders;
+mod overtype;
 mod pattern;
 mod pipe;
 mod place;

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthChar;
 use super::{
     format::structure,
     level::Level,
+    overtype::{Edit, Overtyped},
     stamp::readable,
     structure::{Structure, Time},
     text::{Token, tokens},
@@ -110,11 +111,23 @@ impl Styled {
     fn of(bytes: &[u8]) -> Self {
         let mut this = Self { text: String::with_capacity(bytes.len()), runs: Vec::new() };
         let (mut style, mut returned, mut combining) = (TextStyle::default(), false, 0);
+        let mut line = None::<Overtyped<TextStyle>>;
         tokens(bytes, &mut |token| {
-            if returned && !matches!(token, Token::Return | Token::Style(_)) {
+            if returned && !matches!(token, Token::Return | Token::Style(_) | Token::Edit(Edit::Erase, _)) {
                 this.text.clear();
                 this.runs.clear();
-                returned = false;
+                (returned, line) = (false, None);
+            }
+            if let Some(line) = &mut line {
+                match token {
+                    Token::Text(text) => text.chars().for_each(|c| line.write(c, style)),
+                    Token::Glyph(glyph) => line.write(glyph, style),
+                    Token::Tab => line.write('\t', style),
+                    Token::Return => returned = true,
+                    Token::Edit(edit, count) => line.edit(edit, count, style),
+                    Token::Style(params) => style.apply(params),
+                }
+                return;
             }
             match token {
                 Token::Text(text) if text.is_ascii() => {
@@ -128,13 +141,47 @@ impl Styled {
                 Token::Glyph(glyph) => this.text.push(glyph),
                 Token::Tab => this.text.push('\t'),
                 Token::Return => returned = true,
+                Token::Edit(Edit::Back, count) => {
+                    this.end_run(style);
+                    let mut cells = Overtyped::new(this.cells());
+                    cells.edit(Edit::Back, count, style);
+                    line = Some(cells);
+                }
+                // Until it goes back the cursor is at the end.
+                Token::Edit(..) => {}
                 Token::Style(params) => {
                     this.end_run(style);
                     style.apply(params);
                 }
             }
         });
-        this.end_run(style);
+        match line {
+            None => this.end_run(style),
+            Some(line) => this = Self::of_cells(&line.cells()),
+        }
+        this
+    }
+
+    /// Each character with its style.
+    fn cells(&self) -> Vec<(char, TextStyle)> {
+        let mut runs = self.runs.iter().peekable();
+        let styled = self.text.char_indices().map(|(at, c)| {
+            while runs.next_if(|(end, _)| *end <= at).is_some() {}
+            (c, runs.peek().map_or_else(TextStyle::default, |(_, style)| *style))
+        });
+        styled.collect()
+    }
+
+    fn of_cells(cells: &[(char, TextStyle)]) -> Self {
+        let mut this = Self { text: String::with_capacity(cells.len()), runs: Vec::new() };
+        let mut combining = 0;
+        for (c, style) in cells {
+            combining = if c.width() == Some(0) { combining + 1 } else { 0 };
+            if combining <= MAX_COMBINING {
+                this.text.push(*c);
+                this.end_run(*style);
+            }
+        }
         this
     }
 

@@ -6,6 +6,8 @@
 
 use std::{fmt::Write, ops::Range};
 
+use super::overtype::{Edit, Overtyped};
+
 /// A piece of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -17,6 +19,8 @@ pub(super) enum Token<'a> {
     Tab,
     /// A carriage return: what follows is written over what was.
     Return,
+    /// The cursor goes elsewhere in the line, or takes something away there.
+    Edit(Edit, usize),
     /// The parameters of an SGR sequence: `1;31`.
     Style(&'a str),
 }
@@ -74,10 +78,12 @@ fn valid<'a>(text: &'a str, each: &mut dyn FnMut(Token<'a>)) {
         match c {
             '\t' => each(Token::Tab),
             '\r' => each(Token::Return),
+            '\x08' => each(Token::Edit(Edit::Back, 1)),
             '\x1b' => match escape(text, text.len() - rest.len(), &mut ends) {
                 Some((style, len)) => {
-                    if let Some(style) = style {
-                        each(Token::Style(style));
+                    match style {
+                        Some(style) => each(Token::Style(style)),
+                        None => Edit::of(&rest[..len]).into_iter().for_each(|(edit, count)| each(Token::Edit(edit, count))),
                     }
                     rest = &rest[len..];
                 }
@@ -195,21 +201,31 @@ fn picture(c: char) -> char {
 /// and searches see, and what every output without colours prints.
 pub fn plain(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
-    let mut returned = false;
+    let (mut returned, mut line) = (false, None::<Overtyped<()>>);
     tokens(bytes, &mut |token| {
-        if returned && !matches!(token, Token::Return | Token::Style(_)) {
+        if returned && !matches!(token, Token::Return | Token::Style(_) | Token::Edit(Edit::Erase, _)) {
             text.clear();
-            returned = false;
+            (returned, line) = (false, None);
         }
-        match token {
-            Token::Text(piece) => text.push_str(piece),
-            Token::Glyph(glyph) => text.push(glyph),
-            Token::Tab => text.push('\t'),
-            Token::Return => returned = true,
-            Token::Style(_) => {}
+        let mut character = [0; 4];
+        let piece = match token {
+            Token::Text(piece) => piece,
+            Token::Glyph(glyph) => glyph.encode_utf8(&mut character),
+            Token::Tab => "\t",
+            Token::Return => return returned = true,
+            Token::Style(_) => return,
+            // Until it goes back the cursor is at the end.
+            Token::Edit(Edit::Back, count) => {
+                return line.get_or_insert_with(|| Overtyped::new(text.chars().map(|c| (c, ())))).edit(Edit::Back, count, ());
+            }
+            Token::Edit(edit, count) => return line.iter_mut().for_each(|line| line.edit(edit, count, ())),
+        };
+        match &mut line {
+            None => text.push_str(piece),
+            Some(line) => piece.chars().for_each(|c| line.write(c, ())),
         }
     });
-    text
+    line.map_or(text, |line| line.cells().into_iter().map(|(c, ())| c).collect())
 }
 
 /// What an event carries of a line.

@@ -20,7 +20,7 @@ use nix::{errno::Errno, fcntl::OFlag, unistd::pipe2};
 use tokio::{
     net::unix::pipe::Receiver,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{Launch, Order, SpawnError, Spawner, TreeEvent, TreeId, lookup};
@@ -112,16 +112,25 @@ impl Commands {
 
     /// Runs a command; kills its whole tree when it has ended, after `within`, or when this future is dropped.
     pub async fn run(self: &Arc<Self>, command: &ShortCommand, within: Duration) -> CommandEnd {
+        self.run_until(command, sleep(within)).await
+    }
+
+    /// The same, for as long as `patience` lasts once it was started.
+    pub async fn run_until(self: &Arc<Self>, command: &ShortCommand, patience: impl Future<Output = ()>) -> CommandEnd {
         let mut output = Tail::new(&self.redactor);
         let how = match self.start(command).await {
             Err(error) => Ended::NotStarted(error),
             Ok((mut tree, mut pipe)) => {
-                let ended = timeout(within, tree.ended(&mut pipe, &mut output)).await;
-                if let Ok(Ended::Exited(_)) = ended {
+                let ended = tokio::select! {
+                    biased;
+                    ended = tree.ended(&mut pipe, &mut output) => ended,
+                    () = patience => Ended::TimedOut,
+                };
+                if let Ended::Exited(_) = ended {
                     // A child it has left may hold the pipe: what is there is read, its end is not waited for.
                     _ = timeout(LAST_WORDS, output.read_to_end(&mut pipe)).await;
                 }
-                ended.unwrap_or(Ended::TimedOut)
+                ended
             }
         };
         CommandEnd { how, output: output.text() }

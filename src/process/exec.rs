@@ -257,6 +257,24 @@ pub fn survive_file_size_limit() {
     }
 }
 
+/// Stops this process and its group, as Ctrl-Z at their terminal does, and returns when somebody has let it go on: at once where
+/// nobody could, because no shell waits for this group. Whatever handles TSTP here is put aside for that.
+pub fn stop_until_continued() {
+    // SAFETY: the structures are whole; what was there before is put back.
+    unsafe {
+        let (mut before, mut other): (libc::sigaction, libc::sigaction) = (std::mem::zeroed(), std::mem::zeroed());
+        other.sa_sigaction = libc::SIG_IGN;
+        libc::sigaction(libc::SIGTSTP, &raw const other, &raw mut before);
+        // Whoever runs this program (`cargo run`, `time`) is what the shell waits for.
+        libc::kill(0, libc::SIGTSTP);
+        other.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGTSTP, &raw const other, ptr::null_mut());
+        // To this very thread, so that it stops here.
+        libc::raise(libc::SIGTSTP);
+        libc::sigaction(libc::SIGTSTP, &raw const before, ptr::null_mut());
+    }
+}
+
 /// Closes all descriptors from `first` on. Async-signal-safe.
 ///
 /// Callers own every one of them: this is for a fresh child, and for a fresh program that holds none yet.

@@ -85,6 +85,11 @@ pub enum Order {
         /// What was taken.
         taken: Option<TakenTerminal>,
     },
+    /// Stop whatever runs of all trees, until [`GoOn`](Self::GoOn): orders that come meanwhile are carried out then. Answered by
+    /// [`TreeEvent::StandStill`].
+    StandStill,
+    /// Let go on whoever was stopped for a [`StandStill`](Self::StandStill); whoever had stopped by itself stays so.
+    GoOn,
     /// No more events about this tree, please. What still lives of it is killed when the spawner ends.
     Forget {
         /// Which tree.
@@ -148,6 +153,8 @@ pub enum TreeEvent {
         /// What holds them (`not permitted`, `uninterruptible`), one clause a reason.
         why: String,
     },
+    /// Nothing of any tree runs: the answer to [`Order::StandStill`].
+    StandStill,
     /// The answer to [`Order::Sample`].
     Sampled {
         /// One entry a known tree.

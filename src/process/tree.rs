@@ -62,6 +62,11 @@ impl Stat {
         })
     }
 
+    /// Whether it was stopped, by a signal or by whoever traces it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.state, b'T' | b't')
+    }
+
     /// Whether it still runs. A zombie does not, unless it is only the first thread that has ended.
     pub(crate) fn is_alive(&self) -> bool {
         match self.state {

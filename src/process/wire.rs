@@ -235,6 +235,8 @@ pub(crate) fn order_frame(order: &Order) -> (Vec<u8>, Vec<BorrowedFd<'_>>) {
             let writer = Writer::new(b't').u32(*group).u32(*session).bytes(leave);
             return (modes.iter().fold(writer, |w, mode| w.u32(*mode)).frame(), vec![fd.as_fd()]);
         }
+        Order::StandStill => Writer::new(b'z'),
+        Order::GoOn => Writer::new(b'Z'),
         Order::Signal { tree, signal } => plain(b'g', tree).i32(signal.0),
         Order::Kill { tree } => plain(b'k', tree),
         Order::AwaitEmpty { tree } => plain(b'e', tree),
@@ -260,6 +262,8 @@ pub(crate) fn read_order(frame: &[u8], fds: Vec<OwnedFd>) -> Read<Order> {
     whole(frame, |tag, r| {
         Ok(match tag {
             b's' => Order::Spawn { tree: r.tree()?, launch: Box::new(read_launch(r, fds)?) },
+            b'z' => Order::StandStill,
+            b'Z' => Order::GoOn,
             b'T' => Order::Terminal { taken: None },
             b't' => Order::Terminal {
                 taken: Some(TakenTerminal {
@@ -347,6 +351,7 @@ pub(crate) fn event_frame(event: &TreeEvent) -> Vec<u8> {
             plain(b'M', tree).list(members, |w, member| w.u32(member.pid).u32(member.ppid).text(&member.command))
         }
         TreeEvent::Stuck { tree, pids: all, why } => pids(plain(b'T', tree), all).text(why),
+        TreeEvent::StandStill => Writer::new(b'Z'),
         TreeEvent::Sampled { trees } => {
             Writer::new(b'U').list(trees, |w, sample| pids(w.u64(sample.tree.0).duration(sample.cpu).u64(sample.memory), &sample.pids))
         }
@@ -368,6 +373,7 @@ pub(crate) fn read_said(frame: &[u8]) -> Read<Said> {
             b'T' => TreeEvent::Stuck { tree: r.tree()?, pids: r.list(Reader::u32)?, why: r.text()? },
             b'U' => TreeEvent::Sampled { trees: r.list(read_sample)? },
             b'N' => TreeEvent::Notice { tree: r.option(Reader::tree)?, text: r.text()? },
+            b'Z' => TreeEvent::StandStill,
             b'L' => TreeEvent::Lost { why: r.text()?, left: r.list(Reader::u32)? },
             b'!' => return Ok(Said::LastWords(r.text()?)),
             _ => return Err(Garbled),
@@ -488,6 +494,8 @@ mod tests {
             Order::Forget { tree: TreeId(5) },
             Order::Sample { trees: vec![TreeId(6), TreeId(7)], whole: false },
             Order::Sample { trees: vec![TreeId(8)], whole: true },
+            Order::StandStill,
+            Order::GoOn,
         ] {
             assert_eq!(format!("{:?}", order_round_trip(&order)), format!("{order:?}"));
         }
@@ -534,6 +542,7 @@ mod tests {
             (tree(), proptest::collection::vec(member, 0..4)).prop_map(|(tree, members)| TreeEvent::Members { tree, members }),
             (tree(), pids(), text()).prop_map(|(tree, pids, why)| TreeEvent::Stuck { tree, pids, why }),
             proptest::collection::vec(sample, 0..3).prop_map(|trees| TreeEvent::Sampled { trees }),
+            Just(TreeEvent::StandStill),
             (proptest::option::of(tree()), text()).prop_map(|(tree, text)| TreeEvent::Notice { tree, text }),
             (text(), pids()).prop_map(|(why, left)| TreeEvent::Lost { why, left }),
         ]

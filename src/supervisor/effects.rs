@@ -66,7 +66,14 @@ impl Runtime {
     fn spawn(&mut self, process: ProcessId, generation: Generation) {
         let Some(spec) = self.spec(&process) else { return };
         self.inputs.remove(&process);
-        self.launcher.prepare(Job { process, generation, spec, run: self.parts.info.run.clone(), ports: self.ports(), screen: self.screen });
+        self.launcher.prepare(Job {
+            process,
+            generation,
+            spec,
+            run: self.parts.info.run.clone(),
+            ports: self.ports(),
+            screen: self.screen,
+        });
     }
 
     /// All is there that a start takes.

@@ -53,10 +53,10 @@ impl Runtime {
 
     /// Runs a command, and kills it after `budget`.
     fn run_errand(&mut self, command: ShortCommand, budget: Duration, purpose: Purpose) {
-        let (commands, news) = (self.commands.clone(), self.news.clone());
+        let (commands, news, mut patience) = (self.commands.clone(), self.news.clone(), self.suspension.patience());
         while self.errands.running.try_join_next().is_some() {}
         self.errands.running.spawn(async move {
-            let end = commands.run(&command, budget).await;
+            let end = commands.run_until(&command, patience.sleep(budget)).await;
             let report = report(&command.argv.join(" "), budget, &end);
             let _ = news.send(News::ErrandEnded { purpose, report });
         });

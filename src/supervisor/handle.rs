@@ -29,6 +29,10 @@ pub(super) enum Wish {
     Close(TestEnd),
     /// Terminals of processes have another size.
     Resize(Screen),
+    /// Everything is to stand still.
+    StandStill,
+    /// It is to go on.
+    GoOn,
 }
 
 /// Resolves when a request was carried out, or says why it was not. Dropping it changes nothing: what was asked is done.
@@ -76,7 +80,7 @@ impl RunHandle {
         drop(self.ask(Wish::Resize(screen)));
     }
 
-    fn ask(&self, wish: Wish) -> Ticket {
+    pub(super) fn ask(&self, wish: Wish) -> Ticket {
         let (answer, ticket) = oneshot::channel();
         // A run that is over drops its receiver: the ticket then says so.
         let _ = self.requests.send(Asked { wish, answer });

@@ -12,7 +12,7 @@
 //!
 //! - [`machine`] decides, without clock or I/O.
 //! - [`runtime`] is the one loop that knows the time and carries effects out; [`effects`], [`launch`], [`stdin`],
-//!   [`probes`], [`files`], [`errand`] and [`census`] are what it does.
+//!   [`probes`], [`files`], [`errand`], [`suspend`] and [`census`] are what it does.
 //! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`];
 //!   [`History`] is the fold of that journal stopped wherever somebody wants to look.
 
@@ -30,6 +30,7 @@ mod probes;
 mod runtime;
 mod signals;
 mod stdin;
+mod suspend;
 mod wanted;
 
 pub use handle::{RunHandle, Ticket};
@@ -38,6 +39,7 @@ pub use journal::Journal;
 pub use machine::TestEnd;
 pub use runtime::{RunParts, start};
 pub use signals::{Signals, obey_signals};
+pub use suspend::{Suspended, stop_when_asked};
 
 pub(crate) use machine::Machine;
 #[cfg(test)]

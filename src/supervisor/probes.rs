@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::sleep};
+use tokio::sync::mpsc;
 
 use super::{
     launch,
     machine::{Input, ReadyReport},
     runtime::{News, Runtime},
     stdin::Talk,
+    suspend::Patience,
     wanted::panic_if_a_test_wants_it,
 };
 use crate::{
@@ -30,9 +31,21 @@ struct Reporter {
     process: ProcessId,
     generation: Generation,
     pid: Option<u32>,
+    patience: Patience,
 }
 
 impl Reporter {
+    /// Asks once. What a suspension of the run has come between does not count: it is asked again.
+    async fn ask(&mut self, question: &Question, timeout: Duration, degraded_after: Option<Duration>) -> Answer {
+        loop {
+            let before = self.patience.times().await;
+            let answer = ask(question, timeout, degraded_after).await;
+            if self.patience.times().await == before {
+                return answer;
+            }
+        }
+    }
+
     fn ready(&self, report: ReadyReport) {
         let (process, generation) = (self.process.clone(), self.generation);
         let _ = self.news.send(News::Input(Input::Ready { process, generation, report }));
@@ -42,7 +55,14 @@ impl Reporter {
 impl Runtime {
     fn reporter(&self, process: &ProcessId, generation: Generation) -> Reporter {
         let pid = self.snapshot().row(process.as_str()).and_then(|row| row.pid);
-        Reporter { news: self.news.clone(), clock: self.parts.clock, process: process.clone(), generation, pid }
+        Reporter {
+            news: self.news.clone(),
+            clock: self.parts.clock,
+            process: process.clone(),
+            generation,
+            pid,
+            patience: self.suspension.patience(),
+        }
     }
 
     /// What `probe` asks of this generation of `spec`, or why it cannot be asked.
@@ -123,16 +143,16 @@ impl Runtime {
     }
 }
 
-async fn ask_until_ready(reporter: Reporter, spec: Arc<ProcessSpec>, question: Question) {
+async fn ask_until_ready(mut reporter: Reporter, spec: Arc<ProcessSpec>, question: Question) {
     let ReadySpec { interval, .. } = spec.ready;
     // The first attempts come fast: most servers are there within a few milliseconds.
     let mut pause = Duration::from_millis(5).min(interval);
     loop {
-        match ask(&question, ATTEMPT, None).await.outcome {
+        match reporter.ask(&question, ATTEMPT, None).await.outcome {
             ProbeOutcome::Ok | ProbeOutcome::Degraded { .. } => break,
             ProbeOutcome::Failed { why, .. } => reporter.ready(ReadyReport::NotYet { why }),
         }
-        sleep(pause).await;
+        reporter.patience.sleep(pause).await;
         pause = (pause * 2).min(interval);
     }
     let answered = reporter.clock.now();
@@ -140,8 +160,8 @@ async fn ask_until_ready(reporter: Reporter, spec: Arc<ProcessSpec>, question: Q
 }
 
 /// It has answered: is it still alive a moment later, and is it itself that listens, on every port that is its own?
-async fn confirm(reporter: Reporter, spec: Arc<ProcessSpec>, answered: At, port: Option<u16>) {
-    sleep(ALIVE_LATER).await;
+async fn confirm(mut reporter: Reporter, spec: Arc<ProcessSpec>, answered: At, port: Option<u16>) {
+    reporter.patience.sleep(ALIVE_LATER).await;
     let mut ports: Vec<u16> = spec.listens.iter().map(|listen| listen.port).collect();
     if ports.is_empty() {
         ports.extend(port);
@@ -162,7 +182,7 @@ async fn confirm(reporter: Reporter, spec: Arc<ProcessSpec>, answered: At, port:
             Listening::Nobody { port } => reporter.ready(ReadyReport::NotYet { why: format!("nobody listens on port {port}") }),
         }
         waited = true;
-        sleep(spec.ready.interval).await;
+        reporter.patience.sleep(spec.ready.interval).await;
     }
 }
 
@@ -199,18 +219,18 @@ async fn who_listens(ports: Vec<u16>, leader: u32) -> Listening {
     Listening::Own { evidence }
 }
 
-async fn watch(reporter: Reporter, health: HealthSpec, question: Question, mut occasion: Occasion) {
+async fn watch(mut reporter: Reporter, health: HealthSpec, question: Question, mut occasion: Occasion) {
     loop {
-        occasion.wait(health.interval).await;
+        occasion.wait(&mut reporter.patience, health.interval).await;
         // One probe in flight: the next is due an interval after this one has ended.
-        let Answer { took, outcome } = ask(&question, health.timeout, health.degraded_after).await;
+        let Answer { took, outcome } = reporter.ask(&question, health.timeout, health.degraded_after).await;
         panic_if_a_test_wants_it("probe");
         let record = ProbeRecord { at: reporter.clock.now(), took, outcome };
         let (process, generation) = (reporter.process.clone(), reporter.generation);
         if reporter.news.send(News::Input(Input::Probed { process, generation, record })).is_err() {
             return;
         }
-        sleep(health.interval).await;
+        reporter.patience.sleep(health.interval).await;
     }
 }
 
@@ -222,9 +242,9 @@ struct Occasion {
 }
 
 impl Occasion {
-    async fn wait(&mut self, interval: Duration) {
+    async fn wait(&mut self, patience: &mut Patience, interval: Duration) {
         while self.session.as_ref().is_some_and(|talk| !talk.stdin.is_used()) {
-            sleep(interval).await;
+            patience.sleep(interval).await;
         }
         self.session = None;
     }

@@ -26,11 +26,13 @@ use super::{
     launch::{Ends, Launcher, Preparation},
     machine::{Effect, Input, Machine, MachineOptions, TimerToken},
     stdin::Talk,
+    suspend::Suspension,
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
     model::{
-        At, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line, narrate,
+        At, Command, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line,
+        narrate,
     },
     process::{Commands, Order, Screen, Spawner, TreeEvent, TreeId},
     redact::Redactor,
@@ -96,7 +98,8 @@ pub(super) struct Runtime {
     pub(super) machine: Machine,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
-    timers: BinaryHeap<Reverse<(At, TimerToken)>>,
+    pub(super) timers: BinaryHeap<Reverse<(At, TimerToken)>>,
+    pub(super) suspension: Suspension,
     pub(super) trees: HashMap<TreeId, (ProcessId, Generation)>,
     pub(super) tree_of: HashMap<(ProcessId, Generation), TreeId>,
     next_tree: u64,
@@ -163,6 +166,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         snapshot: Snapshot::default(),
         published,
         timers: BinaryHeap::new(),
+        suspension: Suspension::default(),
         trees: HashMap::new(),
         tree_of: HashMap::new(),
         next_tree: 1,
@@ -205,9 +209,10 @@ impl Runtime {
         let mut sample_at = Instant::now() + Duration::from_millis(500);
         while !self.finished {
             let wake = self.timers.peek().map(|Reverse((at, _))| Instant::from_std(self.parts.clock.instant(*at)));
+            let meant = (!self.suspension.is_on()).then(|| wake.map_or(sample_at, |wake| wake.min(sample_at)).max(Instant::now()));
             tokio::select! {
                 biased;
-                () = sleep_until(wake.unwrap_or(sample_at)), if wake.is_some() => {}
+                () = sleep_until(wake.unwrap_or(sample_at)), if wake.is_some() && !self.suspension.is_on() => {}
                 Some(event) = self.parts.tree_events.recv() => self.on_tree(event),
                 Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
                 Some(news) = heard.recv() => self.on_news(news),
@@ -217,13 +222,16 @@ impl Runtime {
                     let looking = *looking.borrow_and_update();
                     self.feed(Input::Observed { looking });
                 }
-                () = sleep_until(sample_at) => {
+                () = sleep_until(sample_at), if !self.suspension.is_on() => {
                     super::wanted::panic_if_a_test_wants_it("actor");
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
                 }
             }
             self.drain_channels(&mut asked, &mut heard);
+            if let Some(meant) = meant {
+                self.woke_up(meant);
+            }
             self.fire_timers();
             self.publish();
         }
@@ -253,7 +261,7 @@ impl Runtime {
     fn fire_timers(&mut self) {
         let now = self.parts.clock.now();
         while let Some(Reverse((at, timer))) = self.timers.peek().copied() {
-            if at > now {
+            if at > now || self.suspension.is_on() {
                 break;
             }
             self.timers.pop();
@@ -300,10 +308,21 @@ impl Runtime {
         self.next_ticket += 1;
         self.tickets.insert(ticket, answer);
         match wish {
-            Wish::Do(request) => self.feed(Input::Request { request, ticket }),
+            Wish::Do(request) => {
+                if matches!(request.command, Command::Shutdown { .. }) {
+                    // What stands still cannot be ended in order.
+                    self.go_on();
+                }
+                self.feed(Input::Request { request, ticket });
+            }
             Wish::Add(spec) => self.add(spec, ticket),
             Wish::Close(end) => self.feed(Input::Close { end, ticket }),
             Wish::Resize(screen) => self.resize(screen, ticket),
+            Wish::StandStill => self.stand_still(ticket),
+            Wish::GoOn => {
+                self.go_on();
+                self.resolve(ticket, Ok(()));
+            }
         }
     }
 
@@ -383,8 +402,10 @@ impl Runtime {
         match event {
             TreeEvent::Lost { why, .. } => {
                 self.unheard.clear();
+                self.stands_still();
                 self.feed(Input::SpawnerLost { why });
             }
+            TreeEvent::StandStill => self.stands_still(),
             TreeEvent::Sampled { trees } => self.sampled(trees),
             TreeEvent::Notice { text, .. } => self.warn(text),
             event => self.tree_says(event),

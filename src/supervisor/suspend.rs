@@ -10,24 +10,30 @@
 //! Who stops the program itself is the front's affair, which has a terminal to give back: see
 //! [`stop_until_continued`](crate::process::stop_until_continued).
 //!
-//! The machine's own sleep needs nothing of this: the monotonic clock of Linux stands still with it, so nothing is late when it
-//! wakes up.
+//! Other standstills count the same. Of the machine's sleep nothing is seen: the monotonic clock of Linux stands still, too.
+//! Where it goes on while this program does not (a paused container or virtual machine, STOP from outside), the loop notices
+//! that it wakes much later than it meant to, and moves all deadlines by that: nobody fails for time in which nobody watched.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, io, time::Duration};
 
 use tokio::{
+    signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 
 use super::{RunHandle, handle::Wish, machine::Input, runtime::Runtime};
 use crate::{
     model::{EventKind, NoticeLevel, human_duration},
-    process::Order,
+    process::{Order, stop_until_continued},
 };
 
 /// How long is waited for processes to stand still before the program itself is stopped all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Waking so much later than meant is no matter of a busy machine any more.
+const OVERSLEPT: Duration = Duration::from_secs(2);
 
 /// How often the run has been suspended, and whether it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,6 +64,19 @@ impl RunHandle {
         }
         Suspended(self.clone())
     }
+}
+
+/// Stops this program like any that is asked to by Ctrl-Z (TSTP), and `run` with it, until the task is aborted; goes on when the
+/// shell says so. For a front without a terminal to give back. Must be called within a tokio runtime.
+pub fn stop_when_asked(run: RunHandle) -> io::Result<JoinHandle<()>> {
+    let mut asked = signal(SignalKind::from_raw(nix::libc::SIGTSTP))?;
+    Ok(tokio::spawn(async move {
+        while asked.recv().await.is_some() {
+            let suspended = run.suspend().await;
+            stop_until_continued();
+            drop(suspended);
+        }
+    }))
 }
 
 /// What the runtime knows of it.
@@ -101,14 +120,27 @@ impl Runtime {
     }
 
     pub(super) fn go_on(&mut self) {
-        let Some(since) = self.suspension.since.take() else { return };
-        let span = since.elapsed();
+        if let Some(since) = self.suspension.since.take() {
+            let span = since.elapsed();
+            self.stood_still(span, format!("suspended for {}: processes and timers stood still", human_duration(span)));
+            self.order(Order::GoOn);
+        }
+    }
+
+    /// The loop, which meant to wake at `meant`, is awake. Was it kept from that for so long that nothing may count it?
+    pub(super) fn woke_up(&mut self, meant: Instant) {
+        let late = meant.elapsed();
+        if late >= OVERSLEPT && !self.suspension.is_on() {
+            self.suspension.told.send_modify(|standing| standing.times += 1);
+            self.stood_still(late, format!("e2e-tui could not run for {}: deadlines are moved by that", human_duration(late)));
+        }
+    }
+
+    fn stood_still(&mut self, span: Duration, text: String) {
         self.timers = self.timers.drain().map(|Reverse((at, timer))| Reverse((at + span, timer))).collect();
-        let text = format!("suspended for {}: processes and timers stood still", human_duration(span));
         self.emit(EventKind::Notice { level: NoticeLevel::Info, text });
         self.feed(Input::StoodStill { span });
         self.suspension.told.send_modify(|standing| (standing.still, standing.total) = (false, standing.total + span));
-        self.order(Order::GoOn);
     }
 }
 
@@ -156,9 +188,9 @@ mod tests {
         });
         sleep(Duration::from_secs(4)).await;
         suspension.told.send_modify(|standing| (standing.still, standing.times) = (true, 1));
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
         assert!(!sleeper.is_finished(), "it waits for the end of the suspension");
-        suspension.told.send_modify(|standing| (standing.still, standing.total) = (false, Duration::from_secs(60)));
+        suspension.told.send_modify(|standing| (standing.still, standing.total) = (false, Duration::from_mins(1)));
         let took = sleeper.await.expect("it does not panic");
         assert_eq!(took.as_secs(), 70, "{took:?}");
     }

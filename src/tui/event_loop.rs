@@ -25,10 +25,14 @@ use super::{
     app::{Leaving, Outcome},
     front::{Ended, Front, News},
     overlay,
-    pane::state,
     pane::line::child_screen,
+    pane::state,
     stage::{Sources, Stage},
-    term::{Guard, Screen, Waker, decode::{Decoder, For}, size, wait},
+    term::{
+        Guard, Screen, Waker,
+        decode::{Decoder, For},
+        size, wait,
+    },
 };
 
 /// Frames that no key asked for come at most this often.
@@ -214,6 +218,10 @@ impl EventLoop {
             if self.guard.take().is_some() {
                 self.back();
             }
+        }
+        if self.news.stop_asked.has_changed().unwrap_or(false) {
+            self.news.stop_asked.borrow_and_update();
+            self.suspend();
         }
         if self.news.explanation.has_changed().unwrap_or(false) {
             let explanation = self.news.explanation.borrow_and_update().clone();

@@ -14,7 +14,7 @@ use crate::{
     logs::LogStore,
     model::{Command, RunClock, Snapshot},
     process::Screen as ChildScreen,
-    supervisor::Journal,
+    supervisor::{Journal, Suspended},
 };
 
 use super::{app::Abilities, event_loop::EventLoop, options::Options, pane::line, term, view};
@@ -36,6 +36,8 @@ pub struct Front {
     pub commands: Option<Box<dyn Fn(Command, Refused) + Send>>,
     /// Told how big the terminals of processes are to be: as big as the log pane is for text. None: there are none.
     pub resize_terminals: Option<Box<dyn Fn(ChildScreen) + Send>>,
+    /// Suspends the run; it goes on when what this returns is dropped. None: there is nothing to suspend.
+    pub suspend: Option<Box<dyn Fn() -> Suspended + Send>>,
     /// Writes an archive and says in one line what came of it. Called on a thread of its own.
     pub export: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     /// Whether all this is being recorded.
@@ -91,6 +93,8 @@ pub(crate) struct News {
     pub(crate) resized: watch::Receiver<u64>,
     /// Moves when the program was stopped and goes on: the terminal's modes may be anybody's then.
     pub(crate) continued: watch::Receiver<u64>,
+    /// Moves when somebody asks for a suspension by TSTP.
+    pub(crate) stop_asked: watch::Receiver<u64>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -100,6 +104,8 @@ impl News {
         let (explained, explanation) = watch::channel(None);
         let (resize, resized) = watch::channel(0u64);
         let (carry_on, continued) = watch::channel(0u64);
+        let (ask_stop, stop_asked) = watch::channel(0u64);
+        let mut stop = signal(SignalKind::from_raw(nix::libc::SIGTSTP))?;
         let mut winch = signal(SignalKind::window_change())?;
         let mut cont = signal(SignalKind::from_raw(nix::libc::SIGCONT))?;
         let resize_waker = waker.clone();
@@ -108,6 +114,7 @@ impl News {
                 tokio::select! {
                     Some(()) = winch.recv() => resize.send_modify(|n| *n += 1),
                     Some(()) = cont.recv() => carry_on.send_modify(|n| *n += 1),
+                    Some(()) = stop.recv() => ask_stop.send_modify(|n| *n += 1),
                     else => return,
                 }
                 resize_waker.wake();
@@ -135,7 +142,7 @@ impl News {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         });
-        Ok(Self { explanation, resized, continued, tasks: vec![resizes, changes] })
+        Ok(Self { explanation, resized, continued, stop_asked, tasks: vec![resizes, changes] })
     }
 }
 

@@ -9,9 +9,10 @@ use std::{
     sync::PoisonError,
 };
 
-use nix::sys::signal::{Signal, raise};
-
-use crate::record::{default_dir, write_private};
+use crate::{
+    process::stop_until_continued,
+    record::{default_dir, write_private},
+};
 
 use super::{
     app::{NOTHING_TO_COPY, Outcome},
@@ -174,14 +175,16 @@ impl EventLoop {
         std::iter::once(direct).chain(below).find(|candidate| candidate.is_file())
     }
 
-    /// Stops like any program that is asked to by Ctrl-Z, and comes back when the shell says so.
-    fn suspend(&mut self) {
+    /// Stops like any program that is asked to by Ctrl-Z, and all processes with it; comes back when the shell says so.
+    pub(super) fn suspend(&mut self) {
         self.screen.finish();
         self.hear_out();
+        let suspended = self.front.suspend.as_ref().map(|suspend| suspend());
         self.guard = None;
-        // The default of TSTP stops all threads until CONT; where it does nothing, nothing was lost.
-        let _ = raise(Signal::SIGTSTP);
+        stop_until_continued();
+        // In the background (`bg`) this stops again: nothing goes on before there is somebody to see it.
         self.back();
+        drop(suspended);
     }
 
     /// Takes the terminal again after somebody else had it.

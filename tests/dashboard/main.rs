@@ -9,6 +9,7 @@ mod past;
 mod pictures;
 #[path = "../support/mod.rs"]
 mod support;
+mod suspend;
 mod terminal;
 mod typing;
 
@@ -274,60 +275,6 @@ fn the_kitty_keyboard_is_used_where_it_is_spoken_and_undone() {
     let (pop, normal) = (written.rfind("\x1b[<u").expect("it is undone"), written.rfind("\x1b[?1049l").expect("the screen is left"));
     assert!(pop < normal, "the alternate screen has a stack of its own");
     assert_restored(&terminal);
-}
-
-#[test]
-fn t5_stopped_from_outside_it_comes_back_with_its_modes() {
-    let bench = Bench::new("stopped");
-    let mut terminal = open(&bench, QUIET, 80, 24);
-    terminal.wait_for("two is up");
-    let raw = terminal.settings();
-    let signal = |name: &str| {
-        let status = std::process::Command::new("kill").args([&format!("-{name}"), &terminal.child.id().to_string()]).status();
-        assert!(status.expect("kill is there").success());
-    };
-    signal("STOP");
-    terminal.cook();
-    assert_ne!(terminal.settings(), raw);
-    signal("CONT");
-    let deadline = Instant::now() + terminal::PATIENCE;
-    while terminal.settings() != raw {
-        assert!(Instant::now() < deadline, "the modes do not come back");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    terminal.send("\x03");
-    assert_eq!(terminal.ended().code(), Some(0));
-}
-
-#[test]
-fn t5_suspending_gives_the_terminal_to_the_shell_and_takes_it_back() {
-    let bench = Bench::new("suspend");
-    let file = bench.write("scenario.toml", QUIET);
-    let line = format!("{} --scenario {}\r", env!("CARGO_BIN_EXE_e2e-tui"), file.display());
-    let shell = bench.command();
-    let mut command = std::process::Command::new("bash");
-    command.args(["--norc", "--noprofile", "-i"]).current_dir(bench.dir.path()).env("PS1", "ready> ");
-    for (name, value) in shell.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    let mut terminal = Terminal::start(&command, 80, 24);
-    terminal.wait_for("ready> ");
-    terminal.send(&line);
-    for _ in 0..5 {
-        terminal.wait_for("two is up");
-        terminal.send("\x1a");
-        let shown = terminal.wait_for("Stopped");
-        assert!(!terminal.screen(vt100::Screen::alternate_screen), "{shown}");
-        terminal.send("fg\r");
-        terminal.wait_for("? keys");
-    }
-    terminal.send("\x03");
-    terminal.wait_for("Recorded:");
-    terminal.send("exit\r");
-    terminal.ended();
-    bench.assert_nothing_left(Duration::from_secs(2));
 }
 
 #[test]

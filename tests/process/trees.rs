@@ -10,10 +10,10 @@ use std::{
 
 use e2e_tui::{
     model::{Containment, Exit, Signal},
-    process::{Order, TreeEvent},
+    process::{Member, Order, TreeEvent},
 };
 
-use crate::support::{SOON, Under, Yard, living, tiers, under_all, wait_for};
+use crate::support::{SOON, Under, Yard, living, tiers, under_all, under_both, wait_for};
 
 #[test]
 fn p9_death_by_signal_is_told_by_name() {
@@ -285,5 +285,56 @@ fn orders_for_unknown_trees_are_answered() {
         assert_eq!(yard.members(tree), []);
         yard.signal(tree, Signal::TERM);
         yard.order(Order::Forget { tree });
+    });
+}
+
+/// The states of these processes: `S`, `T`, …
+fn states(members: &[Member]) -> String {
+    let state = |member: &Member| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", member.pid)).unwrap_or_default();
+        stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('-')
+    };
+    members.iter().map(state).collect()
+}
+
+#[test]
+fn t5_all_trees_stand_still_and_go_on_and_who_had_stopped_by_itself_stays_so() {
+    under_both(|yard, _| {
+        let (shell, _) = yard.script("sleep 3601 & setsid sleep 3602 & echo; wait");
+        let (itself, pid) = yard.start(&["sleep", "3603"]);
+        yard.count_to(shell, 3);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), nix::sys::signal::Signal::SIGSTOP).expect("it is ours");
+        let members = yard.members(shell);
+        for _ in 0..20 {
+            yard.order(Order::StandStill);
+            yard.until("all stand still", |event| matches!(event, TreeEvent::StandStill).then_some(()));
+            wait_for("STOP has reached all", || states(&members) == "TTT");
+            yard.order(Order::GoOn);
+            wait_for("all go on", || states(&members) == "SSS");
+        }
+        let stopped = yard.members(itself);
+        assert_eq!(states(&stopped), "T", "it had stopped before");
+        yard.kill(shell);
+        yard.kill(itself);
+    });
+}
+
+#[test]
+fn t5_what_is_ordered_during_a_standstill_is_done_after_it() {
+    under_both(|yard, _| {
+        let (old, _) = yard.start(&["sleep", "3604"]);
+        yard.order(Order::StandStill);
+        let launch = yard.quiet(&["sleep", "3605"]);
+        let new = yard.launch(launch);
+        yard.order(Order::Kill { tree: old });
+        yard.until("all stand still", |event| matches!(event, TreeEvent::StandStill).then_some(()));
+        assert!(!yard.rest().iter().any(|event| matches!(event, TreeEvent::Spawned { .. } | TreeEvent::Empty { .. })));
+        yard.order(Order::GoOn);
+        yard.empty(old);
+        yard.spawned(new);
+        yard.kill(new);
+        // One that is never ended ends with the spawner.
+        yard.start(&["sleep", "3606"]);
+        yard.order(Order::StandStill);
     });
 }

@@ -10,7 +10,8 @@
 //!            Post::send      at a time                      ├─ sweep    one /proc pass for all trees that want one:
 //!   events ◀─────────────                                   │           signals, kill rounds, census, samples
 //!                                                           ├─ glance   who has not run since the last pass
-//!                                                           └─ orphans  whose a process without a parent is
+//!                                                           ├─ orphans  whose a process without a parent is
+//!                                                           └─ standstill  all trees stopped, and going on
 //! ```
 //!
 //! Orders that need the process table are noted and carried out together after a batch of orders was taken: a thousand
@@ -22,6 +23,7 @@ mod glance;
 mod orphans;
 mod post;
 mod run_loop;
+mod standstill;
 mod sweep;
 mod tree;
 

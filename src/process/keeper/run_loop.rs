@@ -19,6 +19,7 @@ use nix::{
 use super::{
     glance::Glances,
     post::{Household, Mail, Post},
+    standstill::Standstill,
     tree::{Stage, Tree},
 };
 use crate::process::{
@@ -84,6 +85,8 @@ pub(crate) struct Keeper<P> {
     pub(super) unsure: HashMap<Identity, (TreeId, Instant)>,
     /// The supervisor's terminal.
     pub(super) custody: Option<Custody>,
+    /// All trees are stopped.
+    pub(super) standstill: Option<Standstill>,
     /// Samples asked for, one an order: of whom, and whether newcomers count.
     pub(super) samples: Vec<(Vec<TreeId>, bool)>,
     pub(super) last_pass: Option<Instant>,
@@ -168,6 +171,7 @@ impl<P: Post> Keeper<P> {
             strangers: HashSet::new(),
             unsure: HashMap::new(),
             custody: None,
+            standstill: None,
             samples: Vec::new(),
             last_pass: None,
             glances: Glances::default(),
@@ -209,9 +213,13 @@ impl<P: Post> Keeper<P> {
                 mail = self.post.take(BATCH, &mut orders);
             }
             for order in orders.drain(..) {
-                self.carry_out(order);
+                if let Some(order) = self.hold(order) {
+                    self.carry_out(order);
+                }
             }
-            self.start_due(Instant::now());
+            if self.standstill.is_none() {
+                self.start_due(Instant::now());
+            }
             self.sweep(Instant::now());
             self.settle(Instant::now());
         }
@@ -223,13 +231,15 @@ impl<P: Post> Keeper<P> {
         self.end_everything()
     }
 
-    fn carry_out(&mut self, order: Order) {
+    pub(super) fn carry_out(&mut self, order: Order) {
         let (tree, note): (TreeId, fn(&mut Tree)) = match order {
             Order::Spawn { tree, launch } => return self.spawn(tree, launch),
             Order::Terminal { taken } => {
                 self.custody = taken.filter(|_| matches!(self.household, Household::Own)).map(Custody::of);
                 return;
             }
+            Order::StandStill => return self.stand_still(),
+            Order::GoOn => return self.go_on(),
             Order::Sample { trees, whole } => return self.samples.push((trees, whole)),
             Order::Signal { tree, signal } => {
                 if let Some(tree) = self.trees.get_mut(&tree) {
@@ -256,7 +266,7 @@ impl<P: Post> Keeper<P> {
     /// How long there is nothing to do but wait; none: until something happens.
     fn pause(&self, now: Instant) -> Option<Duration> {
         let wants = self.trees.values().filter_map(|tree| match (&tree.stage, &tree.kill) {
-            (Stage::Due { at, .. }, _) => Some(*at),
+            (Stage::Due { at, .. }, _) => Some(*at).filter(|_| self.standstill.is_none()),
             (Stage::Running { pidfd: None }, _) if self.child_signals.is_none() => Some(now + ASK),
             (_, Some(kill)) => Some(kill.round_at),
             (Stage::Ended, None) if !self.adopts && tree.wants_end() => Some(tree.look.0),

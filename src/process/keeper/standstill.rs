@@ -24,7 +24,8 @@ impl<P: Post> Keeper<P> {
             let members = self.pass();
             // The leaders first: a shell that sees its job stop takes that for the job's own doing.
             let leaders = |id: &Identity| !self.leaders.contains_key(&id.pid);
-            let mut running: Vec<Identity> = members.into_values().flatten().filter(|stat| !stat.is_stopped()).map(|stat| stat.id).collect();
+            let mut running: Vec<Identity> =
+                members.into_values().flatten().filter(|stat| !stat.is_stopped()).map(|stat| stat.id).collect();
             running.sort_by_key(|id| (leaders(id), *id));
             let stopped = freeze(running, |stat| {
                 let below = stat.ppid == self.me.pid;
@@ -42,7 +43,9 @@ impl<P: Post> Keeper<P> {
             // Whoever is gone need not go on.
             _ = signal::send(id, Signal(libc::SIGCONT));
         }
-        held.into_iter().for_each(|order| self.carry_out(order));
+        for order in held {
+            self.carry_out(order);
+        }
     }
 
     /// Keeps an order for later if everything stands still, else gives it back.

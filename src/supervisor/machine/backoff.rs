@@ -59,6 +59,11 @@ impl Ledger {
         }
     }
 
+    /// Time stood still: what happened before is as recent as it was then.
+    pub(super) fn stood_still(&mut self, span: Duration) {
+        self.exits.iter_mut().for_each(|at| *at = *at + span);
+    }
+
     /// Somebody started it by hand: count anew.
     pub(super) fn reset(&mut self) {
         *self = Self::default();

@@ -118,6 +118,7 @@ impl Machine {
             Input::Seen { expectation, seen } => self.seen(expectation, seen),
             Input::Flushed => self.flushed(),
             Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
+            Input::StoodStill { span } => self.stood_still(span),
             Input::Timer(token) => self.timer(token),
             Input::SpawnerLost { why } => self.spawner_lost(why),
             Input::Observed { looking } => self.observed = looking,

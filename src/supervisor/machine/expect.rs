@@ -82,6 +82,14 @@ impl Expectations {
         Self { all: spec.expectations.iter().map(watched).collect(), stage: Stage::Open }
     }
 
+    /// Time stood still for whom they are about.
+    pub(super) fn stood_still(&mut self, span: std::time::Duration) {
+        self.all.iter_mut().filter_map(|one| one.until.as_mut()).for_each(|until| *until = *until + span);
+        if let Stage::Waiting { until } | Stage::Flushing { until } = &mut self.stage {
+            *until = *until + span;
+        }
+    }
+
     /// How many are met, and all of them.
     pub(super) fn count(&self) -> (usize, usize) {
         (self.all.iter().filter(|one| one.standing == Standing::Met).count(), self.all.len())

@@ -324,6 +324,7 @@ impl<'a> World<'a> {
                 let looking = self.chance.one_in(2);
                 self.give(Input::Observed { looking });
             }
+            _ if self.chance.one_in(4) => self.stand_still(),
             _ => self.tick(),
         }
     }
@@ -420,6 +421,14 @@ impl<'a> World<'a> {
             }
             self.give(Input::SpawnerLost { why: "killed".into() });
         }
+    }
+
+    /// The run is suspended for a while.
+    fn stand_still(&mut self) {
+        let span = Duration::from_secs(self.chance.below(100) as u64);
+        self.now = self.now + span;
+        self.timers.iter_mut().for_each(|(at, _)| *at = *at + span);
+        self.give(Input::StoodStill { span });
     }
 
     fn tick(&mut self) {

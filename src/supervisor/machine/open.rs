@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::core::Machine;
 use super::types::Goal;
-use crate::model::{EventKind, ListenPort, Outcome, ProcessInfo, ProcessSpec, Reads, RestartMode, StartCause, StdinMode, Verdict, exit_code};
+use crate::model::{
+    EventKind, ListenPort, Outcome, ProcessInfo, ProcessSpec, Reads, RestartMode, StartCause, StdinMode, Verdict, exit_code,
+};
 use crate::scenario::settings;
 
 /// How the test that drives a run ended.

@@ -62,6 +62,8 @@ pub(crate) enum Input {
     Flushed,
     /// It uses more than it may; `what` names the limit.
     LimitHit { process: ProcessId, generation: Generation, what: String },
+    /// Time stood still for everybody: what is armed has been moved by that already.
+    StoodStill { span: Duration },
     /// An armed timer is due.
     Timer(TimerToken),
     /// The guardian is gone, and all trees with it.

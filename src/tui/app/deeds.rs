@@ -122,9 +122,7 @@ fn refusal(action: Action, row: &ProcessSnapshot) -> Option<String> {
         }
         Action::Stop if matches!(row.state, ProcessState::Stopping { .. }) => Some(format!("{id} is being stopped; X kills it now")),
         Action::SendSignal | Action::SendLine if row.pid.is_none() => Some(format!("{id} does not run")),
-        Action::SendLine if row.info.reads.is_nothing() => {
-            Some(format!("{id} reads nothing: give it `stdin = \"pipe\"` or `tty = true`"))
-        }
+        Action::SendLine if row.info.reads.is_nothing() => Some(format!("{id} reads nothing: give it `stdin = \"pipe\"` or `tty = true`")),
         _ => None,
     }
 }

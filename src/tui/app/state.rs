@@ -197,7 +197,11 @@ impl App {
     /// Takes a key.
     pub(crate) fn key(&mut self, key: Key, world: &World<'_>) -> Vec<Outcome> {
         self.toast = None;
-        if key.alt && !self.is_typing() && self.keys_are_for() == For::Dashboard && world.keymap.find(self.context(), &[key]) == Found::Nothing {
+        if key.alt
+            && !self.is_typing()
+            && self.keys_are_for() == For::Dashboard
+            && world.keymap.find(self.context(), &[key]) == Found::Nothing
+        {
             // Terminals write Alt as an escape before the key, so a quick Esc and the next key look the same.
             let mut outcomes = self.key(Key::plain(Code::Esc), world);
             outcomes.extend(self.key(Key { alt: false, ..key }, world));

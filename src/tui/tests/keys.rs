@@ -5,7 +5,7 @@ use super::{
     theatre::{Theatre, id, row},
 };
 use crate::{
-    model::{At, Command, Phase, Signal},
+    model::{At, Command, Phase, Reads, Signal},
     tui::{
         app::{Leaving, Outcome, log::Scope},
         layout::Pane,
@@ -400,4 +400,22 @@ fn a_notice_goes_when_its_time_has_come() {
     let later = theatre.now + ms(6000);
     assert!(theatre.stage.app.settle(later) && theatre.stage.app.toast.is_none());
     assert_ne!(theatre.stage.snapshot.phase, Phase::Ended);
+}
+
+#[test]
+fn on_a_terminal_of_its_own_keys_go_to_the_process_until_one_ends_that() {
+    let mut theatre = all_well(80, 24);
+    theatre.reads("proxy", Reads::Terminal).reads("upstream", Reads::Pipe);
+    theatre.keys("2 >");
+    assert!(row(&theatre.picture(), 23).starts_with("| ▐ TYPING ▌ every key goes to proxy"), "{}", theatre.picture());
+    assert_eq!(theatre.stage.app.log.scope, Scope::One, "its log is what is looked at");
+    let outcomes = theatre.stage.app.typed(b"q\x03".to_vec());
+    assert_eq!(outcomes, [Outcome::Send(Command::Type { process: id("proxy"), bytes: b"q\x03".to_vec() })]);
+    theatre.keys("C-]");
+    assert!(theatre.stage.app.overlay.is_none());
+    assert!(theatre.stage.app.typed(b"x".to_vec()).is_empty(), "nobody is typed to any more");
+    theatre.keys("Esc 1 >").type_text("hello").keys("Enter");
+    assert_eq!(sent(&theatre), [&Command::SendLine { process: id("upstream"), text: "hello".into() }]);
+    theatre.keys("4 >");
+    assert_eq!(toast(&theatre), "client-b reads nothing: give it `stdin = \"pipe\"` or `tty = true`");
 }

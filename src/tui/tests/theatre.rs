@@ -10,7 +10,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{
     explain::Explanation,
     logs::{LogStore, Stream},
-    model::{At, Event, EventKind, ProcessId, RunClock, Snapshot, narrate},
+    model::{At, Event, EventKind, ProcessId, ProcessInfo, Reads, RunClock, Snapshot, narrate},
     supervisor::Journal,
     tui::{
         GlyphSet, Keymap, Layout, Look, Options, Theme,
@@ -143,6 +143,17 @@ impl Theatre {
         };
         self.snapshot.fold(&event);
         self.journal.push(event);
+    }
+
+    /// From now on what is sent to a process arrives there.
+    pub(super) fn reads(&mut self, process: &str, reads: Reads) -> &mut Self {
+        let rows = &mut self.snapshot.rows;
+        rows.iter_mut().filter(|row| row.id().as_str() == process).for_each(|row| {
+            let row = Arc::make_mut(row);
+            row.info = ProcessInfo { reads, ..(*row.info).clone() }.into();
+        });
+        self.update();
+        self
     }
 
     fn update(&mut self) {

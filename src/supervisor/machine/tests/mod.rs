@@ -6,6 +6,7 @@ mod expectations;
 mod health;
 mod leftovers;
 mod policy;
+mod standstill;
 mod starts;
 mod stops;
 mod transitions;

@@ -9,7 +9,7 @@ use super::bench::*;
 type Named<T> = (&'static str, T);
 
 /// What a process is before something happens: how it gets there.
-const SITUATIONS: [Named<fn() -> Bench>; 16] = [
+const SITUATIONS: [Named<fn() -> Bench>; 19] = [
     ("pending", || Bench::new(vec![spec("z", Role::Service), needs(subject(), "z", Condition::Ready)])),
     ("by-hand", || Bench::new(vec![ProcessSpec { autostart: false, ..subject() }])),
     ("spawning", || Bench::new(vec![subject()])),
@@ -45,6 +45,26 @@ const SITUATIONS: [Named<fn() -> Bench>; 16] = [
         })
     }),
     ("completed", || with(|b| b.ends("p", Exit::Code(0)))),
+    ("leaky", || {
+        with(|b| {
+            b.leader_exits("p", Exit::Code(0));
+            b.drained("p");
+            b.pass(300);
+        })
+    }),
+    ("failed", || {
+        let mut b = Bench::new(vec![spec("p", Role::Service)]);
+        b.up("p");
+        b.ends("p", Exit::Code(1));
+        b
+    }),
+    ("unkillable", || {
+        with(|b| {
+            stop(b, true);
+            b.give(Input::Stuck { process: id("p"), generation: b.generation("p"), pids: vec![7], why: String::new() });
+            b.drained("p");
+        })
+    }),
     ("gave-up", || {
         with(|b| {
             b.ends("p", Exit::Code(1));
@@ -62,12 +82,14 @@ const SITUATIONS: [Named<fn() -> Bench>; 16] = [
 ];
 
 /// What can happen to it.
-const INPUTS: [Named<fn(&mut Bench)>; 22] = [
+const INPUTS: [Named<fn(&mut Bench)>; 26] = [
     ("start", |b| _ = b.ask(Command::Start { process: id("p") })),
     ("stop", |b| stop(b, false)),
     ("kill", |b| stop(b, true)),
     ("restart", |b| _ = b.ask(Command::Restart { process: id("p"), now: false })),
     ("signal", |b| _ = b.ask(Command::Signal { process: id("p"), signal: Signal::HUP })),
+    ("hold", |b| _ = b.ask(Command::Hold { process: id("p"), held: true })),
+    ("type", |b| _ = b.ask(Command::Type { process: id("p"), bytes: vec![3] })),
     ("spawned", |b| b.up("p")),
     ("no spawn", |b| {
         let reason = Failure::NotStarted { error: "no".into(), short: "no".into() };
@@ -80,6 +102,10 @@ const INPUTS: [Named<fn(&mut Bench)>; 22] = [
     }),
     ("well", |b| b.probe("p", true)),
     ("unwell", |b| b.probe("p", false)),
+    ("limit", |b| {
+        b.give(Input::LimitHit { process: id("p"), generation: b.generation("p"), what: "memory".into() });
+    }),
+    ("standstill", |b| _ = b.give(Input::StoodStill { span: Duration::from_secs(100) })),
     ("exit 0", |b| b.ends("p", Exit::Code(0))),
     ("exit 1", |b| b.ends("p", Exit::Code(1))),
     ("SIGKILL", |b| b.ends("p", Exit::Signal(Signal::KILL))),
@@ -113,19 +139,19 @@ fn stop(b: &mut Bench, now: bool) {
 
 #[test]
 fn each_state_takes_each_input_as_the_table_says() {
-    let mut table = format!("{:>9} ", "");
+    let mut table = format!("{:>10} ", "");
     for (input, _) in INPUTS {
-        let _ = write!(table, " {input:<9}");
+        let _ = write!(table, " {input:<10}");
     }
     for (situation, arrange) in SITUATIONS {
-        let _ = write!(table, "\n{situation:>9}:");
+        let _ = write!(table, "\n{situation:>10}:");
         for (_, act) in INPUTS {
             let mut b = arrange();
             let before = b.state("p").clone();
             act(&mut b);
             let after = b.state("p");
             let word = if *after == before { "." } else { after.word() };
-            let _ = write!(table, " {word:<9}");
+            let _ = write!(table, " {word:<10}");
         }
     }
     let table: Vec<_> = table.lines().map(str::trim_end).collect();
