@@ -5,11 +5,11 @@ mod support;
 use std::{
     fs,
     io::{self, Write},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use support::{Bench, Finished};
+use support::{Bench, Finished, wait_for};
 
 #[test]
 fn c14_a_file_that_changes_during_the_run_changes_nothing_and_the_recording_has_what_was_run() {
@@ -79,4 +79,25 @@ fn k4_a_starved_machine_makes_nobody_unhealthy() {
     assert!(probes >= 5, "it was asked all the same: {probes}");
     assert!(!events.contains("\"health\":\"unhealthy\"") && !events.contains("could not run for"), "{events}");
     bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn s5_who_is_killed_outright_is_told_as_that_and_for_want_of_memory_only_where_the_kernel_says_so() {
+    let bench = Bench::new("outright");
+    // What the kernel does to a process for want of memory is this signal; nothing here says that memory was the reason.
+    let scenario = "name = \"outright\"\n[process.t]\nrole = \"test\"\nshell = \"echo working; kill -9 $$\"\n";
+    let run = bench.run(scenario, &["--report", "json=report.json"]);
+    run.assert_code(1);
+    assert!(run.stderr.contains("SIGKILL") && !run.stderr.to_lowercase().contains("memory"), "{}", run.stderr);
+    let report = fs::read_to_string(bench.dir.path().join("report.json")).expect("it was asked for");
+    assert!(report.contains("\"signal\": \"SIGKILL\"") && report.contains("\"exit_code\": null"), "{report}");
+    // The same done to the supervisor: nothing is left.
+    let file = bench.write("long.toml", "name = \"long\"\n[process.a]\nshell = \"setsid sleep 600 & echo up; sleep 601\"\n");
+    let mut child = bench.command().arg("run").arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    wait_for("both run", Duration::from_secs(20), || {
+        bench.alive().iter().filter(|(_, command)| command.starts_with("sleep 60")).count() == 2
+    });
+    child.kill().expect("it lives");
+    child.wait().expect("it is ours");
+    bench.assert_nothing_left(Duration::from_secs(5));
 }

@@ -47,7 +47,7 @@ async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::
     let Resolved { spec, secrets, leases, run_dir } = resolved;
     let timeout = spec.timeout;
     let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
-    let screen = tui::child_screen(&options, spec.processes.len());
+    let screen = tui::child_screen(&options, &spec);
     let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, screen })?;
     let handle = live.handle().clone();
     let dir = live.dir().cloned();

@@ -12,12 +12,19 @@ use tokio::{
 use crate::{
     explain::{Explanation, explain},
     logs::LogStore,
-    model::{Command, RunClock, Snapshot},
+    model::{Command, RunClock, RunSpec, Snapshot},
     process::Screen as ChildScreen,
     supervisor::{Journal, Suspended},
 };
 
-use super::{app::Abilities, event_loop::EventLoop, options::Options, pane::line, term, view};
+use super::{
+    app::Abilities,
+    event_loop::EventLoop,
+    options::Options,
+    pane::line,
+    term,
+    view::{self, There},
+};
 
 /// Why a command was not carried out, to be shown.
 pub type Refused = Box<dyn FnOnce(String) + Send>;
@@ -64,10 +71,11 @@ pub fn is_possible() -> bool {
     term::is_terminal()
 }
 
-/// How big terminals of processes are to be when a dashboard opens here on so many processes.
-pub fn child_screen(options: &Options, processes: usize) -> ChildScreen {
+/// How big terminals of processes are to be when a dashboard opens here on this run.
+pub fn child_screen(options: &Options, spec: &RunSpec) -> ChildScreen {
+    let there = There { processes: spec.processes.len(), facts: 0, expectations: spec.expectations.len() };
     let (width, height) = term::size();
-    let areas = options.layouts.first().map(|layout| view::areas(layout, Rect::new(0, 0, width, height), processes, 0, None));
+    let areas = options.layouts.first().map(|layout| view::areas(layout, Rect::new(0, 0, width, height), &there, None));
     areas.as_ref().and_then(line::child_screen).unwrap_or_default()
 }
 

@@ -23,9 +23,6 @@ use super::{
     units::counted,
 };
 
-/// Lines that one notch of the wheel scrolls.
-const WHEEL: i64 = 3;
-
 /// More than a terminal's clipboard takes.
 const CLIPBOARD: usize = 74_000;
 

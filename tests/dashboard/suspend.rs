@@ -225,12 +225,16 @@ ready = { log = "slow is ready", timeout = "3s" }
     let mut terminal = open(&bench, scenario, 100, 30);
     terminal.wait_for("starting");
     let all: Vec<u32> = bench.alive().into_iter().map(|(pid, _)| pid).collect();
-    all.iter().for_each(|pid| signal(*pid, nix::sys::signal::Signal::SIGSTOP));
+    for pid in &all {
+        signal(*pid, nix::sys::signal::Signal::SIGSTOP);
+    }
     let frozen = Instant::now();
     while frozen.elapsed() < Duration::from_secs(5) {
         std::thread::sleep(Duration::from_millis(50));
     }
-    all.iter().filter(|pid| state(**pid) == 'T').for_each(|pid| signal(*pid, nix::sys::signal::Signal::SIGCONT));
+    for pid in all.iter().filter(|pid| state(**pid) == 'T') {
+        signal(*pid, nix::sys::signal::Signal::SIGCONT);
+    }
     terminal.wait_for("● ready");
     let shown = terminal.wait_for("could not run for");
     assert!(!shown.contains("not ready in"), "{shown}");

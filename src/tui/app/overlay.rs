@@ -246,6 +246,7 @@ mod tests {
             max_restarts: None,
             argv: Vec::new(),
             cwd: String::new(),
+            reads: crate::model::Reads::Nothing,
             settings: Vec::new(),
         };
         ["upstream", "proxy"].map(|name| Arc::new(ProcessSnapshot::new(Arc::new(info(name))))).into()
