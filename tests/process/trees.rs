@@ -13,7 +13,7 @@ use e2e_tui::{
     process::{Member, Order, TreeEvent},
 };
 
-use crate::support::{SOON, Under, Yard, living, tiers, under_all, under_both, wait_for};
+use crate::support::{SOON, Under, Yard, living, tiers, under_all, wait_for};
 
 #[test]
 fn p9_death_by_signal_is_told_by_name() {
@@ -299,7 +299,7 @@ fn states(members: &[Member]) -> String {
 
 #[test]
 fn t5_all_trees_stand_still_and_go_on_and_who_had_stopped_by_itself_stays_so() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (shell, _) = yard.script("sleep 3601 & setsid sleep 3602 & echo; wait");
         let (itself, pid) = yard.start(&["sleep", "3603"]);
         yard.count_to(shell, 3);
@@ -321,7 +321,7 @@ fn t5_all_trees_stand_still_and_go_on_and_who_had_stopped_by_itself_stays_so() {
 
 #[test]
 fn t5_what_is_ordered_during_a_standstill_is_done_after_it() {
-    under_both(|yard, _| {
+    under_all(|yard, _| {
         let (old, _) = yard.start(&["sleep", "3604"]);
         yard.order(Order::StandStill);
         let launch = yard.quiet(&["sleep", "3605"]);
