@@ -123,6 +123,7 @@ mod tests {
             max_restarts: None,
             argv: Vec::new(),
             cwd: String::new(),
+            reads: crate::model::Reads::Nothing,
             settings: Vec::new(),
         }
     }
