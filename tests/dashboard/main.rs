@@ -193,10 +193,20 @@ fn t13_every_mode_is_undone_whatever_was_on() {
         .wait("the cursor shows while something is typed", |text| text.contains("/abc") && terminal.screen(|screen| !screen.hide_cursor()));
     terminal.send("\x1b");
     terminal.wait("Esc leaves the prompt", |text| text.contains("? keys") && !text.contains("/abc"));
+    // Whoever had the window meanwhile may have drawn on it: it is drawn anew when it is looked at again.
+    let drawn = |terminal: &Terminal| String::from_utf8_lossy(&terminal.written()).matches("\x1b[2J").count();
+    let before = drawn(&terminal);
+    terminal.send("\x1b[O\x1b[I");
+    terminal.wait("all of it is drawn anew", |_| drawn(&terminal) > before);
     terminal.send("Q");
     terminal.ended();
     terminal.wait_for("Recorded:");
     assert_restored(&terminal);
+    let written = String::from_utf8_lossy(&terminal.written()).into_owned();
+    let at = |sequence: &str| written.find(sequence).unwrap_or_else(|| panic!("{sequence:?} was never sent"));
+    assert!(at("\x1b[22;2t") < at("\x1b]2;quiet - e2e-tui"), "the title is kept aside before it is set");
+    assert!(at("\x1b]2;quiet - e2e-tui") < at("\x1b[23;2t"), "and given back");
+    assert!(written.ends_with('\n') && at("\x1b[?1004h") < at("\x1b[?1004l"), "focus reports go off, too");
 }
 
 #[test]
@@ -320,7 +330,7 @@ shell = "echo thread \\'main\\' panicked at x.rs:1:; echo boom; exit 101"
 restart = { policy = "on-failure", max_attempts = 50, backoff = "200ms", max_backoff = "200ms" }
 "#;
     // Everything but what quits at once; C-z needs a shell to come back from.
-    let keys: Vec<&str> = "j k g G h l / n N & ! \\ + - e E F * o O A M H f t w p v c C S s r R x X a | m u U V [ ] { } = L z : ? ~ i d 1 2 9         \t \r \x1b \x1b[A \x1b[B \x1b[5~ \x1b[6~ \x1b[H \x1b[F \x1b[Z \x1bOQ \x04 \x05 \x0c \x12 \x15 \x18 \x7f q Q y é 日 \x1b[200~x\ry\x1b[201~ \
+    let keys: Vec<&str> = "W [ ] { } = j k g G h l / n N & ! \\ + - e E F * o O A M H f t w p v c C S s r R x X a | m u U V [ ] { } = L z : ? ~ i d 1 2 9         \t \r \x1b \x1b[A \x1b[B \x1b[5~ \x1b[6~ \x1b[H \x1b[F \x1b[Z \x1bOQ \x04 \x05 \x0c \x12 \x15 \x18 \x7f q Q y é 日 \x1b[200~x\ry\x1b[201~ \
         \x1b[<0;9;9M \x1b[<32;12;20M \x1b[<0;12;20m \x1b[<64;5;12M \x1b[<65;5;12M"
         .split(' ')
         .map(str::trim)

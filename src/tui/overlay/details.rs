@@ -2,7 +2,10 @@
 
 use ratatui::style::Style;
 
-use super::draw::{Line, wrapped};
+use super::{
+    draw::{Line, wrapped},
+    shell::command,
+};
 use crate::{
     model::{ProbeOutcome, ProcessSnapshot, StartCause, human_duration},
     tui::{
@@ -44,12 +47,6 @@ pub(super) fn lines(scene: &Scene<'_>, width: u16) -> Vec<Line> {
     page.place(row);
     page.health(row);
     page.lines
-}
-
-/// A line that starts `row` alone, as a shell takes it.
-pub(crate) fn command(row: &ProcessSnapshot) -> String {
-    let words = row.info.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-    if row.info.cwd.is_empty() { words } else { format!("cd {} && {words}", quoted(&row.info.cwd)) }
 }
 
 struct Page<'s, 'a> {
@@ -285,22 +282,4 @@ fn bars(scene: &Scene<'_>, recent: &[u64]) -> String {
     }
     let glyphs = scene.look.glyphs;
     recent.iter().map(|rate| glyphs.spark(*rate, most)).collect::<String>().replace(' ', glyphs.get(Glyph::None))
-}
-
-/// A word that a shell reads as one.
-fn quoted(word: &str) -> String {
-    let safe = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&b));
-    if safe { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_can_be_pasted_into_a_shell() {
-        assert_eq!(quoted("--port=20001"), "--port=20001");
-        assert_eq!(quoted("it's here"), r"'it'\''s here'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -7,8 +7,10 @@ mod expectations;
 mod help;
 mod lists;
 mod own_log;
+mod shell;
 mod timeline;
 
-pub(crate) use details::{alert_sparks, command as command_of, sparks};
+pub(crate) use details::{alert_sparks, sparks};
 pub(crate) use draw::{details_pane, draw, question};
 pub(crate) use own_log::{collect as collect_own_log, install as install_own_log};
+pub(crate) use shell::command as command_of;

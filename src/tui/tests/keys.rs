@@ -7,6 +7,7 @@ use super::{
 use crate::{
     model::{At, Command, Phase, Reads, Signal},
     tui::{
+        Keymap,
         app::{Leaving, Outcome, log::Scope},
         layout::Pane,
     },
@@ -106,8 +107,25 @@ fn details_go_from_process_to_process() {
     assert!(theatre.picture().contains("─ Details  client-b"));
     theatre.keys("S-Tab c");
     assert!(theatre.picture().contains("─ Details  client-a"));
-    let text = "cd /work/demo && e2e-tui part test-client".to_owned();
+    let text = "cd /work/demo && env TOKEN=\"$TOKEN\" MODE=demo e2e-tui part test-client".to_owned();
     assert_eq!(theatre.outcomes, [Outcome::CopyText { text, what: "the command".into() }]);
+}
+
+#[test]
+fn after_a_prefix_the_hints_say_what_may_follow() {
+    let mut theatre = all_well(80, 24);
+    let user = Keymap::parse("mine.toml", "[everywhere]\n\"Z Z\" = \"quit\"\n\"Z r\" = \"restart\"\n").expect("valid");
+    theatre.stage.options.keymap = theatre.stage.options.keymap.clone().overridden_by(user);
+    theatre.keys("Z");
+    assert!(
+        row(&theatre.picture(), 23).starts_with("| Z back or quit (asks while something runs)  r restart it "),
+        "{}",
+        theatre.picture()
+    );
+    theatre.keys("r");
+    assert_eq!(sent(&theatre), [&Command::Restart { process: id("upstream"), now: false }]);
+    theatre.keys("Z k");
+    assert!(row(&theatre.picture(), 23).contains("r restart upstream"), "what follows nothing is let go");
 }
 
 #[test]
