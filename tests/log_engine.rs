@@ -12,6 +12,7 @@ use std::{
 };
 
 use e2e_tui::{
+    headless::{Colour, Printer},
     logs::{Capture, CaptureEvent, CaptureStream, LogStore, LogView, MAX_LINE, Selection, Stream, Watch, pipe, plain},
     model::{ProcessId, RunClock},
     redact::Redactor,
@@ -137,6 +138,46 @@ fn o12_a_flood_is_kept_to_the_last_line_while_the_view_answers() {
     File::open(rig.dir.path().join("p0.out")).expect("the segment").read_to_string(&mut text).expect("it is text");
     let numbers = text.lines().map(|line| line.split(' ').nth(3).and_then(|number| number.parse::<u64>().ok()));
     assert!(numbers.eq((1..=LINES).map(Some)), "every line, once, in order");
+}
+
+#[test]
+fn o13_fifty_quiet_ones_are_heard_beside_a_flood() {
+    let _alone = alone();
+    const QUIET: usize = 50;
+    let rig = Rig::new(1 + QUIET);
+    let mut flooder = rig.start(0, 1, "exec yes 'INFO a flood that never ends and leaves room for nobody else'");
+    let mut pipes: Vec<File> = (1..=QUIET)
+        .map(|n| {
+            let (fd, write) = pipe().expect("a pipe");
+            let process = rig.all[n].clone();
+            rig.capture.add(CaptureStream { process, generation: 1, stream: Stream::Out, fd, watch: Watch::default() });
+            File::from(write)
+        })
+        .collect();
+    let deadline = Instant::now() + SOON;
+    let wait = |what: &str, holds: &dyn Fn(&LogStore) -> bool| {
+        while !holds(&rig.store) {
+            assert!(Instant::now() < deadline, "in vain: {what}");
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    };
+    wait("the flood", &|store| store.bytes(&rig.all[0]) > 16 << 20);
+    let mut before = Vec::new();
+    for round in 1..=3 {
+        for (pipe, process) in pipes.iter_mut().zip(&rig.all[1..]) {
+            let said = rig.store.stamp();
+            std::io::Write::write_all(pipe, b"quiet\n").expect("the pipe has room");
+            wait("a quiet line", &|store| store.lines(process) == round);
+            let (seq, _) = rig.store.place_of_line(process, Stream::Out, round).expect("readable").expect("it is there");
+            before.push(seq - said);
+        }
+    }
+    flooder.kill().and_then(|()| flooder.wait()).expect("a child of ours");
+    before.sort_unstable();
+    // Counted in chunks of the flood that were read before a quiet line that was there: 256 KiB each, far below a
+    // millisecond. However busy the machine is, a line waits for its turn only.
+    assert!(before[before.len() / 2] <= 4, "{before:?}");
+    assert!(before[before.len() * 95 / 100] <= 64, "{before:?}");
 }
 
 #[test]
@@ -272,6 +313,29 @@ fn capture_costs_little_more_than_cat() {
         (ours.cpu, floor.cpu)
     });
     assert!(ratio <= allowed(5.0, 150.0), "x{ratio:.1} of `cat >file`; {walls:?}");
+}
+
+#[test]
+fn printing_a_flood_costs_little_beside_capturing_it() {
+    let _alone = alone();
+    const LINES: usize = 200_000;
+    let dir = tempfile::tempdir().expect("a folder");
+    let (input, said) = input(dir.path(), LINES);
+    let store = measures::store_of(&said, &dir.path().join("logs"));
+    let printed = dir.path().join("printed");
+    let ratio = measures::median_ratio(3, || {
+        let floor = measures::capture(&input, dir.path(), 1, 0, LINES);
+        let out = std::io::BufWriter::with_capacity(64 << 10, File::create(&printed).expect("a file"));
+        let ours = measures::cost(|| {
+            Printer::start(store.clone(), out, Colour::No, |_| {}).expect("a thread").finish().expect("the disk takes it");
+        });
+        (ours.cpu, floor.cpu)
+    });
+    let text = fs::read_to_string(&printed).expect("it is text");
+    let said = String::from_utf8(said).expect("it is text");
+    assert!(text.lines().eq(said.lines().map(|line| format!("p0 | {line}"))), "every line, behind its name");
+    // Both in the same build: a line that is looked at alone costs ten times this.
+    assert!(ratio <= 2.0, "x{ratio:.1} of capturing it");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use super::ci::disarm;
 use crate::{
-    logs::{Color, LogLine, LogStore, LogView, Selection, Source, TextStyle, plain, styled},
+    logs::{Color, LogLine, LogStore, LogView, Selection, Source, Stretch, TextStyle, plain, styled},
     model::ProcessId,
 };
 
@@ -104,13 +104,18 @@ impl Printer {
     }
 }
 
-/// Prints lines, each behind its process's name.
-pub(super) struct Printing<W> {
+/// Prints what a log holds, as far as it is there.
+struct Printing<W> {
     view: LogView,
     /// The first row not looked at yet.
     next: u64,
     /// Rows that were not whole when their turn came.
     held: VecDeque<u64>,
+    pen: Pen<W>,
+}
+
+/// Writes lines, each behind its process's name.
+pub(super) struct Pen<W> {
     names: usize,
     colour: Colour,
     line: Vec<u8>,
@@ -118,14 +123,8 @@ pub(super) struct Printing<W> {
 }
 
 impl<W: Write> Printing<W> {
-    pub(super) fn new(logs: &LogStore, colour: Colour, out: W) -> Self {
-        let names = logs.processes().iter().map(|p| p.as_str().len()).max().unwrap_or(0);
-        Self { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), names, colour, line: Vec::new(), out }
-    }
-
-    /// Nothing more comes.
-    pub(super) fn end(mut self) -> io::Result<()> {
-        self.out.flush()
+    fn new(logs: &LogStore, colour: Colour, out: W) -> Self {
+        Self { view: LogView::new(Selection::All), next: 0, held: VecDeque::new(), pen: Pen::new(logs, colour, out) }
     }
 
     fn follow(&mut self, logs: &LogStore, wake: &Wake) -> io::Result<()> {
@@ -134,8 +133,7 @@ impl<W: Write> Printing<W> {
             logs.arm();
             self.print_new(logs, false)?;
             if wake.wait() || wake.pause(GATHER) {
-                self.print_new(logs, true)?;
-                return self.out.flush();
+                return self.print_new(logs, true);
             }
         }
     }
@@ -143,56 +141,94 @@ impl<W: Write> Printing<W> {
     /// Prints rows that are whole, and with `last` those that never will be.
     fn print_new(&mut self, logs: &LogStore, last: bool) -> io::Result<()> {
         self.view.refresh(logs);
-        for row in std::mem::take(&mut self.held) {
-            let line = self.view.window(logs, row, 1)?;
-            self.take(line, last)?;
+        let Self { view, next, held, pen } = self;
+        for row in std::mem::take(held) {
+            for line in view.window(logs, row, 1)? {
+                pen.row(&line, last, held)?;
+            }
         }
-        while self.next < self.view.len() {
-            let lines = self.view.batch(logs, self.next)?;
-            if lines.is_empty() {
+        while *next < view.len() {
+            let behind = view.stretches(logs, *next, pen.colour == Colour::Yes, &mut |stretch| match stretch {
+                Stretch::Lines { process, text } => pen.lines(process, text),
+                Stretch::Row(line) => pen.row(&line, last, held),
+            })?;
+            if behind == *next {
                 break;
             }
-            self.next += lines.len() as u64;
-            self.take(lines, last)?;
+            *next = behind;
         }
+        pen.out.flush()
+    }
+}
+
+impl<W: Write> Pen<W> {
+    pub(super) fn new(logs: &LogStore, colour: Colour, out: W) -> Self {
+        let names = logs.processes().iter().map(|p| p.as_str().len()).max().unwrap_or(0);
+        Self { names, colour, line: Vec::new(), out }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    fn take(&mut self, lines: Vec<LogLine>, last: bool) -> io::Result<()> {
-        for line in lines {
-            if line.partial && !last {
-                self.held.push_back(line.row);
-            } else {
-                self.print(&line)?;
-            }
+    /// Writes a row, or holds it back if it is not whole.
+    fn row(&mut self, line: &LogLine, last: bool, held: &mut VecDeque<u64>) -> io::Result<()> {
+        if line.partial && !last {
+            held.push_back(line.row);
+            return Ok(());
         }
-        Ok(())
+        self.print(line)
+    }
+
+    /// Writes whole lines of text, as many at once as they are.
+    fn lines(&mut self, process: &ProcessId, text: &[u8]) -> io::Result<()> {
+        self.line.clear();
+        let mut prefix = Vec::new();
+        self.prefix(&mut prefix, process.as_str(), '|')?;
+        // In colour, tabs are spaces and marks do not pile up; nowhere does a line command a CI system.
+        let as_they_are = memchr::memmem::find(text, b"##").is_none()
+            && (self.colour == Colour::No || text.is_ascii() && memchr::memchr(b'\t', text).is_none());
+        let mut rest = text;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            self.line.extend_from_slice(&prefix);
+            let line = &rest[..end];
+            if as_they_are {
+                self.line.extend_from_slice(line);
+            } else {
+                paint(&mut self.line, self.colour, line)?;
+            }
+            self.line.push(b'\n');
+            rest = &rest[end + 1..];
+        }
+        self.out.write_all(&self.line)
+    }
+
+    fn prefix(&self, into: &mut Vec<u8>, name: &str, mark: char) -> io::Result<()> {
+        let width = self.names;
+        match self.colour {
+            Colour::Yes => write!(into, "\x1b[{}m{name:<width$} {mark}\x1b[0m ", name_colour(name)),
+            Colour::No => write!(into, "{name:<width$} {mark} "),
+        }
     }
 
     pub(super) fn print(&mut self, line: &LogLine) -> io::Result<()> {
-        self.line.clear();
+        let mut text = std::mem::take(&mut self.line);
+        text.clear();
         let name = line.process.as_ref().map_or("e2e-tui", ProcessId::as_str);
-        let (mark, colour) = match &line.source {
-            Source::Lifecycle(_) => ('*', self.colour),
-            Source::Out | Source::Err => ('|', self.colour),
-        };
-        if colour == Colour::Yes {
-            write!(self.line, "\x1b[{}m{name:<width$} {mark}\x1b[0m ", name_colour(name), width = self.names)?;
-        } else {
-            write!(self.line, "{name:<width$} {mark} ", width = self.names)?;
-        }
+        self.prefix(&mut text, name, if matches!(line.source, Source::Lifecycle(_)) { '*' } else { '|' })?;
         match &line.source {
-            Source::Lifecycle(narration) => self.line.extend_from_slice(narration.log_text().unwrap_or_default().as_bytes()),
+            Source::Lifecycle(narration) => text.extend_from_slice(narration.log_text().unwrap_or_default().as_bytes()),
             Source::Out | Source::Err if line.lost => {
-                self.line.extend_from_slice("(gone: dropped to stay within the disk cap, or refused by the disk)".as_bytes());
+                text.extend_from_slice("(gone: dropped to stay within the disk cap, or refused by the disk)".as_bytes());
             }
-            Source::Out | Source::Err if colour == Colour::Yes => paint(&mut self.line, &line.bytes)?,
-            Source::Out | Source::Err => self.line.extend_from_slice(disarm(&plain(&line.bytes)).as_bytes()),
+            Source::Out | Source::Err => paint(&mut text, self.colour, &line.bytes)?,
         }
         if line.cut {
-            write!(self.line, " … (cut here: {} of {})", size(line.bytes.len() as u64), size(line.size))?;
+            write!(text, " … (cut here: {} of {})", size(line.bytes.len() as u64), size(line.size))?;
         }
-        self.line.push(b'\n');
+        text.push(b'\n');
+        self.line = text;
         self.out.write_all(&self.line)
     }
 }
@@ -205,8 +241,12 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What the child coloured, again in colour: only what the allow-list let through.
-fn paint(line: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+/// What a child said: in colour what it coloured, as far as the allow-list lets it through.
+fn paint(line: &mut Vec<u8>, colour: Colour, bytes: &[u8]) -> io::Result<()> {
+    if colour == Colour::No {
+        line.extend_from_slice(disarm(&plain(bytes)).as_bytes());
+        return Ok(());
+    }
     for span in styled(bytes) {
         let text = disarm(&span.text);
         if span.style == TextStyle::default() {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::printer::{Colour, Printing};
+use super::printer::{Colour, Pen};
 use crate::{
     logs::{LogLine, LogStore, LogView, Pattern, Selection, Source, plain, words},
     model::At,
@@ -42,13 +42,13 @@ impl Wanted {
 pub fn print_recorded(logs: &LogStore, wanted: &Wanted, colour: Colour, out: impl Write) -> io::Result<()> {
     let mut view = LogView::new(wanted.processes.clone());
     view.refresh(logs);
-    let mut printing = Printing::new(logs, colour, out);
+    let mut pen = Pen::new(logs, colour, out);
     view.each_between(logs, wanted.from, wanted.until, |line| {
         if line.at < wanted.from {
             return Ok(());
         }
         let line = if line.cut { &view.whole(logs, line)? } else { line };
-        if wanted.holds(line) { printing.print(line) } else { Ok(()) }
+        if wanted.holds(line) { pen.print(line) } else { Ok(()) }
     })?;
-    printing.end()
+    pen.end()
 }

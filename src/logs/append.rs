@@ -47,6 +47,7 @@ impl LogStore {
                 None => first = Some(done),
                 Some(first) => {
                     first.place.rough |= done.place.rough;
+                    first.place.newlines += done.place.newlines;
                     first.trouble = first.trouble.take().or(done.trouble);
                 }
             }
@@ -54,7 +55,8 @@ impl LogStore {
         drop(writer);
         let capped = self.stay_within_caps(stream);
         self.touch();
-        let mut done = first.unwrap_or(Appended { place: Place { first_line: 0, continues: true, rough: false }, trouble: None });
+        let mut done =
+            first.unwrap_or(Appended { place: Place { first_line: 0, continues: true, newlines: 0, rough: false }, trouble: None });
         done.trouble = done.trouble.or(capped);
         done
     }
@@ -90,7 +92,7 @@ impl LogStore {
         {
             trouble = self.fail(segment, writer, error);
         }
-        Appended { place: Place { first_line: record.first_line, continues: record.is(CONTINUES), rough }, trouble }
+        Appended { place: Place { first_line: record.first_line, continues: record.is(CONTINUES), newlines, rough }, trouble }
     }
 
     /// Nothing more comes on a stream for now: its last line does not grow any more.

@@ -297,7 +297,7 @@ fn d2_a_disk_that_refuses_is_told_once_and_the_run_goes_on() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(192))]
 
     /// For any bytes in any writes: what went in is on disk, masked, and the index tells the same lines.
     #[test]

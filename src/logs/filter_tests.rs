@@ -195,7 +195,7 @@ fn naive(query: &Query, line: &LogLine) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// For any output in any chunks, in any steps, live or read back: the filter finds what asking every line would.
     #[test]
@@ -220,6 +220,16 @@ proptest! {
         let read = LogStore::open(dir.path(), &all).expect("the recording");
         prop_assert_eq!(ask(&read, query), expected);
     }
+}
+
+#[test]
+fn o3_lines_with_nul_bytes_are_found_by_their_text_and_by_their_glyph() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, all) = store(&dir);
+    store.append(&all[0], Stream::Out, 1, At(0), b"be\0fore\nbefore\n\0\0\nlast\0");
+    assert_eq!(ask(&store, within("fore")), ["be\u{2400}fore", "before"]);
+    assert_eq!(ask(&store, within("\u{2400}")), ["be\u{2400}fore", "\u{2400}\u{2400}", "last\u{2400}"]);
+    assert_eq!(ask(&store, within("^last.$")), ["last\u{2400}"]);
 }
 
 #[test]

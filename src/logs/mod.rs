@@ -70,6 +70,7 @@ mod stamp;
 mod store;
 #[cfg(test)]
 mod store_tests;
+mod stretch;
 mod structure;
 mod tail;
 mod tap;
@@ -98,6 +99,7 @@ pub use segment::Dropped;
 pub use share::{AROUND, Shared};
 pub(crate) use slice::{Slice, slice};
 pub use store::{LogStore, Stream};
+pub use stretch::Stretch;
 pub use tap::LineTap;
 pub use text::{plain, verbatim};
 pub use token::{Token, TokenKind, ids, token_at, tokens};

@@ -60,7 +60,7 @@ impl LogStore {
             let state = &mut inner.streams[stream];
             let size = files.data.metadata()?.len();
             let at = state.last_at.unwrap_or(At::START);
-            while state.bytes < size && seq < u64::MAX {
+            while state.bytes < size {
                 let mut bytes = vec![0; usize::try_from(size - state.bytes).unwrap_or(CHUNK).min(CHUNK)];
                 files.data.read_exact_at(&mut bytes, state.bytes)?;
                 state.recover(&bytes, seq, at);
@@ -221,8 +221,14 @@ impl StreamState {
     }
 }
 
+/// Numbers and microseconds that no run ever reaches: behind them there must be room for what is recovered.
+const BEYOND: u64 = u64::MAX >> 8;
+
 /// Whether `next` can be the record after `last`.
 fn follows(last: Option<&Record>, next: &Record) -> bool {
+    if next.seq >= BEYOND || next.at.0 >= BEYOND {
+        return false;
+    }
     let Some(last) = last else { return next.lines_before() == 0 };
     let lines = next.lines_before().checked_sub(last.lines_before());
     next.seq > last.seq && next.at >= last.at && lines.is_some_and(|lines| lines <= last.len())

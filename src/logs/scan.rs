@@ -25,6 +25,8 @@ pub(super) struct Place {
     pub(super) first_line: u64,
     /// Its first byte continues the line before.
     pub(super) continues: bool,
+    /// Newlines in it.
+    pub(super) newlines: u64,
     /// It is more than plain text.
     pub(super) rough: bool,
 }
@@ -65,7 +67,7 @@ impl Assembler {
         let text = if place.rough { Cow::Owned(plain_lines(whole)) } else { Cow::Borrowed(whole) };
         each(Lines { first, text });
         if !begun.is_empty() {
-            self.number = first + memchr::memchr_iter(b'\n', whole).count() as u64 + 1;
+            self.number = place.first_line + place.newlines;
             self.grow(begun, each);
         }
     }
@@ -130,7 +132,8 @@ mod tests {
                 let before = &all[..pair[0]];
                 let first_line = memchr::memchr_iter(b'\n', before).count() as u64;
                 let continues = before.last().is_some_and(|last| *last != b'\n');
-                assembler.feed(&all[pair[0]..pair[1]], Place { first_line, continues, rough: true }, &mut take);
+                let newlines = memchr::memchr_iter(b'\n', &all[pair[0]..pair[1]]).count() as u64;
+                assembler.feed(&all[pair[0]..pair[1]], Place { first_line, continues, newlines, rough: true }, &mut take);
             }
             assembler.finish(&mut take);
             prop_assert_eq!(found, if all.is_empty() { Vec::new() } else { naive });
@@ -141,12 +144,12 @@ mod tests {
     fn o1_a_line_without_an_end_costs_no_memory_and_counts_once() {
         let mut assembler = Assembler::default();
         let mut found = Vec::new();
-        let place = |continues| Place { first_line: 3, continues, rough: false };
+        let place = |continues| Place { first_line: 3, continues, newlines: 0, rough: false };
         for n in 0..50 {
             assembler.feed(&[b'x'; 10_000], place(n > 0), &mut |lines| found.push((lines.first, lines.text.len())));
         }
         assert_eq!(assembler.begun().len(), 0, "nothing is kept of it once it was handed out");
-        assembler.feed(b"end\nshort\n", place(true), &mut |lines| found.push((lines.first, lines.text.len())));
+        assembler.feed(b"end\nshort\n", Place { newlines: 2, ..place(true) }, &mut |lines| found.push((lines.first, lines.text.len())));
         assert_eq!(found, [(3, MAX_LINE), (4, 5)]);
     }
 
@@ -155,8 +158,8 @@ mod tests {
         let mut assembler = Assembler::default();
         let mut found = Vec::new();
         let mut take = |lines: Lines<'_>| found.push((lines.first, String::from_utf8_lossy(&lines.text).into_owned()));
-        assembler.feed(b"half", Place { first_line: 0, continues: false, rough: false }, &mut take);
-        assembler.feed(b"other\n", Place { first_line: 2, continues: false, rough: false }, &mut take);
+        assembler.feed(b"half", Place { first_line: 0, continues: false, newlines: 0, rough: false }, &mut take);
+        assembler.feed(b"other\n", Place { first_line: 2, continues: false, newlines: 1, rough: false }, &mut take);
         assert_eq!(found, [(0, "half".into()), (2, "other".into())]);
     }
 }

@@ -305,7 +305,7 @@ impl Ready {
     fn feed(&mut self, bytes: &[u8]) -> Option<(Option<u16>, String)> {
         let (pattern, line_wise) = (&self.pattern, &self.line_wise);
         let mut found = None;
-        let place = Place { first_line: 0, continues: true, rough: is_rough(bytes, true) };
+        let place = Place { first_line: 0, continues: true, newlines: 0, rough: is_rough(bytes, true) };
         self.lines.feed(bytes, place, &mut |lines| {
             let may = line_wise.as_ref().is_none_or(|line_wise| line_wise.regex.is_match(&lines.text));
             if found.is_none() && may {

@@ -254,7 +254,7 @@ fn notes_of_a_recording_find_their_places() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// Whoever is selected: the merged rows are those of each alone, in the one order of everything, which keeps the order
     /// of each and does not change when more is said.

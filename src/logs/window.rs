@@ -18,7 +18,7 @@ const BATCH: usize = 4096;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// Rows to read.
-enum Piece {
+pub(super) enum Piece {
     Note(u64, Box<Note>),
     Lines(Part),
 }
@@ -115,7 +115,7 @@ impl LogView {
         Ok(LogLine { cut: (bytes.len() as u64) < line.size, bytes, ..line.clone() })
     }
 
-    fn plan(&self, store: &LogStore, from: u64, count: usize) -> io::Result<Vec<Piece>> {
+    pub(super) fn plan(&self, store: &LogStore, from: u64, count: usize) -> io::Result<Vec<Piece>> {
         let mut pieces = Vec::new();
         let until = from.saturating_add(count as u64).min(self.len());
         if from >= until {
@@ -186,14 +186,14 @@ fn lifecycle_line(row: u64, note: Note) -> LogLine {
 
 /// Reads lines of chunks, and remembers the last chunk: neighbours often share it.
 #[derive(Default)]
-struct ChunkReader {
+pub(super) struct ChunkReader {
     read: Option<(u16, u64)>,
     lost: bool,
     bytes: Vec<u8>,
 }
 
 impl ChunkReader {
-    fn read_piece(&mut self, store: &LogStore, piece: Piece, into: &mut Vec<LogLine>) -> io::Result<()> {
+    pub(super) fn read_piece(&mut self, store: &LogStore, piece: Piece, into: &mut Vec<LogLine>) -> io::Result<()> {
         match piece {
             Piece::Note(row, note) => into.push(lifecycle_line(row, *note)),
             Piece::Lines(part) => self.read(store, &part, into)?,

@@ -180,6 +180,34 @@ shell = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line $i of a flood tha
 }
 
 #[test]
+fn o12_every_key_is_answered_in_a_flood() {
+    let bench = Bench::new("answers");
+    let mut scenario = String::from("name = \"flood\"\n");
+    for letter in ["A", "B", "C", "D"] {
+        let _ = write!(scenario, "[process.{letter}]\ncommand = [\"yes\", \"{}\"]\n", letter.repeat(40));
+    }
+    let mut terminal = open(&bench, &scenario, 160, 48);
+    // From the merged log to that of the selected process.
+    terminal.wait_for("─ Logs");
+    terminal.send("a");
+    terminal.wait_for(&"A".repeat(40));
+    let mut took = Vec::new();
+    for (key, letter) in [("j", "B"), ("k", "A")].into_iter().cycle().take(40) {
+        let pressed = Instant::now();
+        terminal.send(key);
+        terminal.wait_for(&letter.repeat(40));
+        took.push(pressed.elapsed());
+    }
+    took.sort_unstable();
+    // All were answered. How fast is told by `cargo bench --bench fronts -- keys`; this is a build for tests, on a machine
+    // that has more to do.
+    assert!(took[took.len() / 2] <= Duration::from_millis(500), "{took:?}");
+    terminal.send("\x03\x03");
+    terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(5));
+}
+
+#[test]
 fn t13_every_mode_is_undone_whatever_was_on() {
     let bench = Bench::new("modes");
     let mut terminal = open(&bench, QUIET, 80, 24);

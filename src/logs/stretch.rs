@@ -1,0 +1,160 @@
+//! All of a log, for who prints it: where many lines follow each other that are shown as they are, they are handed out as
+//! one text. A line for itself costs ten times as much.
+
+use std::io;
+
+use super::{
+    line::{LogLine, MAX_LINE},
+    record::{CONTINUES, ROUGH},
+    store::LogStore,
+    text::plain_lines,
+    view::LogView,
+    window::{ChunkReader, Part, Piece},
+};
+use crate::model::ProcessId;
+
+/// Rows looked for at once.
+const ROWS: usize = 1 << 16;
+
+/// Rows that follow each other.
+#[derive(Debug)]
+pub enum Stretch<'a> {
+    /// Lines of one process as text, each with its newline; none is longer than a view shows.
+    Lines {
+        /// Whose.
+        process: &'a ProcessId,
+        /// What they say: no control characters but tabs.
+        text: &'a [u8],
+    },
+    /// One row, whatever it is.
+    Row(LogLine),
+}
+
+impl LogView {
+    /// Hands rows from `from` on to `each`, in order, and returns the first that was not; that is [`len`](Self::len) at the
+    /// end. With `colours`, lines that have any come as rows.
+    pub fn stretches(
+        &self,
+        store: &LogStore,
+        from: u64,
+        colours: bool,
+        each: &mut dyn FnMut(Stretch<'_>) -> io::Result<()>,
+    ) -> io::Result<u64> {
+        let (mut next, mut bytes, mut chunk) = (from, Vec::new(), ChunkReader::default());
+        for piece in self.plan(store, from, ROWS)? {
+            let mut rows = Vec::new();
+            match piece {
+                Piece::Lines(mut part) => {
+                    next = part.row + part.take;
+                    if let Some(count) = lines_of(store, &part, colours, &mut bytes)? {
+                        each(Stretch::Lines { process: store.owner(part.stream).0, text: &bytes })?;
+                        (part.row, part.skip, part.take) = (part.row + count, part.skip + count, part.take - count);
+                    }
+                    if part.take > 0 {
+                        chunk.read_piece(store, Piece::Lines(part), &mut rows)?;
+                    }
+                }
+                note @ Piece::Note(row, _) => {
+                    next = row + 1;
+                    chunk.read_piece(store, note, &mut rows)?;
+                }
+            }
+            rows.into_iter().try_for_each(|row| each(Stretch::Row(row)))?;
+        }
+        Ok(next)
+    }
+}
+
+/// The lines of a part that end in their chunk, as text, and how many they are; none if there are none, if they are lost,
+/// or if one of them has to be looked at for itself.
+fn lines_of(store: &LogStore, part: &Part, colours: bool, bytes: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    let rough = part.record.is(ROUGH);
+    if (rough && colours) || !store.chunk(part.stream, part.index, &part.record, bytes)? {
+        return Ok(None);
+    }
+    let newlines = || memchr::memchr_iter(b'\n', bytes);
+    // The newline before the first line of the part, and that behind its last.
+    let before = usize::try_from(part.skip).unwrap_or(usize::MAX) + usize::from(part.record.is(CONTINUES));
+    let start = if before == 0 { 0 } else { newlines().nth(before - 1).map_or(bytes.len(), |end| end + 1) };
+    let count = (memchr::memchr_iter(b'\n', &bytes[start..]).count() as u64).min(part.take);
+    let Some(last) = count.checked_sub(1).and_then(|last| memchr::memchr_iter(b'\n', &bytes[start..]).nth(last as usize)) else {
+        return Ok(None);
+    };
+    bytes.truncate(start + last + 1);
+    bytes.drain(..start);
+    if has_long_line(bytes) {
+        return Ok(None);
+    }
+    if rough {
+        bytes.pop();
+        *bytes = plain_lines(bytes);
+        bytes.push(b'\n');
+    }
+    Ok(Some(count))
+}
+
+/// Whether a line of `text` is longer than a view shows.
+fn has_long_line(text: &[u8]) -> bool {
+    let mut at = 0;
+    while text.len() - at > MAX_LINE + 1 {
+        match memchr::memrchr(b'\n', &text[at..=at + MAX_LINE]) {
+            Some(newline) => at += newline + 1,
+            None => return true,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        logs::{Selection, Stream, plain},
+        model::{At, RunClock},
+    };
+
+    proptest! {
+        /// For any output in any chunks: the stretches say what the rows say, one after the other.
+        #[test]
+        fn stretches_say_what_rows_say(
+            said in proptest::collection::vec((0usize..2, "([ab\n]|\t|\u{1b}\\[31m|\r|\u{fc}){0,12}"), 0..20),
+            from in 0u64..10,
+        ) {
+            let all: Vec<_> = ["a", "b"].iter().map(|name| ProcessId::new(name).expect("a name")).collect();
+            let store = LogStore::in_memory(&all, RunClock::start());
+            for (n, (process, text)) in (0..).zip(&said) {
+                store.append(&all[*process], Stream::Out, 1, At(n), text.as_bytes());
+            }
+            let mut view = LogView::new(Selection::All);
+            view.refresh(&store);
+            let rows = view.window(&store, from, usize::MAX).expect("readable");
+            let expected: Vec<_> = rows.into_iter().map(|line| (line.process.expect("somebody's"), plain(&line.bytes))).collect();
+            for colours in [false, true] {
+                let mut found = Vec::new();
+                let next = view.stretches(&store, from, colours, &mut |stretch| {
+                    match stretch {
+                        Stretch::Row(line) => found.push((line.process.expect("somebody's"), plain(&line.bytes))),
+                        Stretch::Lines { process, text } => {
+                            let text = str::from_utf8(text).expect("it is text");
+                            found.extend(text.split_terminator('\n').map(|line| (process.clone(), line.to_owned())));
+                        }
+                    }
+                    Ok(())
+                }).expect("readable");
+                prop_assert_eq!(&found, &expected);
+                prop_assert_eq!(next, view.len().max(from));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_a_row() {
+        let text = |len: usize| [vec![b'x'; len], vec![b'\n']].concat();
+        assert!(!has_long_line(&[text(MAX_LINE), text(MAX_LINE), text(3)].concat()));
+        assert!(has_long_line(&[text(3), text(MAX_LINE + 1), text(3)].concat()));
+        assert!(has_long_line(&[text(3), text(MAX_LINE + 1)].concat()));
+        assert!(!has_long_line(b""));
+    }
+}
