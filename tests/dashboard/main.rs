@@ -264,7 +264,9 @@ fn the_mouse_takes_text_of_one_pane_and_scrolls_what_it_points_at() {
     let bench = Bench::new("mouse-text");
     let scenario = "name = \"long\"\n[process.one]\nshell = \"for i in $(seq 60); do echo line $i of many; done; exec sleep 600\"\n";
     let mut terminal = open(&bench, scenario, 100, 30);
-    let screen = terminal.wait_for("line 60 of many");
+    terminal.wait_for("line 60 of many");
+    // The last line that comes by itself: from now on none moves.
+    let screen = terminal.wait_for("╌ ● one ready");
     let (y, line) = screen.lines().enumerate().find(|(_, line)| line.contains("line 59 of many")).expect("it is shown");
     let x = line.split("line 59").next().map_or(0, |before| before.chars().count());
     // The button goes down on the line's first letter, and up on the 9 of its number.
