@@ -267,6 +267,46 @@ fn d2_a_limit_on_the_size_of_files_is_a_full_disk_and_no_death() {
 }
 
 #[test]
+fn s6_what_the_next_run_ends_of_a_dead_one_is_told_to_those_who_want_no_output_too() {
+    let bench = Bench::new("quiet");
+    let runtime = bench.dir.path().join("runtime");
+    fs::create_dir(&runtime).expect("the folder can be written");
+    let file =
+        bench.write("scenario.toml", "name = \"x\"\n[process.server]\nshell = \"setsid sh -c 'echo $$ > left; exec sleep 600' & wait\"\n");
+    let command = || {
+        let mut command = bench.command();
+        command.env("XDG_RUNTIME_DIR", &runtime);
+        command
+    };
+    let mut running = command().arg("run").arg(&file).spawn().expect("the binary runs");
+    wait_for("the server to stand", SOON, || fs::read_to_string(bench.dir.path().join("left")).is_ok_and(|pid| pid.ends_with('\n')));
+    kill_both(&bench, &mut running);
+    let test = "[process.test]\nrole = \"test\"\nshell = \"while kill -0 $(cat left) 2>/dev/null; do sleep 0.02; done\"\n";
+    let next = bench.write("next.toml", &format!("name = \"y\"\n{test}"));
+    let next = Finished::of(&command().args(["run", "--quiet"]).arg(next).output().expect("the binary runs"));
+    next.assert_code(0);
+    assert_eq!(next.stdout, "");
+    let told = next.stderr.lines().find(|line| line.starts_with("warning: the run ")).unwrap_or_default();
+    assert!(told.contains("was killed together with its guardian; what it had left was ended now: pid "), "{}", next.stderr);
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
+fn a_limit_on_cpu_is_held_or_refused_before_anything_starts() {
+    let bench = Bench::new("cpu");
+    let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"touch started\"\nlimits = { cpu = 0.5 }\n", &[]);
+    if run.code == Some(0) {
+        return;
+    }
+    let why = run.stderr.lines().find(|line| line.contains("`limits.cpu` cannot be held: ")).unwrap_or_default();
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED a_limit_on_cpu_is_held: under cgroup: {why}\n").as_bytes());
+    run.assert_code(2);
+    assert!(why.starts_with("error: process test: "), "{}", run.stderr);
+    assert!(!bench.dir.path().join("started").exists());
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
 fn a_tree_that_uses_more_memory_than_it_may_is_stopped_and_the_limit_is_named() {
     let bench = Bench::new("memory");
     let hog = "[process.hog]\nshell = \"python3 -c 'x = bytearray(120000000); import time; time.sleep(600)' & wait\"\nlimits = { memory = \"60MiB\" }\n";

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     explain::{Closing, closing_block, explain, replay_command},
     logs::LogStore,
-    model::{Actor, Command, Outcome, exit_code},
+    model::{Actor, Command, Event, EventKind, NoticeLevel, Outcome, exit_code},
     record::{
         LiveRun, RunDir,
         archive::{export, sweep_unfinished},
@@ -156,6 +156,12 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
         archives: &archives,
         full: true,
     };
+    if matches!(options.output, Output::Nothing) {
+        // Nobody has seen them pass by.
+        for text in warnings(&events) {
+            let _ = writeln!(block, "warning: {text}");
+        }
+    }
     let _ = block.write_all(closing_block(&closing).as_bytes());
     let report = Report::of(&events, &logs, dir.map(|dir| dir.id), archive);
     if options.annotations {
@@ -165,6 +171,23 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
     stops.abort();
     Ok(Ended { outcome, exit_code, took: Duration::from_micros(handle.snapshot().at.0), reports, signals })
 }
+
+/// What the supervisor warned of, once each.
+fn warnings(events: &[std::sync::Arc<Event>]) -> Vec<&str> {
+    let mut told: Vec<&str> = Vec::new();
+    for event in events {
+        if let EventKind::Notice { level: NoticeLevel::Warning, text } = &event.kind
+            && !told.contains(&text.as_str())
+        {
+            told.push(text.as_str());
+        }
+    }
+    told.truncate(MOST_WARNINGS);
+    told
+}
+
+/// A warning that comes again and again with other numbers must not bury the verdict.
+const MOST_WARNINGS: usize = 10;
 
 /// What prints, and the line that shows how far the run is.
 struct Printing {

@@ -11,7 +11,7 @@ use e2e_tui::{
 };
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::support::{Under, Yard, binary, living};
+use crate::support::{Under, Yard, binary, living, tiers};
 
 /// CPU time of a process, its waited-for children left out.
 fn cpu(pid: u32) -> Duration {
@@ -23,8 +23,15 @@ fn cpu(pid: u32) -> Duration {
 #[test]
 #[ignore = "a measurement"]
 fn a_thousand_starts_and_a_thousand_stops_at_once() {
+    for by in tiers() {
+        println!("under {}", by.word());
+        thousand(by);
+    }
+}
+
+fn thousand(by: Containment) {
     let (sender, mut events) = unbounded_channel();
-    let guardian = Guardian::launch_from(binary(), Orphans::Leave, Containment::Auto, sender).expect("the binary was built for this test");
+    let guardian = Guardian::launch_from(binary(), Orphans::Leave, by, sender).expect("the binary was built for this test");
     let yard = Yard::new(Under::Local);
     let own = || {
         let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).expect("always");

@@ -11,8 +11,8 @@ use e2e_tui::{
 use nix::sys::signal::Signal as Sent;
 
 use crate::{
-    deaths::{Host, SHAPES, WITHOUT_ENVIRONMENT, send},
-    support::{Under, Yard, living},
+    deaths::{Host, SHAPES, WITHOUT_ENVIRONMENT, everybody, send},
+    support::{Under, Yard, living, tiers},
 };
 
 fn rounds(whole: u32) -> u32 {
@@ -29,8 +29,17 @@ fn dice(round: u32, most: u64) -> u64 {
 #[test]
 #[ignore = "takes minutes"]
 fn starts_and_stops_of_seven_shapes() {
-    let mut yard = Yard::new(Under::Guardian(Containment::Subreaper));
-    let shapes: Vec<&str> = SHAPES.into_iter().chain([WITHOUT_ENVIRONMENT]).collect();
+    for by in tiers() {
+        println!("under {}", by.word());
+        seven_shapes(by);
+    }
+}
+
+fn seven_shapes(by: Containment) {
+    let mut yard = Yard::new(Under::Guardian(by));
+    // Without adoption the last shape can only be reported.
+    let emptied = (by != Containment::Group).then_some(WITHOUT_ENVIRONMENT);
+    let shapes: Vec<&str> = SHAPES.into_iter().chain(emptied).collect();
     for round in 0..rounds(1000) {
         let (tree, _) = yard.script(shapes[round as usize % shapes.len()]);
         yard.order(Order::AwaitEmpty { tree });
@@ -48,8 +57,9 @@ fn starts_and_stops_of_seven_shapes() {
 #[test]
 #[ignore = "takes minutes"]
 fn kill_9_of_the_supervisor() {
+    let everybody = everybody();
     for round in 0..rounds(200) {
-        let mut host = Host::start(if round % 4 == 3 { "local wait" } else { "adopt wait" });
+        let mut host = Host::start(&format!("{} wait", everybody[round as usize % everybody.len()]));
         host.line("guardian ");
         thread::sleep(Duration::from_micros(dice(round, 60_000)));
         host.kill(Sent::SIGKILL);
@@ -60,8 +70,9 @@ fn kill_9_of_the_supervisor() {
 #[test]
 #[ignore = "takes minutes"]
 fn kill_9_of_the_guardian() {
+    let guardians: Vec<String> = everybody().into_iter().filter(|under| under != "local").collect();
     for round in 0..rounds(200) {
-        let mut host = Host::start(if round % 4 == 3 { "guardian wait" } else { "adopt wait" });
+        let mut host = Host::start(&format!("{} wait", guardians[round as usize % guardians.len()]));
         let guardian: u32 = host.line("guardian ").parse().expect("a pid");
         thread::sleep(Duration::from_micros(dice(round, 60_000)));
         send(guardian, Sent::SIGKILL);
@@ -76,9 +87,10 @@ fn kill_9_of_the_guardian() {
 #[test]
 #[ignore = "takes minutes"]
 fn panics_aborts_and_exits() {
+    let everybody = everybody();
     for round in 0..rounds(200) {
-        let under = ["adopt", "guardian", "local"][round as usize % 3];
-        let end = ["panic", "twice", "abort", "exit"][round as usize / 3 % 4];
+        let under = &everybody[round as usize % everybody.len()];
+        let end = ["panic", "twice", "abort", "exit"][round as usize / everybody.len() % 4];
         Host::start(&format!("{under} {end}")).all_gone();
     }
 }

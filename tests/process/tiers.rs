@@ -10,7 +10,7 @@ use std::{
 
 use e2e_tui::{
     model::{Containment, Exit, Limits, Signal},
-    process::{Controllers, Hold, Launch, Order, SpawnError, TreeEvent, sockets},
+    process::{Controllers, Hold, Launch, Member, Order, SpawnError, TreeEvent, sockets},
 };
 use nix::{sys::signal::kill, unistd::Pid};
 
@@ -19,6 +19,9 @@ use crate::{
     extremes::unprivileged,
     support::{Under, Yard, fresh_mark, living, skipped, tiers, until_none_lives, wait_for},
 };
+
+#[path = "../support/real.rs"]
+mod real;
 
 /// Whether this machine has it; a test that needs it and finds that it has not was told so by [`tiers`].
 fn has(by: Containment) -> bool {
@@ -292,4 +295,67 @@ pub(crate) fn privileged(yard: &mut Yard) {
     let script = format!("[ \"$({program} --reuid 0 id -u 2>/dev/null)\" = 0 ] || exit 9");
     let (tree, _) = yard.start(&["sh", "-c", &script]);
     println!("exit {}", yard.exited(tree).code().expect("it exits"));
+}
+
+/// A script for each program that comes with processes of its own, and how many there are in all once it stands.
+fn wrapped(dir: &Path) -> Vec<(&'static [&'static str], String, usize)> {
+    fs::write(dir.join("package.json"), r#"{"name": "x", "version": "1.0.0", "scripts": {"start": "node server.js"}}"#)
+        .expect("a temp dir");
+    fs::write(dir.join("server.js"), "setInterval(() => {}, 1000)").expect("a temp dir");
+    let conf = format!(
+        "worker_processes 2; pid {0}/pid; error_log {0}/error.log; events {{}} http {{ access_log off; client_body_temp_path {0}; proxy_temp_path {0}; \
+         fastcgi_temp_path {0}; uwsgi_temp_path {0}; scgi_temp_path {0}; server {{ listen unix:{0}/socket; }} }}",
+        dir.display()
+    );
+    fs::write(dir.join("nginx.conf"), conf).expect("a temp dir");
+    let here = dir.display();
+    vec![
+        (&["npm", "node"], format!("cd {here}; exec npm start"), 2),
+        (&["npx", "node"], format!("cd {here}; exec npx --offline -c 'node server.js'"), 2),
+        (&["nginx"], format!("rm -f {here}/socket; exec nginx -p {here} -c nginx.conf -g 'daemon off;'"), 3),
+        // A daemon: the leader ends, master and workers stay.
+        (&["nginx"], format!("rm -f {here}/socket; exec nginx -p {here} -c nginx.conf -g 'daemon on;'"), 3),
+    ]
+}
+
+/// Programs that wrap others, and one that makes itself a daemon with workers.
+#[test]
+fn npm_npx_and_nginx_end_with_all_they_have_started_under_every_tier() {
+    let everybody = Under::all();
+    let dir = tempfile::tempdir().expect("a temp dir");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
+    for (programs, script, least) in wrapped(dir.path()) {
+        let Some(path) = real::path_with("npm_npx_and_nginx", programs) else { continue };
+        for under in &everybody {
+            let mut yard = Yard::new(*under);
+            let mut launch = yard.quiet(&["sh", "-c", &script]);
+            launch.env.retain(|(name, _)| name != "PATH");
+            launch.env.push(("PATH".into(), path.clone()));
+            let tree = yard.launch(launch);
+            yard.spawned(tree);
+            let stands = |yard: &mut Yard| {
+                let members = yard.members(tree);
+                let inner = |member: &Member| member.command.contains("server.js") || member.command.contains("nginx: worker");
+                members.len() >= least && members.iter().any(inner)
+            };
+            // Its titles overwrite its environment: where nobody adopts, a daemon that does so before it was looked at can
+            // only be reported.
+            let may_escape = script.contains("daemon on") && matches!(under, Under::Local | Under::Guardian(Containment::Group));
+            let mut held = true;
+            wait_for(&format!("{script} stands under {}", under.word()), || {
+                held = stands(&mut yard);
+                held || may_escape && yard.has_notice(tree)
+            });
+            if held {
+                yard.kill(tree);
+            } else {
+                let master: i32 = fs::read_to_string(dir.path().join("pid")).expect("it runs").trim().parse().expect("a pid");
+                kill(Pid::from_raw(master), nix::sys::signal::Signal::SIGTERM).expect("it lives");
+                wait_for("it has ended", || !dir.path().join("pid").exists());
+            }
+            let left = [living(&yard.mark), living(&dir.path().display().to_string())].concat();
+            assert_eq!(left, Vec::<String>::new(), "{script} under {}", under.word());
+            yard.close();
+        }
+    }
 }

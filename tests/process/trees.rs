@@ -121,8 +121,13 @@ fn emptied_daemon(by: Containment) {
 }
 
 #[test]
-fn p14_without_a_guardian_a_daemon_is_found_by_its_marker_and_reported_without_one() {
-    let mut yard = Yard::new(Under::Local);
+fn p14_where_nobody_adopts_a_daemon_is_found_by_its_marker_and_reported_without_one() {
+    marked_daemon(Under::Local);
+    marked_daemon(Under::Guardian(Containment::Group));
+}
+
+fn marked_daemon(under: Under) {
+    let mut yard = Yard::new(under);
     let dir = tempfile::tempdir().expect("a temp dir");
     let (tree, _) = daemon(&mut yard, dir.path(), "");
     yard.count_to(tree, 1);

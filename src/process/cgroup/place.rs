@@ -36,6 +36,8 @@ impl Place {
             return Err("no cgroup v2 hierarchy is mounted".to_owned());
         }
         let dir = mounted.find_map(|mount| mount.folder_of(own));
+        // Where this process has stepped aside its runs go on being made beside it.
+        let dir = dir.map(|dir| dir.parent().filter(|_| dir.ends_with(aside())).map(Path::to_owned).unwrap_or(dir));
         let dir = dir.ok_or_else(|| format!("the group of this process ({own}) is outside of what is mounted here, as in a container"))?;
         let place = Self { dir };
         place.check()?;
@@ -90,13 +92,24 @@ impl Place {
         if inside.split_ascii_whitespace().any(|pid| pid != me) {
             return Err(io::Error::other("others are in it"));
         }
-        let aside = self.dir.join(format!("e2e-tui-supervisor-{me}"));
+        // Those of programs that have ended are empty, and only empty ones can be removed.
+        let old = fs::read_dir(&self.dir)?.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(ASIDE));
+        old.for_each(|entry| drop(fs::remove_dir(entry.path())));
+        let aside = self.dir.join(aside());
         match fs::create_dir(&aside) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
             _ => {}
         }
         fs::write(aside.join("cgroup.procs"), "0")
     }
+}
+
+/// How the name of a group begins that a supervisor has moved into.
+const ASIDE: &str = "e2e-tui-supervisor-";
+
+/// The group that this process has, or would have, for itself.
+fn aside() -> String {
+    format!("{ASIDE}{}", std::process::id())
 }
 
 /// A cgroup v2 hierarchy, or a part of one, that is mounted.
@@ -161,6 +174,8 @@ mod tests {
         let find = |membership: &str| Place::found_in(&mounts, membership).map(|place| place.dir);
         assert_eq!(find("4:memory:/x\n0::/user.slice/a.scope\n"), Ok(dir.path().join("user.slice/a.scope")));
         assert_eq!(find("0::/\n"), Ok(dir.path().to_owned()));
+        fs::create_dir(dir.path().join(aside())).expect("a temp dir");
+        assert_eq!(find(&format!("0::/{}\n", aside())), Ok(dir.path().to_owned()), "a second run of one that has stepped aside");
     }
 
     #[test]
