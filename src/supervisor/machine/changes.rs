@@ -5,9 +5,16 @@
 //! by hand: a new attempt, and the verdict is by what comes of it. What somebody stopped stays down, what never started goes on
 //! waiting, and what is being stopped or started has the change already, or is meant to be gone.
 
+use std::time::Duration;
+
 use super::core::Machine;
 use super::types::{After, Life, Proc, StopOrder};
-use crate::model::{Actor, EventKind, ProcessId, ProcessState, StartCause};
+use crate::model::{Actor, EventKind, NoticeLevel, ProcessId, ProcessState, StartCause};
+
+/// Nobody saves this often within [`OFTEN_WITHIN`]: it is probably the process itself that writes what it watches.
+const OFTEN: usize = 10;
+/// See [`OFTEN`].
+const OFTEN_WITHIN: Duration = Duration::from_mins(1);
 
 impl Machine {
     pub(super) fn file_changed(&mut self, process: &ProcessId, file: String, more: u32) {
@@ -15,12 +22,31 @@ impl Machine {
         if self.course.is_stopping() || self.course.is_finished() || !self.procs[i].takes_changes() {
             return;
         }
+        self.remark_if_often(i, &file);
         self.emit(EventKind::FileChanged { process: process.clone(), file, more });
         if self.procs[i].has_come_to_rest() {
             self.new_attempt(i, &Actor::Watch);
         }
         let after = After::Start(StartCause::Asked { by: Actor::Watch });
         self.begin_stop(i, StopOrder { by: Actor::Watch, now: false, after });
+    }
+}
+
+impl Machine {
+    /// A process that writes what it watches is restarted for ever, which its author should be told.
+    fn remark_if_often(&mut self, i: usize, file: &str) {
+        let now = self.now;
+        let proc = &mut self.procs[i];
+        proc.changes.retain(|at| now.since(*at) < OFTEN_WITHIN);
+        proc.changes.push(now);
+        if proc.changes.len() >= OFTEN {
+            proc.changes.clear();
+            let id = proc.id().clone();
+            let text = format!(
+                "{id} was restarted {OFTEN} times in a minute for changed files, now {file}: if it writes that itself, leave it out (watch = […, \"!{file}\"])"
+            );
+            self.emit(EventKind::Notice { level: NoticeLevel::Warning, text });
+        }
     }
 }
 

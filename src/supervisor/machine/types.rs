@@ -294,6 +294,8 @@ pub(super) struct Proc {
     pub(super) leaked: bool,
     /// Who wants neither policy nor probes to act on it.
     pub(super) held_by: Option<Actor>,
+    /// When it was restarted for changed files, since that was last remarked on.
+    pub(super) changes: Vec<At>,
     /// Whether its health is being probed.
     pub(super) watched: bool,
     pub(super) tickets: Vec<(u64, Goal)>,
@@ -331,6 +333,7 @@ impl Proc {
             same_cause_each_time: true,
             leaked: false,
             held_by: None,
+            changes: Vec::new(),
             watched: false,
             tickets: Vec::new(),
             timers: BTreeMap::new(),

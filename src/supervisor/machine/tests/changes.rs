@@ -108,6 +108,26 @@ fn what_never_started_goes_on_waiting_and_what_is_held_is_left_alone() {
 }
 
 #[test]
+fn a_process_that_writes_what_it_watches_is_remarked_on_once_in_ten_restarts() {
+    let mut b = Bench::new(vec![spec("up", Role::Service)]);
+    let remarks = |b: &Bench| b.events().filter(|e| matches!(e, EventKind::Notice { text, .. } if text.contains("!main.rs"))).count();
+    for n in 1..=20 {
+        b.up("up");
+        b.changes("up");
+        b.obey();
+        b.pass(1000);
+        assert_eq!(remarks(&b), n / 10, "after {n}");
+    }
+    for _ in 0..20 {
+        b.up("up");
+        b.changes("up");
+        b.obey();
+        b.pass(10_000);
+    }
+    assert_eq!(remarks(&b), 2, "a person who saves often is none of that");
+}
+
+#[test]
 fn a_change_at_the_end_of_the_run_starts_nothing() {
     let mut b = Bench::new(vec![spec("up", Role::Service)]);
     b.up("up");
