@@ -95,10 +95,12 @@ fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
         file.display()
     );
     let (report, archive) = (bench.dir.path().join("r.json"), bench.dir.path().join("a.tar.zst"));
+    let junit = bench.dir.path().join("r.xml");
     let path = bench.write("scenario.toml", &scenario);
     let mut command = bench.command();
-    command.envs(secrets.iter().map(|(name, value)| (name, value))).arg("run").arg(&path);
+    command.envs(secrets.iter().map(|(name, value)| (name, value))).env("GITHUB_ACTIONS", "true").arg("run").arg(&path);
     command.arg("--report").arg(format!("json={}", report.display())).arg("--archive").arg(&archive);
+    command.arg("--report").arg(format!("junit={}", junit.display()));
     let run = finished(&mut command);
     assert!(run.code.is_some_and(|code| code == 1 || code == 3), "{:?}\n{}", run.code, run.stderr);
     bench.assert_nothing_left(std::time::Duration::from_millis(500));
@@ -107,6 +109,12 @@ fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
     let mut everything: Vec<(String, Vec<u8>)> =
         vec![("stdout".into(), run.stdout.into_bytes()), ("stderr".into(), run.stderr.into_bytes())];
     everything.push(("report".into(), std::fs::read(&report).expect("it was written")));
+    everything.push(("junit".into(), std::fs::read(&junit).expect("it was written")));
+    let mut events = bench.command();
+    events.envs(secrets.iter().map(|(name, value)| (name, value))).arg("run").arg(&path).arg("--events");
+    let events = finished(&mut events);
+    assert!(events.stdout.matches("\"marked\"").count() > 1000, "the marks are there");
+    everything.push(("events".into(), [events.stdout, events.stderr].concat().into_bytes()));
     everything.extend(walk(&recording).into_iter().map(|path| (path.display().to_string(), std::fs::read(&path).expect("readable"))));
     everything.extend(unpacked(&archive));
     for args in [&["logs"][..], &["explain"], &["explain", "--format", "json"]] {
@@ -247,4 +255,74 @@ fn a_recording_whose_supervisor_was_killed_says_so_everywhere() {
     let summary = unpacked(&archive).into_iter().find(|(name, _)| name == "summary.md").expect("it has one").1;
     assert!(String::from_utf8_lossy(&summary).starts_with("# x: CUT OFF\n\nthe recording breaks off"));
     assert!(finished(bench.command().arg("explain").arg(&archive)).stdout.contains("breaks off"));
+}
+
+/// A library that refuses to bring anything to the disk, made where there is a C compiler.
+fn refusing_fsync(bench: &Bench) -> Option<PathBuf> {
+    let source = bench.write(
+        "eio.c",
+        "#include <errno.h>\nint fsync(int fd) { (void)fd; errno = EIO; return -1; }\nint fdatasync(int fd) { return fsync(fd); }\n",
+    );
+    let library = bench.dir.path().join("eio.so");
+    let made = std::process::Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
+    if made.is_ok_and(|status| status.success()) {
+        return Some(library);
+    }
+    let _ = std::io::stderr().write_all(b"SKIPPED d11: cc, which makes the library that refuses, is not installed\n");
+    None
+}
+
+#[test]
+fn d11_a_disk_that_fails_to_sync_is_reported_and_the_old_archive_stands() {
+    let bench = Bench::new("d11");
+    let Some(library) = refusing_fsync(&bench) else { return };
+    let scenario = bench.write("scenario.toml", "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo said\"\n");
+    let out = bench.dir.path().join("out");
+    std::fs::create_dir(&out).expect("a disk");
+    let target = out.join("x.tar.zst");
+    let mut command = bench.command();
+    command.env("LD_PRELOAD", &library).arg("run").arg(&scenario).arg("--archive").arg(&target);
+    let run = finished(&mut command);
+    run.assert_code(0);
+    let told = "x.tar.zst could not be written: Input/output error (os error 5)";
+    assert!(run.stderr.contains(&format!("warning: no archive: {}", out.display())) && run.stderr.contains(told), "{}", run.stderr);
+    assert!(run.stderr.contains("x: PASSED (exit 0)"), "the verdict is what it was: {}", run.stderr);
+    assert_eq!(walk(&out), [PathBuf::new(); 0], "no part is left");
+    std::fs::write(&target, "the old one").expect("a disk");
+    let mut command = bench.command();
+    command.env("LD_PRELOAD", &library).arg("export").arg(bench.recording()).arg("-o").arg(&target).arg("--force");
+    let refused = finished(&mut command);
+    refused.assert_code(2);
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert_eq!(std::fs::read(&target).expect("it is there"), b"the old one");
+    assert_eq!(walk(&out), [target]);
+}
+
+#[test]
+fn d5_names_that_are_paths_are_refused_by_scenarios_and_recordings_alike() {
+    let long = "x".repeat(300);
+    for name in ["../../etc/x", "a/b", "/etc/x", "..", "", "a\nb", "a\0b", "a b", "é", long.as_str()] {
+        let bench = Bench::new("d5");
+        let quoted = serde_json::to_string(name).expect("text");
+        let run = bench.run(&format!("name = \"x\"\n[process.{quoted}]\ncommand = [\"touch\", \"started\"]\n"), &[]);
+        run.assert_code(2);
+        assert!(run.stderr.contains("scenario.toml:2:"), "{name:?}: {}", run.stderr);
+        assert!(!bench.dir.path().join("started").exists() && !bench.dir.path().join("state").exists(), "nothing was begun");
+        // A recording of that name, as only a stranger writes it: it is no recording, and nothing outside of it is opened.
+        let dir = bench.dir.path().join("recording");
+        std::fs::create_dir_all(dir.join("logs")).expect("a disk");
+        let manifest = serde_json::json!({
+            "format": 1, "id": "x", "scenario": "x", "origin": "x", "started": "2026-11-23T06:25:57.881890Z", "version": "0",
+            "containment": "subreaper", "processes": [name], "lease": { "pid": 1, "start_ticks": 1, "boot_id": "x" },
+        });
+        std::fs::write(dir.join("manifest.json"), manifest.to_string()).expect("a disk");
+        std::fs::write(dir.join("events.jsonl"), "").expect("a disk");
+        let logs = finished(bench.command().arg("logs").arg(&dir));
+        logs.assert_code(2);
+        assert!(logs.stderr.contains("manifest.json"), "{}", logs.stderr);
+    }
+    // What only another system would not take is a name like any other.
+    let bench = Bench::new("d5-con");
+    bench.run("name = \"CON\"\n[process.CON]\nrole = \"test\"\nshell = \"echo said\"\n", &[]).assert_code(0);
+    assert!(bench.recording().join("logs/CON.out").is_file());
 }

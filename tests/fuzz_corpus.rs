@@ -52,3 +52,8 @@ fn the_scenario_reader_understands_or_says_where() {
 fn what_is_imported_has_the_form_of_a_scenario() {
     replay("foreign", targets::foreign);
 }
+
+#[test]
+fn r1_r2_r3_the_archive_reader_has_an_answer_to_anything() {
+    replay("archive", targets::archive);
+}

@@ -159,6 +159,10 @@ fn a_test_that_nobody_starts_holds_up_no_run_and_what_waits_for_it_is_skipped_sa
     let run = bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n[process.manual]\nrole = \"test\"\nautostart = false\ncommand = [\"false\"]\n", &[]);
     run.assert_code(0);
     assert!(run.stderr.contains("checks 1/1"), "{}", run.stderr);
+    let bench = Bench::new("untried");
+    let run = bench.run("name = \"x\"\n[process.manual]\nrole = \"test\"\nautostart = false\ncommand = [\"false\"]\n", &[]);
+    run.assert_code(0);
+    assert!(run.stderr.contains("No test was run: nothing has started manual (autostart = false).\n"), "{}", run.stderr);
     let bench = Bench::new("bynobody");
     let run = bench.run("name = \"x\"\n[process.server]\nautostart = false\ncommand = [\"sleep\", \"600\"]\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n", &[]);
     run.assert_code(3);
@@ -345,9 +349,15 @@ fn a_stdout_that_cannot_be_written_is_told_and_never_a_success() {
             "scenario.toml",
             &format!("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"echo said; sleep 0.3; echo more; exit {exit}\"\n"),
         );
-        let output = bench.command().arg("run").arg(file).stdout(refusing()).output().expect("the binary runs");
-        let run = Finished::of(&output);
+        let report = bench.dir.path().join("r.json");
+        let mut command = bench.command();
+        command.arg("run").arg(file).arg("--report").arg(format!("json={}", report.display()));
+        let run = Finished::of(&command.stdout(refusing()).output().expect("the binary runs"));
         run.assert_code(code);
+        let report: Value = serde_json::from_slice(&std::fs::read(report).expect("it was written")).expect("JSON");
+        assert_eq!(report["exit_code"], code);
+        let told = report["reason"].as_str().is_some_and(|reason| reason.ends_with("but stdout could not be written"));
+        assert_eq!(told, exit == 0, "{report}");
         assert!(run.stderr.contains("error: stdout cannot be written (Bad file descriptor"), "{}", run.stderr);
         let said = std::fs::read_to_string(bench.recording().join("logs/test.out")).expect("it was recorded");
         assert_eq!(said, "said\nmore\n", "the run went on");

@@ -7,6 +7,7 @@ use e2e_tui::{
         verbatim,
     },
     model::{At, LogFormat, ProcessId, RunClock},
+    record::{Recording, archive::unpack},
     scenario::{Environment, Leases, Located, Overrides, Parts, import, load, outline, plan_json, render_plan},
 };
 
@@ -166,5 +167,32 @@ pub fn foreign(data: &[u8]) {
     if let Err(said) = load(&Located::text("imported.toml", folder.path(), imported.text.as_str()), &overrides()) {
         let form = ["is not TOML", "is given twice", "is no key of", "must be a table", "must be a list", "must be a string"];
         assert!(!said.iter().any(|d| form.iter().any(|form| d.message().contains(form))), "{said}\n{}", imported.text);
+    }
+}
+
+/// The reader of archives: whatever a stranger sends, there is an answer, and nothing is written outside of its folder. The
+/// bytes are those of a `.tar`, since no fuzzer would think up the checksums of what packs it; as they are they are read too.
+pub fn archive(data: &[u8]) {
+    let around = tempfile::tempdir().expect("a folder");
+    let packed = zstd::encode_all(data, 1).expect("memory");
+    for bytes in [data, packed.as_slice()] {
+        let path = around.path().join("x.tar.zst");
+        std::fs::write(&path, bytes).expect("a disk");
+        let Ok(unpacked) = unpack(&path) else { continue };
+        let dir = unpacked.dir().to_owned();
+        let names = |folder: &std::path::Path| -> Vec<String> {
+            let entries = std::fs::read_dir(folder).expect("it is ours").flatten();
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        };
+        assert!(names(&dir).iter().all(|name| ["manifest.json", "scenario.toml", "events.jsonl", "logs"].contains(&name.as_str())));
+        assert!(names(&dir.join("logs")).iter().all(|name| name.contains(".out") || name.contains(".err")));
+        if let Ok(recording) = Recording::open(&dir) {
+            let mut view = LogView::new(Selection::All);
+            view.refresh(&recording.logs);
+            let _ = (view.window(&recording.logs, 0, 100), recording.explain().is_some());
+        }
+        drop(unpacked);
+        assert!(!dir.exists(), "the folder goes with what was read");
+        assert_eq!(names(around.path()), ["x.tar.zst"]);
     }
 }

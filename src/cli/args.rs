@@ -145,13 +145,14 @@ pub(crate) struct RunArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Write a report, over one that is there: json=FILE or junit=FILE; may be repeated
+    /// Write a report, over one that is there: json=FILE or junit=FILE, `-` for stdout, which then carries nothing else; may be
+    /// repeated
     #[arg(long, value_name = "KIND=FILE", add = ArgValueCompleter::new(complete::reports))]
     pub(crate) report: Vec<String>,
     /// End the run with exit code 4 after this long [default: the scenario's timeout]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
-    /// Pack the run into an archive
+    /// Pack the run into an archive; `-` is stdout, which then carries nothing else
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) archive: Option<PathBuf>,
     /// Pack it into this folder if it did not pass

@@ -79,10 +79,15 @@ fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
     if let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!("{} is named twice: each report and archive needs a file of its own", pair[0].display());
     }
+    let taken = [&reports.json, &reports.junit, &archive].into_iter().flatten().any(Target::is_stdout);
+    if taken && args.events {
+        bail!("stdout carries the events: give the report or the archive a file");
+    }
     args.archive_on_failure.as_deref().map_or(Ok(()), Target::check_folder)?;
     Ok(HeadlessOptions {
         colour: if scenario::colour_on_stdout(&args.common) { Colour::Yes } else { Colour::No },
-        output: match (args.quiet, args.events) {
+        // What goes to stdout goes there alone.
+        output: match (args.quiet || taken, args.events) {
             (_, true) => Output::Events,
             (true, _) => Output::Nothing,
             _ => Output::Log,

@@ -4,7 +4,10 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::{LogStore, plain},
-    model::{Event, EventKind, Failure, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration, one_line},
+    model::{
+        Event, EventKind, Failure, Leak, Outcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, Verdict, human_duration,
+        one_line,
+    },
 };
 
 use super::{Explanation, ending::failed_by_itself, explanation_text};
@@ -135,6 +138,9 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
         let _ = write!(block, "   {tests}   checks {}/{}", end.checks.0, end.checks.1);
     }
     block.push('\n');
+    if let Some(untried) = untried(&end, outcome) {
+        let _ = writeln!(block, "{untried}");
+    }
     failures(closing, &verdict, most, &mut block);
     block.push_str(&take_down(&end, &leaks(closing.events), most.leaks));
     for archive in closing.archives {
@@ -145,6 +151,14 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
     }
     // Command lines, paths and reasons are of other people's making.
     block.lines().flat_map(|line| [one_line(line), "\n".into()]).collect()
+}
+
+/// Who reads PASSED takes the tests for run: that none was is said.
+fn untried(end: &Snapshot, outcome: &Outcome) -> Option<String> {
+    let tests: Vec<_> = end.rows.iter().filter(|row| row.info.role == Role::Test).collect();
+    let none = !tests.is_empty() && tests.iter().all(|row| row.generation == 0) && outcome.verdict == Verdict::Passed;
+    let names = tests.iter().map(|row| row.id().as_str()).collect::<Vec<_>>().join(", ");
+    none.then(|| format!("No test was run: nothing has started {names} (autostart = false)."))
 }
 
 /// `client-a exit 1`: the process that decided it, as the table showed it; else the reason.

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::report::{ProcessReport, Report};
 use crate::{
     logs::{LogStore, LogView, Selection, Source, plain},
-    model::Verdict,
+    model::{Verdict, exit_code},
 };
 
 /// Lines of a test that are repeated.
@@ -67,7 +67,8 @@ pub(super) fn junit(report: &Report, logs: Option<&LogStore>) -> String {
         cases.push(Case { class: report.scenario.clone(), name: "nothing leaks".into(), result, ..Case::default() });
     }
     let told = |kind: Kind| cases.iter().any(|case| case.result.as_ref().is_some_and(|(of, _)| *of == kind));
-    let bad = !matches!(report.verdict, Verdict::Passed | Verdict::Stopped);
+    // A run that passed may still have ended with another code.
+    let bad = !matches!(report.verdict, Verdict::Passed | Verdict::Stopped) || report.exit_code == exit_code::TEST_FAILED;
     if bad && !told(Kind::Failure) && !told(Kind::Error) || matches!(report.verdict, Verdict::TimedOut | Verdict::Error) {
         let result = Some((Kind::Error, report.reason.clone()));
         cases.push(Case { class: report.scenario.clone(), name: "the run".into(), time: report.duration_ms, result, ..Case::default() });

@@ -24,6 +24,7 @@ use crate::{
     record::{
         LiveRun, RunDir,
         archive::{export, sweep_unfinished},
+        beside::is_stdout,
     },
     supervisor::{RunHandle, Signals, obey_signals, stop_when_asked},
 };
@@ -163,7 +164,11 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
         }
     }
     let _ = block.write_all(closing_block(&closing).as_bytes());
-    let report = Report::of(&events, &logs, dir.map(|dir| dir.id), archive);
+    let mut report = Report::of(&events, &logs, dir.map(|dir| dir.id), archive);
+    if exit_code != outcome.exit_code {
+        report.exit_code = exit_code;
+        report.reason = format!("{}, but stdout could not be written", report.reason);
+    }
     if options.annotations {
         let _ = block.write_all(annotations(&report).as_bytes());
     }
@@ -268,7 +273,8 @@ async fn archive(dir: Option<&RunDir>, options: &HeadlessOptions, outcome: &Outc
         let done = patiently(signals, move || export(&recording, &path, force)).await;
         lines.push(match done {
             Some(Ok(done)) => {
-                let line = format!("Archive: {} ({:.1} KiB)", done.path.display(), done.size as f64 / 1024.0);
+                let place = if is_stdout(&done.path) { "on stdout".into() } else { done.path.display().to_string() };
+                let line = format!("Archive: {place} ({:.1} KiB)", done.size as f64 / 1024.0);
                 written = Some(done.path.display().to_string());
                 line
             }

@@ -2,13 +2,12 @@
 //! minutes that the report has no place to go.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use crate::record::beside::{Beside, flows, folder_of, is_stdout};
 
 /// A file that can be written, as far as one can know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +23,7 @@ pub enum TargetError {
     /// It is a folder.
     #[error("{} is a folder: name a file in it", .0.display())]
     Folder(PathBuf),
-    /// It is a device, a pipe or a socket.
+    /// It is a disk, a socket, or no name of a file.
     #[error("{} is no plain file: choose another name", .0.display())]
     NoFile(PathBuf),
     /// It is a link.
@@ -53,22 +52,23 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// Checks that `path` can be written; with `force` also over a file that is there.
+    /// Checks that `path` can be written; with `force` also over a file that is there. `-` is standard output; a device or a
+    /// pipe is written into as it is.
     pub fn check(path: impl Into<PathBuf>, force: bool) -> Result<Self, TargetError> {
         let path = path.into();
-        let folder = folder_of(&path);
-        match fs::metadata(&path) {
-            Ok(there) if there.is_dir() => return Err(TargetError::Folder(path)),
-            Ok(there) if !there.is_file() => return Err(TargetError::NoFile(path)),
+        if is_stdout(&path) {
+            return Ok(Self { path: "-".into(), force });
+        }
+        match fs::symlink_metadata(&path).map(|there| there.file_type()) {
+            Ok(kind) if flows(&path, kind) => return Ok(Self { path, force }),
+            Ok(kind) if kind.is_symlink() => return Err(TargetError::Link(path)),
+            Ok(kind) if kind.is_dir() => return Err(TargetError::Folder(path)),
+            Ok(kind) if !kind.is_file() => return Err(TargetError::NoFile(path)),
+            Ok(_) if !force => return Err(TargetError::Exists(path)),
             _ if path.file_name().is_none() => return Err(TargetError::NoFile(path)),
             _ => {}
         }
-        if fs::symlink_metadata(&path).is_ok_and(|there| there.is_symlink()) {
-            return Err(TargetError::Link(path));
-        }
-        if !force && fs::symlink_metadata(&path).is_ok() {
-            return Err(TargetError::Exists(path));
-        }
+        let folder = folder_of(&path).to_owned();
         if fs::metadata(&folder).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
             return Err(TargetError::Nowhere { path, folder });
         }
@@ -89,28 +89,22 @@ impl Target {
         &self.path
     }
 
-    /// Writes `content` beside it and renames it there: a reader never meets half of it, and a link is never followed.
+    /// Whether it is standard output, which then carries nothing else.
+    pub fn is_stdout(&self) -> bool {
+        is_stdout(&self.path)
+    }
+
+    /// Writes `content` there, whole or not at all.
     pub fn write(&self, content: &[u8]) -> Result<(), TargetError> {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder_of(&self.path).join(format!(".{name}.{}.part", std::process::id()));
-        let flags = if self.force { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        let written = write_new(&temporary, content).and_then(|()| Ok(renameat_with(CWD, &temporary, CWD, &self.path, flags)?));
-        written.map_err(|source| {
-            let _ = fs::remove_file(&temporary);
+        let written = Beside::create(&self.path, self.force).and_then(|mut beside| {
+            beside.write_all(content)?;
+            beside.finish(false)
+        });
+        written.map(drop).map_err(|source| {
             let path = self.path.clone();
             if source.kind() == io::ErrorKind::AlreadyExists { TargetError::Exists(path) } else { TargetError::Unwritable { path, source } }
         })
     }
-}
-
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
-    file.write_all(content)
-}
-
-/// The folder that `path` stands in.
-fn folder_of(path: &Path) -> PathBuf {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// What the system said, without the name of the file that was only tried.
@@ -132,8 +126,12 @@ mod tests {
         assert!(said(dir.path()).ends_with("is a folder: name a file in it"));
         assert!(said(&dir.path().join("none/a")).contains("make it with mkdir -p"));
         assert!(said(Path::new("/proc/a")).starts_with("/proc/a cannot be written: "));
-        assert!(said(Path::new("/dev/null")).contains("no plain file"));
-        assert!(matches!(Target::check("/dev/stdout", true), Err(TargetError::NoFile(_) | TargetError::Link(_))));
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        assert!(said(&socket).contains("no plain file"));
+        fs::remove_file(&socket).expect("it is there");
+        assert!(Target::check("/dev/null", false).is_ok_and(|target| !target.is_stdout() && target.write(b"x").is_ok()));
+        assert!(["-", "/dev/stdout"].iter().all(|out| Target::check(*out, false).is_ok_and(|target| target.is_stdout())));
         assert!(Target::check(&there, true).is_ok());
         assert_eq!(fs::read_dir(dir.path()).expect("it is there").count(), 1, "the check leaves nothing");
     }

@@ -31,6 +31,8 @@ const NAME: usize = 120;
 #[derive(Debug)]
 pub(crate) struct Beside {
     file: File,
+    /// Bytes written so far.
+    size: u64,
     /// None: what is written goes straight there.
     way: Option<Way>,
 }
@@ -50,17 +52,17 @@ impl Beside {
     /// is there that is never replaced, or the folder cannot be written.
     pub(crate) fn create(target: &Path, replace: bool) -> io::Result<Self> {
         if let Some(file) = existing(target, replace)? {
-            return Ok(Self { file, way: None });
+            return Ok(Self { file, size: 0, way: None });
         }
         let _ = sweep(folder_of(target));
         let temporary = temporary_beside(target);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW).open(&temporary)?;
-        Ok(Self { file, way: Some(Way { temporary, target: target.to_owned(), replace }) })
+        Ok(Self { file, size: 0, way: Some(Way { temporary, target: target.to_owned(), replace }) })
     }
 
     /// Puts the file in its place; with `sync` it survives the machine's death from now on. Returns its size.
     pub(crate) fn finish(mut self, sync: bool) -> io::Result<u64> {
-        let size = self.file.metadata()?.len();
+        let size = self.size;
         let Some(way) = &self.way else {
             self.file.flush()?;
             return Ok(size);
@@ -84,7 +86,9 @@ impl Beside {
 impl Write for Beside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         boundary();
-        self.file.write(piece(bytes))
+        let written = self.file.write(piece(bytes))?;
+        self.size += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -100,17 +104,27 @@ impl Drop for Beside {
     }
 }
 
+/// Whether a target is standard output.
+pub(crate) fn is_stdout(target: &Path) -> bool {
+    target == Path::new("-") || target == Path::new("/dev/stdout")
+}
+
+/// Whether what is there is written into as it is: a device or a pipe, or a link to one.
+pub(crate) fn flows(target: &Path, kind: fs::FileType) -> bool {
+    let flows = |kind: fs::FileType| kind.is_char_device() || kind.is_fifo();
+    flows(kind) || kind.is_symlink() && fs::metadata(target).is_ok_and(|meta| flows(meta.file_type()))
+}
+
 /// What is written into as it is. An error if something is there that must stay.
 fn existing(target: &Path, replace: bool) -> io::Result<Option<File>> {
-    if target == Path::new("-") || target == Path::new("/dev/stdout") {
+    if is_stdout(target) {
         return Ok(Some(File::from(io::stdout().as_fd().try_clone_to_owned()?)));
     }
     let kind = match fs::symlink_metadata(target) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         found => found?.file_type(),
     };
-    let flows = |kind: fs::FileType| kind.is_char_device() || kind.is_fifo();
-    if flows(kind) || kind.is_symlink() && fs::metadata(target).is_ok_and(|meta| flows(meta.file_type())) {
+    if flows(target, kind) {
         return OpenOptions::new().write(true).open(target).map(Some);
     }
     if kind.is_file() {
@@ -140,7 +154,7 @@ fn rename(from: &Path, to: &Path, replace: bool) -> io::Result<()> {
     }
 }
 
-fn folder_of(target: &Path) -> &Path {
+pub(crate) fn folder_of(target: &Path) -> &Path {
     target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

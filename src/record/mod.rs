@@ -13,7 +13,7 @@
 //! [`recordings`] lists what is kept, and [`prune`] removes what is old.
 
 pub mod archive;
-mod beside;
+pub(crate) mod beside;
 mod holder;
 mod live;
 mod manifest;

@@ -11,10 +11,13 @@
 //! [`export`] writes one, [`unpack`] reads one. Archives come from strangers: nothing in one is executed or used as a
 //! path. Only entries that a recording has are read, into files that this side names, within caps on size and number.
 
+mod caps;
 mod pack;
 mod slices;
 mod summary;
 mod unpack;
+#[cfg(test)]
+mod unpack_tests;
 
 pub use pack::{ExportError, Exported, export, export_part, sweep_unfinished};
 #[cfg(test)]
