@@ -99,8 +99,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Print a Procfile, process-compose.yaml or mprocs.yaml as a scenario
     Import(ImportArgs),
-    /// Print the JSON Schema of scenario files, for editors
-    Schema,
+    /// Print the JSON Schema of scenario files, for editors; or of what `run` writes
+    Schema(SchemaArgs),
     /// Print the log of a recording as plain text
     Logs(LogsArgs),
     /// Open a recording or an archive in the dashboard, at its first failure
@@ -125,6 +125,16 @@ pub(crate) enum Command {
     /// Be one of the MCP parts of the bundled scenarios
     #[command(subcommand, hide = true)]
     Part(PartCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Of what `run --report json=FILE` writes
+    #[arg(long)]
+    pub(crate) report: bool,
+    /// Of one line of `run --events`, and of a recording's events.jsonl
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) events: bool,
 }
 
 #[derive(Debug, Args)]

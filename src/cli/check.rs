@@ -1,10 +1,10 @@
-//! `e2e-tui check FILE`, and what else is known of scenarios without running one: `list`, `schema`.
+//! `e2e-tui check FILE`, and what else is known of scenarios without running one: `list`.
 
 use std::io::Write;
 
 use e2e_tui::{
     model::exit_code,
-    scenario::{BUNDLED, Located, load, locate, plan_json, render_plan, render_plan_styled, schema as scenario_schema},
+    scenario::{BUNDLED, Located, load, locate, plan_json, render_plan, render_plan_styled},
     tui::Layout,
 };
 
@@ -55,11 +55,5 @@ pub(super) fn list() -> anyhow::Result<u8> {
         writeln!(std::io::stdout(), "{:width$}  {}", bundled.name, bundled.description())?;
     }
     writeln!(std::io::stdout(), "\nlayouts: {}", Layout::built_in_names().collect::<Vec<_>>().join(", "))?;
-    Ok(exit_code::PASSED)
-}
-
-/// Prints the JSON Schema of scenario files.
-pub(super) fn schema() -> anyhow::Result<u8> {
-    writeln!(std::io::stdout(), "{:#}", scenario_schema())?;
     Ok(exit_code::PASSED)
 }

@@ -7,10 +7,10 @@ use e2e_tui::{
     explain::{Closing, closing_block, explain, replay_command},
     model::{Actor, Command, Outcome, Signal},
     process::TakenTerminal,
-    record::{Keep, LiveRun, RunDir, RunRequest, archive::export},
+    record::{Keep, LiveRun, RunDir, RunRequest, archive::export_watched},
     scenario::{Located, Resolved, locate},
     supervisor::{RunHandle, obey_signals},
-    tui::{self, Ended, Front, Options, Refused},
+    tui::{self, Ended, Export, Front, Options, Refused},
 };
 
 use super::{
@@ -103,7 +103,7 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
     let (suspended, suspending) = (handle.clone(), runtime.clone());
     let archive = dir.map(|dir| {
         let (path, id) = (dir.path.clone(), dir.id.clone());
-        Arc::new(move || write_archive(&path, &id)) as Arc<dyn Fn() -> String + Send + Sync>
+        Arc::new(move |watch: &dyn Fn(f64) -> bool| write_archive(&path, &id, watch)) as Export
     });
     Front {
         snapshot: handle.watch(),
@@ -121,12 +121,12 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
 }
 
 /// Packs the run, as far as it is, into the folder that the program was started in; a second one gets a number.
-fn write_archive(recording: &Path, id: &str) -> String {
+fn write_archive(recording: &Path, id: &str, watch: &dyn Fn(f64) -> bool) -> String {
     let names = std::iter::once(format!("{id}.tar.zst")).chain((2..100).map(|n| format!("{id}-{n}.tar.zst")));
     let Some(target) = names.map(std::path::PathBuf::from).find(|path| std::fs::symlink_metadata(path).is_err()) else {
         return "not exported: there are a hundred archives of this run here already".into();
     };
-    match export(recording, &target, false) {
+    match export_watched(recording, &target, false, None, watch) {
         Ok(done) => format!("exported {}   {:.1} KiB, {} lines, secrets masked", target.display(), done.size as f64 / 1024.0, done.lines),
         Err(e) => format!("not exported: {e}"),
     }

@@ -19,6 +19,7 @@ mod replay;
 mod run;
 mod say;
 mod scenario;
+mod schema;
 
 use std::process::ExitCode;
 
@@ -46,7 +47,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::List) => check::list(),
         Some(Command::Init(args)) => init::main(&args),
         Some(Command::Import(args)) => import::main(&args),
-        Some(Command::Schema) => check::schema(),
+        Some(Command::Schema(args)) => schema::main(&args),
         Some(Command::Logs(args)) => logs::main(&args),
         Some(Command::Replay(args)) => replay::main(&args),
         Some(Command::Explain(args)) => explain::main(&args),

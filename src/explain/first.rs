@@ -21,6 +21,7 @@ const PANIC: &str = "panicked at";
 
 /// The first thing that went wrong by itself: `first_failure` in reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct FirstFailure {
     /// Whose.
     pub process: ProcessId,
@@ -39,6 +40,7 @@ pub struct FirstFailure {
 
 /// A line of the log that tells a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct FailureLine {
     /// Its number in its stream, from 1.
     pub number: u64,

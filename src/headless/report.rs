@@ -15,6 +15,7 @@ use crate::{
 
 /// The report, in the order of its fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Report {
     pub(super) format: u32,
     pub(super) scenario: String,
@@ -32,6 +33,7 @@ pub struct Report {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct ProcessReport {
     pub(super) name: String,
     pub(super) role: &'static str,
@@ -52,6 +54,7 @@ pub(super) struct ProcessReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 struct ExitReport {
     generation: u32,
     exit_code: Option<i32>,
@@ -61,6 +64,7 @@ struct ExitReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 struct StopReport {
     /// None: a command stopped it.
     signal: Option<Signal>,
@@ -69,6 +73,7 @@ struct StopReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct ExpectationReport {
     #[serde(flatten)]
     pub(super) expected: ExpectationInfo,
@@ -82,6 +87,7 @@ pub(super) struct ExpectationReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct LeakReport {
     pub(super) pid: Option<u32>,
     pub(super) process: String,

@@ -8,6 +8,7 @@ use super::{ProcessId, Signal};
 
 /// Who asked. Shown wherever the consequence is (`○ stopped  by you, TERM`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Actor {
     /// The person at the dashboard.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, At, Containment, Exit, ExpectationInfo, Failure, Generation, Health, ListenPort, Outcome, ProcessId, ProcessState, Reads, Role,
-    Signal, Standing,
+    Actor, At, Exit, Failure, Generation, Health, Leak, NoticeLevel, Outcome, ProbeRecord, ProcessId, ProcessInfo, ProcessState, Role,
+    RunInfo, Sample, Signal, Standing, StartCause, Then, micros,
 };
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Its place among all events *and* all chunks of captured output: one order for everything.
     pub seq: u64,
@@ -24,6 +25,7 @@ pub struct Event {
 
 /// What happened. Facts come first; a [`StateChanged`](Self::StateChanged) follows where they change a state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -57,6 +59,7 @@ pub enum EventKind {
         pid: u32,
         /// Since its start, in microseconds.
         #[serde(rename = "after_us", with = "micros")]
+        #[cfg_attr(feature = "cli", schemars(with = "u64"))]
         after: Duration,
         /// What showed it: `listening on 20001 (own process)`.
         evidence: String,
@@ -153,6 +156,7 @@ pub enum EventKind {
         asked: bool,
         /// How long it lived, in microseconds.
         #[serde(rename = "up_us", with = "micros")]
+        #[cfg_attr(feature = "cli", schemars(with = "u64"))]
         up: Duration,
         /// What follows.
         then: Then,
@@ -227,6 +231,7 @@ pub enum EventKind {
         escalated_to_kill: bool,
         /// From the request to the empty tree, in microseconds.
         #[serde(rename = "took_us", with = "micros")]
+        #[cfg_attr(feature = "cli", schemars(with = "u64"))]
         took: Duration,
     },
     /// Something of a tree, or a port, is still there although it should be gone.
@@ -340,10 +345,12 @@ pub enum EventKind {
         killed: u32,
         /// How long it took, in microseconds.
         #[serde(rename = "took_us", with = "micros")]
+        #[cfg_attr(feature = "cli", schemars(with = "u64"))]
         took: Duration,
     },
     /// An event of a later version.
     #[serde(other)]
+    #[cfg_attr(feature = "cli", schemars(skip))]
     Unknown,
 }
 
@@ -385,209 +392,9 @@ impl EventKind {
     }
 }
 
-/// What a run is, as its first event tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunInfo {
-    /// The recording's id.
-    pub run: String,
-    /// The scenario's name.
-    pub scenario: String,
-    /// One line about it.
-    #[serde(default)]
-    pub description: String,
-    /// What a user calls the file.
-    pub origin: String,
-    /// Wall-clock time of the run's start, RFC 3339 with microseconds.
-    pub started: String,
-    /// How trees are held together: `subreaper`.
-    pub containment: Containment,
-    /// The run's own timeout, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u64>,
-    /// All processes, in file order.
-    pub processes: Vec<ProcessInfo>,
-    /// What is expected of their logs, in file order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expectations: Vec<ExpectationInfo>,
-}
-
-/// What does not change about a process during a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessInfo {
-    /// Its name.
-    pub name: ProcessId,
-    /// What it is for.
-    pub role: Role,
-    /// Its built-in kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// Whether a stand-in runs in place of the real program.
-    #[serde(default)]
-    pub stand_in: bool,
-    /// The ports it owns.
-    #[serde(default)]
-    pub listens: Vec<ListenPort>,
-    /// Whether it has a health check.
-    #[serde(default)]
-    pub has_health: bool,
-    /// On whom it depends: `upstream ready`.
-    #[serde(default)]
-    pub waits_for: Vec<String>,
-    /// Restarts its policy allows; none where it allows none or has no bound.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_restarts: Option<u32>,
-    /// Where what is sent to it arrives.
-    #[serde(default, skip_serializing_if = "Reads::is_nothing")]
-    pub reads: Reads,
-    /// The command line as the file gives it, masked.
-    #[serde(default)]
-    pub argv: Vec<String>,
-    /// Its working directory.
-    #[serde(default)]
-    pub cwd: String,
-    /// How it is watched, restarted and stopped, and its own environment, masked: a label and a text each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub settings: Vec<(String, String)>,
-}
-
-/// Why a generation was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "cause", rename_all = "kebab-case")]
-pub enum StartCause {
-    /// The run began, or what it waited for came about.
-    Run,
-    /// Somebody asked.
-    Asked {
-        /// Who.
-        by: Actor,
-    },
-    /// The restart policy.
-    Policy {
-        /// Which restart, from 1.
-        attempt: u32,
-        /// How many it allows; none: no bound.
-        of: Option<u32>,
-        /// The back-off before it, in milliseconds.
-        after_ms: u64,
-    },
-    /// A rerun of the tests.
-    Rerun,
-}
-
-/// What follows an exit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "then", rename_all = "kebab-case")]
-pub enum Then {
-    /// Nothing: it has completed.
-    Completed,
-    /// Nothing: it has failed. `fails_run`: the run cannot pass any more.
-    Failed {
-        /// Whether the run cannot pass any more because of it.
-        fails_run: bool,
-    },
-    /// Nothing: it was stopped.
-    Stopped,
-    /// A restart after a delay.
-    Restart {
-        /// The delay, in milliseconds.
-        delay_ms: u64,
-    },
-    /// A restart somebody asked for, once the tree is empty.
-    RestartAsked,
-    /// Nothing: its policy is exhausted.
-    GaveUp,
-}
-
-/// The outcome of one probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeRecord {
-    /// When it ended.
-    #[serde(rename = "at_us")]
-    pub at: At,
-    /// How long it took, in microseconds.
-    #[serde(rename = "took_us", with = "micros")]
-    pub took: Duration,
-    /// What came of it.
-    #[serde(flatten)]
-    pub outcome: ProbeOutcome,
-}
-
-/// What came of a probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum ProbeOutcome {
-    /// Well.
-    Ok,
-    /// Well, but slow or with a `degraded` status.
-    Degraded {
-        /// Why.
-        why: String,
-    },
-    /// Not well.
-    Failed {
-        /// A word for the health column: `refused`, `timeout`, `503`.
-        short: String,
-        /// The whole story.
-        why: String,
-    },
-}
-
-/// Something that should be gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leak {
-    /// The process, if it is one.
-    #[serde(default)]
-    pub pid: Option<u32>,
-    /// Its command line, masked and capped; or what holds the port.
-    pub command: String,
-    /// The port, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-}
-
-/// What a tree uses.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// Whose tree.
-    pub process: ProcessId,
-    /// CPU use since the last sample, in percent of one core.
-    pub cpu_percent: f32,
-    /// Resident memory, in bytes.
-    pub memory: u64,
-    /// How many processes it has.
-    pub processes: u32,
-}
-
-/// How serious a notice is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoticeLevel {
-    /// Good to know.
-    Info,
-    /// Something works less well than it should.
-    Warning,
-    /// Something is broken.
-    Error,
-}
-
 /// What a field says that recordings of older versions do not have.
 fn yes() -> bool {
     true
-}
-
-/// Durations as whole microseconds.
-mod micros {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_u64(u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
-        u64::deserialize(d).map(Duration::from_micros)
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A Unix signal, shown and stored by name (`SIGTERM`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Signal(pub i32);
 
@@ -83,6 +84,7 @@ impl From<Signal> for String {
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// It returned this code.

@@ -8,6 +8,7 @@ use super::{At, Bound, Expectation, Expected, ProcessId, Statistic};
 
 /// How an expectation stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// Not decided yet.
@@ -21,6 +22,7 @@ pub enum Standing {
 
 /// An expectation as reports and a run's first event tell it: the keys of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct ExpectationInfo {
     /// Whose log.
     pub process: ProcessId,

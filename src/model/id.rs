@@ -11,6 +11,7 @@ pub type Generation = u32;
 ///
 /// Names hold `[A-Za-z0-9_-]`, 1 to 64 of them, so they are safe as file names, in events and on any terminal.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct ProcessId(Arc<str>);
 

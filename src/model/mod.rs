@@ -16,13 +16,16 @@
 mod command;
 mod custom;
 mod event;
+mod event_parts;
 mod event_texts;
 mod exit;
 mod expectation;
 mod fold;
 mod id;
+mod micros;
 mod narrate;
 mod one_line;
+mod run_info;
 mod script;
 mod snapshot;
 mod spec;
@@ -34,13 +37,15 @@ mod watch;
 
 pub use command::{Actor, Command, Request};
 pub use custom::CustomProbe;
-pub use event::{Event, EventKind, Leak, NoticeLevel, ProbeOutcome, ProbeRecord, ProcessInfo, RunInfo, Sample, StartCause, Then};
+pub use event::{Event, EventKind};
+pub use event_parts::{Leak, NoticeLevel, ProbeOutcome, ProbeRecord, Sample, StartCause, Then};
 pub use exit::{Exit, Signal, UnknownSignal};
 pub use expectation::{ExpectationInfo, ExpectationSnapshot, Standing, factor, measure};
 pub use id::{Generation, InvalidName, ProcessId};
 pub use narrate::{Narration, Tone, narrate};
 pub(crate) use one_line::make_one_line;
 pub use one_line::one_line;
+pub use run_info::{ProcessInfo, RunInfo};
 pub use script::{
     Bound, Comparison, Expectation, Expected, FaultKind, FaultSpec, FileSpec, StateOrHealth, Statistic, StepAction, StepSpec, StepWhen,
 };

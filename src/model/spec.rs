@@ -61,6 +61,7 @@ impl RunSpec {
 
 /// How the trees of children are held together so that none escapes a stop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Containment {
     /// The best that this machine offers.
@@ -99,6 +100,7 @@ impl Containment {
 
 /// What a process is for; decides what its end means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Runs for as long as it is needed.
@@ -220,6 +222,7 @@ impl ProcessSpec {
 
 /// A port that a process owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct ListenPort {
     /// Its name in `[ports]`.
     pub name: String,
@@ -467,6 +470,7 @@ pub enum StdinMode {
 
 /// Where what is sent to a process arrives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reads {
     /// Nowhere: it reads nothing.

@@ -8,6 +8,7 @@ use super::{Actor, At, Exit, ProcessId, Signal};
 
 /// The state of a process, that is of its newest generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(tag = "state", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProcessState {
@@ -108,6 +109,7 @@ impl ProcessState {
 
 /// Why a process failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(tag = "failure", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Failure {
@@ -225,6 +227,7 @@ impl fmt::Display for Failure {
 
 /// What the health check says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// It has no health check.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// A moment of a run: microseconds since its start, on the monotonic clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct At(pub u64);
 

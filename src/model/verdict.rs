@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The word of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// All that had to hold, held.
@@ -66,6 +67,7 @@ pub mod exit_code {
 
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// The word.
     pub verdict: Verdict,

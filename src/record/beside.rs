@@ -60,6 +60,11 @@ impl Beside {
         Ok(Self { file, size: 0, way: Some(Way { temporary, target: target.to_owned(), replace }) })
     }
 
+    /// A folder on the same disk, for what is written on the way; that of temporary files where there is none.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.way.as_ref().map_or_else(std::env::temp_dir, |way| folder_of(&way.target).to_owned())
+    }
+
     /// Puts the file in its place; with `sync` it survives the machine's death from now on. Returns its size.
     pub(crate) fn finish(mut self, sync: bool) -> io::Result<u64> {
         let size = self.size;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     OpenError, Part, Recording,
-    archive::{export, export_part},
+    archive::{ExportError, export, export_part, export_watched},
 };
 use crate::{
     logs::{LogView, Selection},
@@ -104,4 +104,29 @@ fn a_part_of_a_run_replays_with_its_lines_and_all_that_happened() {
     assert_eq!((first.at, &first.quote), (before.facts[0].at, &before.facts[0].quote));
     let line = first.line.as_ref().expect("it said something");
     assert!(line.number < before.facts[0].line.as_ref().expect("it said something").number);
+}
+
+#[test]
+fn an_export_tells_how_far_it_is_and_can_be_given_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (run, out) = (dir.path().join("run"), dir.path().join("out"));
+    std::fs::create_dir(&run).expect("a disk");
+    std::fs::create_dir(&out).expect("a disk");
+    super::crash_tests::recording(&run, 6 << 20);
+    let target = out.join("x.tar.zst");
+    let shares = std::cell::RefCell::new(Vec::new());
+    let watch = |share| {
+        shares.borrow_mut().push(share);
+        true
+    };
+    export_watched(&run, &target, false, None, &watch).expect("it can be packed");
+    let told = shares.take();
+    assert!(told.len() > 5 && told.is_sorted() && told.iter().all(|share| (0.0..=1.0).contains(share)), "{told:?}");
+    assert!(told.last().is_some_and(|last| *last > 0.8), "{told:?}");
+    let packed = std::fs::read(&target).expect("it is there");
+    let halfway = |share| share < 0.5;
+    let error = export_watched(&run, &target, true, None, &halfway).expect_err("it was given up");
+    assert!(matches!(error, ExportError::GivenUp(_)) && error.to_string().ends_with("was given up: nothing is left of it"), "{error}");
+    assert_eq!(std::fs::read(&target).expect("it is there"), packed);
+    assert_eq!(std::fs::read_dir(&out).expect("readable").count(), 1, "no part is left");
 }

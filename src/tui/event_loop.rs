@@ -12,7 +12,7 @@
 use std::{
     io,
     os::fd::AsFd,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -64,6 +64,8 @@ pub(crate) struct EventLoop {
     pub(super) spoken_to: For,
     /// Replies that come later: what was refused, what came of an export.
     pub(super) replies: Arc<Mutex<Vec<(String, bool)>>>,
+    /// Whether the archive that is being written is still wanted, while one is.
+    pub(super) exporting: Weak<AtomicBool>,
     pub(super) ended: Option<Ended>,
     /// The window's title, as it was set.
     pub(super) titled: String,
@@ -97,6 +99,7 @@ impl EventLoop {
             enhanced: false,
             spoken_to: For::Dashboard,
             replies: Arc::default(),
+            exporting: Weak::new(),
             ended: None,
             titled: String::new(),
             child_screen: None,

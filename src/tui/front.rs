@@ -29,6 +29,9 @@ use super::{
 /// Why a command was not carried out, to be shown.
 pub type Refused = Box<dyn FnOnce(String) + Send>;
 
+/// Writes an archive: it tells how much is done, from 0 to 1, asks whether to go on, and says in one line what came of it.
+pub type Export = Arc<dyn Fn(&dyn Fn(f64) -> bool) -> String + Send + Sync>;
+
 /// Everything a dashboard works with. It sees nothing else of the run.
 pub struct Front {
     /// How the run stands, whenever that changes.
@@ -46,7 +49,7 @@ pub struct Front {
     /// Suspends the run; it goes on when what this returns is dropped. None: there is nothing to suspend.
     pub suspend: Option<Box<dyn Fn() -> Suspended + Send>>,
     /// Writes an archive and says in one line what came of it. Called on a thread of its own.
-    pub export: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    pub export: Option<Export>,
     /// Whether all this is being recorded.
     pub recording: bool,
     /// Where signals and changes are waited for.

@@ -51,7 +51,7 @@ mod units;
 mod view;
 
 pub use asset::{AssetError, AssetErrors};
-pub use front::{Ended, Front, Refused, child_screen, is_possible, run, spawn};
+pub use front::{Ended, Export, Front, Refused, child_screen, is_possible, run, spawn};
 pub use glyph::GlyphSet;
 pub use keymap::Keymap;
 pub use layout::Layout;

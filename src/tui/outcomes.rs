@@ -1,12 +1,16 @@
 //! What the loop does for the app: everything that reaches beyond the dashboard's own state.
 
 use std::{
+    cell::Cell,
     fs::DirBuilder,
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::Command as Program,
-    sync::PoisonError,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::{
@@ -15,9 +19,11 @@ use crate::{
 };
 
 use super::{
+    action::Action,
     app::{NOTHING_TO_COPY, Outcome},
     event_loop::EventLoop,
     front::Ended,
+    keymap::Context,
     logview::{desk::Seek, query},
     term::{Guard, decode::Input, size},
     units::counted,
@@ -129,15 +135,35 @@ impl EventLoop {
         }
     }
 
+    /// Writes an archive on a thread of its own; asked again meanwhile, it is given up.
     fn export(&mut self) {
         let Some(export) = self.front.export.clone() else { return };
         let now = self.stage.now();
+        if let Some(wanted) = self.exporting.upgrade() {
+            wanted.store(false, Ordering::Relaxed);
+            return self.stage.app.say(now, "giving the archive up");
+        }
+        let key = self.front.options.keymap.key_of(Context::Everywhere, Action::Export).unwrap_or_default();
         self.stage.app.say(now, "writing an archive");
+        let wanted = Arc::new(AtomicBool::new(true));
+        self.exporting = Arc::downgrade(&wanted);
         let (replies, waker) = (self.replies.clone(), self.waker.clone());
-        let written = std::thread::Builder::new().name("export".into()).spawn(move || {
-            let said = export();
+        let reply = move |said: String| {
             replies.lock().unwrap_or_else(PoisonError::into_inner).push((said, false));
             waker.wake();
+        };
+        let written = std::thread::Builder::new().name("export".into()).spawn(move || {
+            let told = Cell::new(0);
+            let said = export(&|share| {
+                // Every tenth is news.
+                let tenths = (share * 10.0) as u32;
+                if told.replace(tenths) < tenths && tenths < 10 {
+                    reply(format!("writing an archive   {} %   {key} gives it up", tenths * 10));
+                }
+                wanted.load(Ordering::Relaxed)
+            });
+            drop(wanted);
+            reply(said);
         });
         if let Err(error) = written {
             self.stage.app.complain(now, format!("no archive: {error}"));

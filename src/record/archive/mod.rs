@@ -12,6 +12,8 @@
 //! path. Only entries that a recording has are read, into files that this side names, within caps on size and number.
 
 mod caps;
+mod clock;
+mod gauge;
 mod pack;
 mod slices;
 mod summary;
@@ -19,7 +21,7 @@ mod unpack;
 #[cfg(test)]
 mod unpack_tests;
 
-pub use pack::{ExportError, Exported, export, export_part, sweep_unfinished};
+pub use pack::{ExportError, Exported, export, export_part, export_watched, sweep_unfinished};
 #[cfg(test)]
 pub(super) use summary::summary;
 pub use unpack::{UnpackError, Unpacked, unpack};

@@ -7,7 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{slices::Slices, summary::summary};
+use super::{
+    clock::Clock,
+    gauge::{Gauge, GivenUp, Watched},
+    slices::Slices,
+    summary::summary,
+};
 use crate::{
     logs::{LogView, Selection, Source, plain},
     model::At,
@@ -19,6 +24,8 @@ use crate::{
 
 /// zstd's own default: three quarters of the best ratio at a small part of its time.
 const LEVEL: i32 = 3;
+/// Bytes that are written at once.
+const BUFFER: usize = 256 << 10;
 
 /// Why there is no archive. Whatever stood at the target still stands there.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +37,9 @@ pub enum ExportError {
     /// Something is there already.
     #[error("{} exists: choose another name or add --force", .0.display())]
     Exists(PathBuf),
+    /// Whoever watched it did not want it any more.
+    #[error("{} was given up: nothing is left of it", .0.display())]
+    GivenUp(PathBuf),
     /// It could not be written.
     #[error("{} could not be written: {source}", .path.display())]
     Write {
@@ -60,13 +70,27 @@ pub fn export(dir: &Path, target: &Path, force: bool) -> Result<Exported, Export
 /// Packs what was said in a part of a run, in whole chunks, with all that happened: how the run came there and how it
 /// ended stands in the archive too.
 pub fn export_part(dir: &Path, target: &Path, force: bool, part: Option<Part>) -> Result<Exported, ExportError> {
+    export_watched(dir, target, force, part, &|_| true)
+}
+
+/// The same, watched: `watch` is told how much is done, from 0 to 1, and says whether to go on. Where it says no, nothing is
+/// left but what stood there before.
+pub fn export_watched(
+    dir: &Path,
+    target: &Path,
+    force: bool,
+    part: Option<Part>,
+    watch: &dyn Fn(f64) -> bool,
+) -> Result<Exported, ExportError> {
     let recording = Recording::open(dir)?;
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => ExportError::Exists(target.to_owned()),
+        _ if GivenUp::is(&source) => ExportError::GivenUp(target.to_owned()),
         _ => ExportError::Write { path: target.to_owned(), source },
     };
+    let gauge = Gauge::new(&recording, watch);
     let beside = Beside::create(target, force).map_err(failed)?;
-    let size = write(&recording, part, beside).and_then(|beside| beside.finish(true)).map_err(failed)?;
+    let size = write(&recording, part, beside, &gauge).and_then(|beside| beside.finish(true)).map_err(failed)?;
     Ok(Exported { path: target.to_owned(), size, lines: recording.logs.total_lines() })
 }
 
@@ -76,29 +100,31 @@ pub fn sweep_unfinished(target: &Path) -> io::Result<()> {
     sweep_own(target)
 }
 
-fn write(recording: &Recording, part: Option<Part>, beside: Beside) -> io::Result<Beside> {
-    let encoder = zstd::Encoder::new(BufWriter::new(beside), LEVEL)?;
+fn write(recording: &Recording, part: Option<Part>, beside: Beside, gauge: &Gauge<'_>) -> io::Result<Beside> {
+    let folder = beside.folder();
+    let encoder = zstd::Encoder::new(BufWriter::with_capacity(BUFFER, beside), LEVEL)?;
     let mut archive = tar::Builder::new(encoder);
     let manifest = Manifest { packed_live: recording.is_live(), part: part.or(recording.manifest.part), ..recording.manifest.clone() };
     let summary = summary(recording, manifest.part);
     for (name, content) in [("summary.md", summary.into_bytes()), ("manifest.json", manifest.to_json())] {
         append(&mut archive, name, content.len() as u64, content.as_slice())?;
     }
-    append_file(&mut archive, &recording.dir, "scenario.toml")?;
+    append_file(&mut archive, &recording.dir, "scenario.toml", gauge)?;
     let streams = recording.manifest.processes.iter().flat_map(|process| ["out", "err"].map(|stream| (process, stream)));
     if let Some(part) = part {
         let slices = Slices::of(recording, part, streams)?;
-        append_made(&mut archive, "events.jsonl", |out| slices.write_events(&recording.journal.from(0), out))?;
-        append_made(&mut archive, "merged.log", |out| write_merged(recording, part, out))?;
-        slices.append(&mut archive, &recording.dir)?;
+        append_made(&mut archive, &folder, "events.jsonl", |out| slices.write_events(&recording.journal.from(0), out))?;
+        append_made(&mut archive, &folder, "merged.log", |out| write_merged(recording, part, gauge, out))?;
+        slices.append(&mut archive, &recording.dir, gauge)?;
         return whole(archive);
     }
-    append_file(&mut archive, &recording.dir, "events.jsonl")?;
-    append_made(&mut archive, "merged.log", |out| write_merged(recording, Part { from: At::START, until: At(u64::MAX) }, out))?;
+    append_file(&mut archive, &recording.dir, "events.jsonl", gauge)?;
+    let whole_run = Part { from: At::START, until: At(u64::MAX) };
+    append_made(&mut archive, &folder, "merged.log", |out| write_merged(recording, whole_run, gauge, out))?;
     for (process, stream) in streams {
         // The index first: it never speaks of bytes that are not there yet.
-        append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}.idx"))?;
-        append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}"))?;
+        append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}.idx"), gauge)?;
+        append_file(&mut archive, &recording.dir, &format!("logs/{process}.{stream}"), gauge)?;
     }
     whole(archive)
 }
@@ -108,13 +134,15 @@ fn whole(archive: tar::Builder<zstd::Encoder<'_, BufWriter<Beside>>>) -> io::Res
     archive.into_inner()?.finish()?.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
-/// Adds what `make` writes, by way of an unlinked file: its size stands in front of it in the archive.
+/// Adds what `make` writes, by way of an unlinked file: its size stands in front of it in the archive. It is as large as all
+/// that was said, so it goes to the archive's disk, and not where temporary files may be in memory.
 fn append_made(
     archive: &mut tar::Builder<impl Write>,
+    folder: &Path,
     name: &str,
     make: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut out = BufWriter::new(tempfile::tempfile()?);
+    let mut out = BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(folder)?);
     make(&mut out)?;
     let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     io::Seek::rewind(&mut file)?;
@@ -122,9 +150,9 @@ fn append_made(
 }
 
 /// What was never written (a stream without output) is not in the recording, and not in the archive.
-fn append_file(archive: &mut tar::Builder<impl Write>, dir: &Path, name: &str) -> io::Result<()> {
+fn append_file(archive: &mut tar::Builder<impl Write>, dir: &Path, name: &str, gauge: &Gauge<'_>) -> io::Result<()> {
     match OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(dir.join(name)) {
-        Ok(file) => append(archive, name, file.metadata()?.len(), file),
+        Ok(file) => append(archive, name, file.metadata()?.len(), Watched { content: file, gauge }),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(io::Error::new(e.kind(), format!("{name}: {e}"))),
     }
@@ -139,20 +167,24 @@ pub(super) fn append(archive: &mut tar::Builder<impl Write>, name: &str, size: u
     archive.append_data(&mut header, name, content.take(size))
 }
 
-fn write_merged(recording: &Recording, part: Part, out: &mut impl Write) -> io::Result<()> {
+fn write_merged(recording: &Recording, part: Part, gauge: &Gauge<'_>, out: &mut impl Write) -> io::Result<()> {
     let logs = &recording.logs;
-    let wall: jiff::Timestamp = recording.manifest.started.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let mut clock = Clock::new(recording.manifest.started.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH));
     let mut view = LogView::new(Selection::All);
     view.refresh(logs);
     view.each_between(logs, part.from, part.until, |line| {
         let line = if line.cut { &view.whole(logs, line)? } else { line };
-        let at = wall.checked_add(std::time::Duration::from_micros(line.at.0)).unwrap_or(wall);
         let process = line.process.as_ref().map_or("-", |p| p.as_str());
         let (stream, text) = match &line.source {
             Source::Out => ("out", plain(&line.bytes)),
             Source::Err => ("err", plain(&line.bytes)),
             Source::Lifecycle(narration) => ("sup", narration.log_text().unwrap_or_default()),
         };
-        writeln!(out, "{at:.6} {process} {stream} {text}")
+        gauge.pass(line.bytes.len() as u64 + 1)?;
+        clock.write(line.at, out)?;
+        for piece in [" ", process, " ", stream, " ", &text, "\n"] {
+            out.write_all(piece.as_bytes())?;
+        }
+        Ok(())
     })
 }

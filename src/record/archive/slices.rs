@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use super::pack::append;
+use super::{
+    gauge::{Gauge, Watched},
+    pack::append,
+};
 use crate::{
     logs::{self, Slice},
     model::{Event, EventKind, ProcessId},
@@ -52,13 +55,13 @@ impl<'a> Slices<'a> {
         Ok(())
     }
 
-    pub(super) fn append(&self, archive: &mut tar::Builder<impl Write>, dir: &Path) -> io::Result<()> {
+    pub(super) fn append(&self, archive: &mut tar::Builder<impl Write>, dir: &Path, gauge: &Gauge<'_>) -> io::Result<()> {
         for (process, stream, slice) in &self.streams {
             let name = format!("logs/{process}.{stream}");
             append(archive, &format!("{name}.idx"), slice.index.len() as u64, slice.index.as_slice())?;
             let mut data = File::open(dir.join(&name))?;
             data.seek(SeekFrom::Start(slice.start))?;
-            append(archive, &name, slice.len, data)?;
+            append(archive, &name, slice.len, Watched { content: data, gauge })?;
         }
         Ok(())
     }
