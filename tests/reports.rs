@@ -1,4 +1,4 @@
-//! Reports as machines read them: JUnit against the schema of CI systems, and what stdout carries alone.
+//! Reports as machines read them: `JUnit` against the schema of CI systems, and what stdout carries alone.
 
 #[path = "support/real.rs"]
 mod real;
