@@ -26,7 +26,7 @@ use super::{
 };
 
 /// The format of the file; another one is left alone.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const EXTENSION: &str = "run";
 /// How many processes of a dead run its text names.
 const NAMED: usize = 5;
@@ -86,6 +86,8 @@ struct Content {
     format: u32,
     run: String,
     boot: String,
+    /// The PID namespace of the supervisor: only in there do the two numbers below mean somebody.
+    namespace: String,
     supervisor: Who,
     guardian: Who,
     marker: String,
@@ -126,6 +128,7 @@ impl PidFile {
             format: FORMAT,
             run: run.to_owned(),
             boot: boot_id()?,
+            namespace: pid_namespace()?,
             supervisor: Who::of(procfs::myself()),
             guardian: Who::of(guardian),
             marker,
@@ -158,13 +161,15 @@ impl Drop for PidFile {
 }
 
 /// Kills what dead runs have left alive, by their files in `dir`, and removes those. A run whose supervisor or guardian
-/// lives is left alone, and so is everything whose owner is not certain. Takes some milliseconds: not on the way to a first
+/// lives is left alone, and so is everything whose owner is not certain: also each run of another PID namespace, from where
+/// nobody here can tell whether it lives. Takes some milliseconds: not on the way to a first
 /// frame.
 pub fn sweep_dead_runs(dir: &Path) -> Vec<Swept> {
-    let (Ok(boot), Ok(())) = (boot_id(), is_private(dir)) else { return Vec::new() };
+    let (Ok(boot), Ok(namespace), Ok(())) = (boot_id(), pid_namespace(), is_private(dir)) else { return Vec::new() };
     let files: Vec<(PathBuf, Content)> = fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| read(entry.path())).collect();
-    let (alive, dead): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, content)| content.boot == boot && content.lives());
-    let in_use: Vec<Range<u64>> = alive.into_iter().map(|(_, content)| content.tags).collect();
+    let may_live = |content: &Content| content.boot == boot && (content.namespace != namespace || content.lives());
+    let (alone, dead): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, content)| may_live(content));
+    let in_use: Vec<Range<u64>> = alone.into_iter().map(|(_, content)| content.tags).collect();
     let mut swept = Vec::new();
     for (path, content) in dead {
         if content.boot == boot {
@@ -250,6 +255,10 @@ fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
+fn pid_namespace() -> io::Result<String> {
+    Ok(fs::read_link("/proc/self/ns/pid")?.to_string_lossy().into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -265,6 +274,7 @@ mod tests {
             format: FORMAT,
             run: "2026-11-23-0625-reverse-k3".into(),
             boot: boot_id().expect("Linux"),
+            namespace: pid_namespace().expect("Linux"),
             supervisor: Who { pid: std::process::id(), start: 0 },
             guardian: Who { pid: std::process::id(), start: 1 },
             marker: marker.into(),
@@ -320,13 +330,24 @@ mod tests {
 
         let before = Content { boot: "another".into(), ..dead_run(&marker, 0..0) };
         std::mem::forget(PidFile::write(dir.path(), &before).expect("a temp dir is writable"));
-        fs::write(dir.path().join("later.run"), br#"{"format":2}"#).expect("a temp dir is writable");
+        fs::write(dir.path().join("later.run"), br#"{"format":3}"#).expect("a temp dir is writable");
         fs::set_permissions(dir.path().join("later.run"), fs::Permissions::from_mode(0o600)).expect("it is ours");
         assert_eq!(sweep_dead_runs(dir.path()), []);
         assert!(lives(&child));
         let names: Vec<_> = fs::read_dir(dir.path()).expect("it exists").flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, ["later.run"], "of a boot that is over nothing can be left");
         assert_eq!(sweep_dead_runs(Path::new("/no/such/dir")), []);
+    }
+
+    #[test]
+    fn s6_a_run_of_another_pid_namespace_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a temp dir");
+        let marker = format!("E2E_TUI_TEST={}-elsewhere:", std::process::id());
+        let child = sleeper(&marker);
+        let elsewhere = Content { namespace: "pid:[1]".into(), ..dead_run(&marker, 0..0) };
+        let file = PidFile::write(dir.path(), &elsewhere).expect("a temp dir is writable");
+        assert_eq!(sweep_dead_runs(dir.path()), []);
+        assert!(file.path.exists() && lives(&child));
     }
 
     #[test]
