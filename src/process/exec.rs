@@ -151,7 +151,8 @@ unsafe fn fork_into(group: Option<BorrowedFd<'_>>) -> Result<(libc::pid_t, Optio
     };
     match born {
         Ok(pid) => Ok((pid as libc::pid_t, None)),
-        Err(Errno::ENOSYS) => {
+        // Some filters say that there is no such call, older ones that it is not permitted.
+        Err(Errno::ENOSYS | Errno::EPERM) => {
             let procs = nix::fcntl::openat(group, "cgroup.procs", OFlag::O_WRONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
             // SAFETY: as promised by the caller.
             Errno::result(unsafe { libc::fork() }).map(|pid| (pid, Some(procs)))
@@ -410,5 +411,49 @@ mod tests {
             let said = [&[step as u8][..], &(Errno::ENOENT as i32).to_le_bytes()].concat();
             assert_eq!(verdict(&said), Err((step, Errno::ENOENT as i32)));
         }
+    }
+
+    /// From here on this thread's `clone3` is not permitted.
+    fn forbid_clone3() -> Result<(), Errno> {
+        let statement = |code: u32, k: u32, jf: u8| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+        let mut filter = [
+            // The number of the call is the first field.
+            statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_clone3 as u32, 1),
+            statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0),
+            statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0),
+        ];
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        // SAFETY: numbers, and a program that lives until the call returns.
+        unsafe {
+            Errno::result(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+            Errno::result(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)).map(drop)
+        }
+    }
+
+    #[test]
+    fn where_a_filter_forbids_clone3_a_child_is_told_to_move_itself() {
+        let numbers = shared_numbers(1).expect("memory");
+        let dir = tempfile::tempdir().expect("a temp dir");
+        std::fs::write(dir.path().join("cgroup.procs"), "").expect("a temp dir");
+        let group = std::fs::File::open(dir.path()).expect("it exists");
+        // 1: no filter can be set; 2: another error; 3: forked, without a descriptor to move by; 4: as it should be.
+        let pid = fork_only(group.as_fd(), || {
+            let code = match forbid_clone3() {
+                Err(_) => 1,
+                // SAFETY: this process has one thread.
+                Ok(()) => match unsafe { fork_into(Some(BorrowedFd::borrow_raw(0))) } {
+                    // SAFETY: its child has nothing to do.
+                    Ok((0, _)) => unsafe { libc::_exit(0) },
+                    Ok((_, procs)) => 3 + u64::from(procs.is_some()),
+                    Err(_) => 2,
+                },
+            };
+            numbers[0].store(code, Ordering::Release);
+        })
+        .expect("a fork");
+        // SAFETY: a child of ours.
+        while unsafe { libc::waitpid(pid.cast_signed(), ptr::null_mut(), 0) } < 0 && Errno::last() == Errno::EINTR {}
+        assert_eq!(numbers[0].load(Ordering::Acquire), 4);
     }
 }

@@ -1,6 +1,9 @@
 //! Stopping those who multiply: before a tree is killed it is frozen, so that nobody forks any more.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use crate::model::Signal;
 
@@ -34,4 +37,36 @@ pub(crate) fn freeze(members: impl IntoIterator<Item = Identity>, mut ours: impl
     all
 }
 
+/// Waits until none of `whom` runs any more, at most that long; says whether that came about. STOP takes effect when a
+/// process would next run in user mode: in a long call of the kernel that is long after it was sent.
+pub(crate) fn have_stopped(mut whom: Vec<Identity>, within: Duration) -> bool {
+    let started = Instant::now();
+    loop {
+        whom.retain(|id| procfs::stat(id.pid).is_some_and(|stat| stat.id == *id && stat.is_alive() && !stat.is_stopped()));
+        if whom.is_empty() || started.elapsed() >= within {
+            return whom.is_empty();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 const STOP: Signal = Signal(nix::libc::SIGSTOP);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_not_stopped_has_not_stopped_and_who_is_gone_has() {
+        let mut child = std::process::Command::new("sleep").arg("3600").spawn().expect("sleep exists");
+        let id = procfs::stat(child.id()).expect("it lives").id;
+        assert!(!have_stopped(vec![id], Duration::from_millis(5)));
+        assert_eq!(freeze([id], |_| false), [id]);
+        assert!(have_stopped(vec![id], Duration::from_secs(20)));
+        assert!(procfs::stat(id.pid).expect("it lives").is_stopped());
+        child.kill().expect("it is ours");
+        assert!(have_stopped(vec![id], Duration::from_secs(20)), "a zombie");
+        child.wait().expect("it is ours");
+        assert!(have_stopped(vec![id], Duration::ZERO));
+    }
+}

@@ -343,3 +343,52 @@ fn t5_what_is_ordered_during_a_standstill_is_done_after_it() {
         yard.order(Order::StandStill);
     });
 }
+
+#[test]
+fn t5_a_signal_ordered_before_a_standstill_wakes_nobody_in_it() {
+    under_all(|yard, _| {
+        let (tree, _) = yard.script("trap '' TERM; sleep 3607 & echo; wait");
+        let members = yard.count_to(tree, 2);
+        for _ in 0..20 {
+            yard.signal(tree, Signal::TERM);
+            yard.order(Order::StandStill);
+            // The answer to the second comes after all that the first was taken together with.
+            yard.order(Order::StandStill);
+            for _ in 0..2 {
+                yard.until("all stand still", |event| matches!(event, TreeEvent::StandStill).then_some(()));
+            }
+            wait_for("STOP has reached all", || states(&members) == "TT");
+            yard.order(Order::GoOn);
+            wait_for("all go on", || states(&members) == "SS");
+        }
+        yard.kill(tree);
+    });
+}
+
+/// One that is another process every few milliseconds, and always an orphan.
+#[test]
+fn t5_who_forks_and_exits_all_the_time_stands_still_too() {
+    for under in Under::all() {
+        if matches!(under, Under::Local | Under::Guardian(Containment::Group)) {
+            // Nobody adopts: in the middle of its `exec` it cannot be told from a stranger's.
+            continue;
+        }
+        let mut yard = Yard::new(under);
+        let (tree, _) = yard.script("export HOP='sh -c \"$HOP\" & exit 0'; sh -c \"$HOP\" & echo; exec sleep 3608");
+        for _ in 0..20 {
+            yard.order(Order::StandStill);
+            yard.until("all stand still", |event| matches!(event, TreeEvent::StandStill).then_some(()));
+            wait_for("nobody runs, and so nobody new comes", || {
+                let before = living(&yard.mark);
+                let stopped = |line: &String| {
+                    let pid = line.split(' ').next().unwrap_or_default();
+                    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "))
+                };
+                !before.is_empty() && before.iter().all(stopped) && living(&yard.mark) == before
+            });
+            yard.order(Order::GoOn);
+        }
+        yard.kill(tree);
+        yard.close();
+    }
+}

@@ -18,16 +18,19 @@ use super::{
     run_loop::Token,
     tree::{Stage, Tree},
 };
-use crate::process::{
-    Launch, SpawnError, TreeEvent, TreeId,
-    cgroup::TreeGroup,
-    exec::{self, Birthplace, Program, Step},
-    limits,
-    lookup::explain_exec,
-    namespace::Namespace,
-    procfs, tag,
-    tree::Identity,
-    watcher::Slot,
+use crate::{
+    model::Signal,
+    process::{
+        Launch, SpawnError, TreeEvent, TreeId,
+        cgroup::TreeGroup,
+        exec::{self, Birthplace, Program, Step},
+        limits,
+        lookup::explain_exec,
+        namespace::Namespace,
+        procfs, signal, tag,
+        tree::Identity,
+        watcher::Slot,
+    },
 };
 
 /// A program that is still being written, or a machine that is out of something for a moment, gets this many attempts…
@@ -157,9 +160,8 @@ impl<P: Post> Keeper<P> {
             self.runs(id, pid);
             return true;
         };
-        if !reaped {
-            // It has said its last word and only has to exit: this does not wait.
-            while waitpid(Pid::from_raw(pid.cast_signed()), None) == Err(Errno::EINTR) {}
+        if let Some(leader) = tree.leader.filter(|_| !reaped) {
+            end_and_reap(leader);
         }
         self.drop_leader(id, pid);
         match (step, Errno::from_raw(errno)) {
@@ -234,5 +236,37 @@ impl<P: Post> Keeper<P> {
             tty: launch.tty,
             pid_cell: tree.slot.map(Slot::leader),
         })
+    }
+}
+
+/// Reaps a child that has said its last word and only has to exit. With a KILL, lest this waits for ever for one that
+/// somebody has stopped between the two.
+fn end_and_reap(child: Identity) {
+    _ = signal::send(child, Signal::KILL);
+    while waitpid(Pid::from_raw(child.pid.cast_signed()), None) == Err(Errno::EINTR) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::freeze::have_stopped;
+
+    #[test]
+    fn a_child_that_was_stopped_on_its_way_out_is_not_waited_for() {
+        #[expect(clippy::zombie_processes, reason = "it is reaped by what is tested")]
+        let child = std::process::Command::new("sleep").arg("3600").spawn().expect("sleep exists");
+        let child = procfs::stat(child.id()).expect("it lives").id;
+        signal::send(child, Signal(nix::libc::SIGSTOP)).expect("it is ours");
+        assert!(have_stopped(vec![child], Duration::from_secs(20)));
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            end_and_reap(child);
+            done.send(()).expect("the test waits");
+        });
+        let reaped = is_done.recv_timeout(Duration::from_secs(20));
+        // Nobody is to be left, whatever comes of it.
+        _ = signal::send(child, Signal::KILL);
+        assert_eq!(reaped, Ok(()));
+        assert_eq!(procfs::stat(child.pid).filter(|stat| stat.id == child), None);
     }
 }

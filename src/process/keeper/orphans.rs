@@ -38,6 +38,11 @@ impl<P: Post> Keeper<P> {
         }
     }
 
+    /// Whose a process is that was found in the midst of a freeze, by one look at it alone.
+    pub(super) fn place_newcomer(&mut self, stat: &Stat) -> Option<TreeId> {
+        self.place(stat, stat.ppid == self.reaper())
+    }
+
     /// Whose a process is that neither earlier looks nor its ancestors place. `below`: it descends from this process.
     pub(super) fn place(&mut self, stat: &Stat, below: bool) -> Option<TreeId> {
         if !stat.is_alive() {

@@ -127,10 +127,7 @@ impl<P: Post> Keeper<P> {
         if all.is_empty() {
             return self.next_round(dying, &members, now);
         }
-        freeze(all, |stat| {
-            let below = stat.ppid == self.reaper();
-            self.place(stat, below).is_some_and(|owner| dying.contains(&owner))
-        });
+        freeze(all, |stat| self.place_newcomer(stat).is_some_and(|owner| dying.contains(&owner)));
         let members = self.pass();
         self.next_round(dying, &members, now);
     }
