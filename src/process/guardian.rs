@@ -28,7 +28,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::model::{Containment, Signal};
 
 use super::{
-    Hold, KILL_BOUND, Order, Spawner, SpawnerLost, TreeEvent, exec,
+    Controllers, Hold, KILL_BOUND, Order, Spawner, SpawnerLost, TreeEvent,
+    cgroup::RunGroup,
+    exec,
     guardian_main::{NAME, VERSION, WORD, branches_off},
     hold::Grip,
     limits, procfs,
@@ -240,6 +242,10 @@ impl Spawner for Guardian {
 
     fn containment(&self) -> Containment {
         self.shared.grip.containment
+    }
+
+    fn controllers(&self) -> Controllers {
+        self.shared.grip.group().map_or_else(Controllers::default, RunGroup::controllers)
     }
 }
 

@@ -9,6 +9,8 @@ use nix::{
 
 use crate::model::Limits;
 
+use super::Controllers;
+
 /// The soft limit on open descriptors that this program was started with, if it has raised its own since.
 static STARTED_WITH: OnceLock<u64> = OnceLock::new();
 
@@ -26,9 +28,10 @@ pub(crate) fn open_files_for_children() -> u64 {
 }
 
 /// What `limits` ask for and this machine does not grant, a sentence each: a hard limit that is lower is not raised, and a
-/// privileged user is not held to a number of processes.
-pub fn clamped(limits: &Limits) -> Vec<String> {
-    let unheld = limits.processes.filter(|_| is_privileged()).map(|wanted| {
+/// privileged user is not held to a number of processes, unless a controller does it. `held`: those of the run's trees, see
+/// [`Spawner::controllers`](super::Spawner::controllers).
+pub fn clamped(limits: &Limits, held: Controllers) -> Vec<String> {
+    let unheld = limits.processes.filter(|_| !held.pids && is_privileged()).map(|wanted| {
         format!("limits.processes = {wanted}: the system does not hold a privileged user to it; the tree is counted once a second instead")
     });
     let lower = asked(limits).filter_map(|(name, resource, wanted)| {
@@ -96,8 +99,16 @@ mod tests {
         assert!(set.contains(&(libc::RLIMIT_NOFILE, hard, hard)), "{set:?}");
         assert!(set.contains(&(libc::RLIMIT_CPU, 2, 3)), "{set:?}");
         if hard < u64::MAX {
-            assert_eq!(clamped(&limits).len(), 1);
+            assert_eq!(clamped(&limits, Controllers::default()).len(), 1);
         }
-        assert!(clamped(&Limits::default()).is_empty());
+        assert!(clamped(&Limits::default(), Controllers::default()).is_empty());
+    }
+
+    #[test]
+    fn a_number_of_processes_is_warned_about_where_nothing_holds_it() {
+        let limits = Limits { processes: Some(1), ..Limits::default() };
+        let pids = Controllers { pids: true, ..Controllers::default() };
+        assert_eq!(clamped(&limits, Controllers::default()).len(), usize::from(is_privileged()));
+        assert_eq!(clamped(&limits, pids), Vec::<String>::new());
     }
 }

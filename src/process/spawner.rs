@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt, os::fd::OwnedFd, path::PathBuf, time::Duration};
 
 use crate::model::{Containment, Exit, Limits, Signal};
 
-use super::{SpawnError, TakenTerminal};
+use super::{Controllers, SpawnError, TakenTerminal};
 
 /// Names one start of a process and all that it spawns. Chosen by the one who orders, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,11 @@ pub trait Spawner: Send + Sync {
 
     /// How trees are held together.
     fn containment(&self) -> Containment;
+
+    /// The controllers that hold limits of its trees: none without a control group.
+    fn controllers(&self) -> Controllers {
+        Controllers::default()
+    }
 }
 
 /// The spawner is gone, and all it started with it; a [`TreeEvent::Lost`] has told or will tell why.

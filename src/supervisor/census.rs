@@ -66,9 +66,9 @@ impl Runtime {
 
     /// Says once what limits this machine does not grant.
     pub(super) fn tell_what_is_not_granted(&mut self) {
-        let spec = self.parts.spec.clone();
+        let (spec, held) = (self.parts.spec.clone(), self.parts.spawner.controllers());
         for process in spec.processes.values() {
-            for sentence in process::clamped(&process.limits) {
+            for sentence in process::clamped(&process.limits, held) {
                 self.warn(format!("{}: {sentence}", process.id));
             }
         }

@@ -15,7 +15,7 @@ use std::{
 
 use e2e_tui::{
     model::{Containment, Exit, Limits, Signal},
-    process::{Guardian, Launch, LocalSpawner, Member, Order, Orphans, PidFile, Spawner, TreeEvent, TreeId, lookup},
+    process::{Guardian, GuardianError, Hold, Launch, LocalSpawner, Member, Order, Orphans, PidFile, Spawner, TreeEvent, TreeId, lookup},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 
@@ -149,6 +149,13 @@ impl Yard {
             }
         };
         Self { _pid_file: pid_file, spawner, events, seen: Vec::new(), next: 1, mark }
+    }
+
+    /// A host's whose guardian holds limits, too; or why it cannot.
+    pub(crate) fn holding(hold: Hold) -> Result<Self, GuardianError> {
+        let (sender, events) = unbounded_channel();
+        let guardian = Guardian::launch_from(binary(), Orphans::Leave, hold, sender)?;
+        Ok(Self { _pid_file: None, spawner: Box::new(guardian), events, seen: Vec::new(), next: 1, mark: fresh_mark() })
     }
 
     pub(crate) fn order(&self, order: Order) {

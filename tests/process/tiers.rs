@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 
 use e2e_tui::{
     model::{Containment, Exit, Limits, Signal},
-    process::{Controllers, Hold, Launch, Member, Order, SpawnError, TreeEvent, sockets},
+    process::{Controllers, Hold, Launch, Member, Order, SpawnError, TreeEvent, sockets, sweep_dead_runs},
 };
 use nix::{sys::signal::kill, unistd::Pid};
 
@@ -150,14 +151,16 @@ fn what_a_user_may_not_have_is_refused_with_the_reason() {
 #[test]
 fn cpu_is_limited_or_refused_before_anything_starts() {
     let hold = |containment| Hold { containment, controllers: Controllers { cpu: true, ..Controllers::default() } };
-    let launch = |containment| {
-        let (events, _keep) = tokio::sync::mpsc::unbounded_channel();
-        e2e_tui::process::Guardian::launch_from(crate::support::binary(), e2e_tui::process::Orphans::Leave, hold(containment), events)
-    };
-    let told = launch(Containment::Subreaper).err().expect("there is no group").to_string();
+    let told = Yard::holding(hold(Containment::Subreaper)).err().expect("there is no group").to_string();
     assert!(told.starts_with("`limits.cpu` cannot be held: it takes a cgroup, and there is none"), "{told}");
-    match launch(Containment::Auto) {
-        Ok(_) => {}
+    match Yard::holding(hold(Containment::Auto)) {
+        Ok(mut yard) => {
+            let launch = Launch { limits: Limits { cpu: Some(0.5), ..Limits::default() }, ..yard.quiet(&["sleep", "3600"]) };
+            let tree = yard.launch(launch);
+            let leader = yard.spawned(tree);
+            assert_eq!(fs::read_to_string(group_of(leader).join("cpu.max")).expect("it is handed down"), "50000 100000\n");
+            yard.close();
+        }
         Err(error) => {
             skipped(&format!("cpu_is_limited: under cgroup: {error}"));
             assert!(error.to_string().starts_with("`limits.cpu` cannot be held: "), "{error}");
@@ -172,6 +175,65 @@ fn cpu_is_limited_or_refused_before_anything_starts() {
         _ => None,
     });
     assert!(matches!(&error, SpawnError::System { step, .. } if step.contains("`cpu` controller")), "{error}");
+    yard.close();
+}
+
+#[test]
+fn s5_a_tree_at_its_memory_limit_is_killed_and_why_is_told_before_its_end() {
+    let controllers = Controllers { memory: true, ..Controllers::default() };
+    let hold = Hold { containment: Containment::Auto, controllers };
+    let mut yard = Yard::holding(hold).expect("memory is watched where nothing holds it");
+    if !yard.spawner.controllers().memory {
+        return skipped("s5_a_tree_at_its_memory_limit: the `memory` controller is not handed down to this program's group");
+    }
+    let (stdin, go) = std::io::pipe().expect("a pipe");
+    // What `tail` has to keep is more than it may.
+    let script = "read go; head -c 268435456 /dev/zero | tail";
+    let limits = Limits { memory: Some(32 << 20), ..Limits::default() };
+    let tree = yard.launch(Launch { limits, stdin: Some(stdin.into()), ..yard.quiet(&["sh", "-c", script]) });
+    let swap = group_of(yard.spawned(tree)).join("memory.swap.max");
+    if swap.exists() {
+        fs::write(swap, "0").expect("a group of ours");
+    }
+    drop(go);
+    let first = yard.until("it is killed", |event| match event {
+        TreeEvent::OutOfMemory { tree: t, own_limit } if *t == tree => Some(Some(*own_limit)),
+        TreeEvent::Exited { tree: t, .. } if *t == tree => Some(None),
+        _ => None,
+    });
+    assert_eq!(first, Some(true), "its own limit, before the end that it led to");
+    assert_eq!(yard.exited(tree), Exit::Signal(Signal::KILL));
+    yard.close();
+}
+
+/// A run from a terminal in a run, as somebody would start it who debugs one with the other.
+#[test]
+fn s6_a_living_run_within_a_namespace_is_left_alone_by_a_start_outside() {
+    if !has(Containment::Pidns) {
+        return;
+    }
+    let runs = tempfile::tempdir().expect("a temp dir");
+    let mut yard = Yard::new(Under::Guardian(Containment::Pidns));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let null = fs::OpenOptions::new().write(true).open("/dev/null").expect("exists");
+    let me = std::env::current_exe().expect("Linux");
+    let argv = [me.to_str().expect("text"), "--exact", "deaths::host", "--ignored", "--nocapture", "--test-threads=1"];
+    let mut launch = yard.with_output(&argv, writer.into(), null.into());
+    launch.env.extend([("E2E_HOST".into(), "adopt-subreaper wait".into()), ("E2E_RUNS".into(), runs.path().into())]);
+    let tree = yard.launch(launch);
+    yard.spawned(tree);
+    let mut lines = BufReader::new(reader).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line == "ready")), "it has ended before its trees stood");
+    // Those who stay what they are, whatever the shells around them still do.
+    let pids = |lines: Vec<String>| -> Vec<String> {
+        let lines = lines.into_iter().filter(|line| line.ends_with("sleep 3600 ") || line.contains("e2e-tui-guardian"));
+        lines.filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
+    };
+    let before = pids(living(&yard.mark));
+    assert_eq!(sweep_dead_runs(runs.path()), []);
+    let after = pids(living(&yard.mark));
+    assert!(before.len() > 1 && before.iter().all(|pid| after.contains(pid)), "{before:?}, {after:?}");
+    assert_eq!(fs::read_dir(runs.path()).expect("it exists").count(), 1, "its file stays");
     yard.close();
 }
 
@@ -224,8 +286,6 @@ fn s6_without_privileges_a_namespace_does_not_survive_a_double_kill_either() {
     if !has(Containment::Pidns) {
         return;
     }
-    let runs = tempfile::tempdir().expect("a temp dir");
-    fs::set_permissions(runs.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
     let host = unprivileged("adopt-pidns wait", "").standing();
     assert!(living(&host.mark).len() > 8);
     let send = |pid: u32, signal| kill(Pid::from_raw(pid.cast_signed()), signal).expect("it lives");

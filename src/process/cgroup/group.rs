@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Controllers, Place,
-    limits::{controllers_in, oom_kills, was_at_its_own_limit, write_limits},
+    limits::{controllers_in, counts_oom_kills, oom_kills, was_at_its_own_limit, write_limits},
 };
 use crate::{
     model::Limits,
@@ -37,7 +37,6 @@ impl RunGroup {
         let me = procfs::myself();
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = place.dir.join(format!("{PREFIX}{}-{}-{n}", me.pid, me.start));
-        let handed_down = place.hand_down(wanted);
         // Fails if there is one: what somebody else has made is never taken for ours.
         fs::create_dir(&dir)?;
         let made = Self { dir };
@@ -46,6 +45,8 @@ impl RunGroup {
             let text = "this kernel cannot end a group at once: cgroup.kill came with Linux 5.14";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
+        // Last, since this process may have to step aside for it, which only its end undoes.
+        let handed_down = place.hand_down(wanted);
         let list: Vec<String> = wanted.and(handed_down).names().map(|name| format!("+{name}")).collect();
         if !list.is_empty() {
             _ = write(&made.dir.join("cgroup.subtree_control"), &list.join(" "));
@@ -80,7 +81,7 @@ impl RunGroup {
         let dir = self.dir.join(format!("{TREE}{}", id.0));
         fs::create_dir(&dir)?;
         match write_limits(&dir, limits).and_then(|()| File::open(&dir)) {
-            Ok(handle) => Ok(TreeGroup { dir, handle }),
+            Ok(handle) => Ok(TreeGroup::of(dir, handle)),
             Err(e) => {
                 _ = fs::remove_dir(&dir);
                 Err(e)
@@ -134,9 +135,16 @@ pub(crate) struct TreeGroup {
     dir: PathBuf,
     /// For the birth of a process in it.
     handle: File,
+    /// Whether the kernel counts kills for want of memory in it: asked once, since each sample of the tree wants to know.
+    counts_kills: bool,
 }
 
 impl TreeGroup {
+    fn of(dir: PathBuf, handle: File) -> Self {
+        let counts_kills = counts_oom_kills(&dir);
+        Self { dir, handle, counts_kills }
+    }
+
     /// Ends everybody in it at once.
     pub(crate) fn kill(&self) {
         _ = write(&self.dir.join("cgroup.kill"), "1");
@@ -149,7 +157,8 @@ impl TreeGroup {
 
     /// How often the kernel has killed somebody in it for want of memory, and whether that was for the group's own limit.
     pub(crate) fn killed_for_memory(&self) -> Option<(u64, bool)> {
-        Some(oom_kills(&self.dir)).filter(|count| *count > 0).map(|count| (count, was_at_its_own_limit(&self.dir)))
+        let kills = self.counts_kills.then(|| oom_kills(&self.dir)).filter(|count| *count > 0);
+        kills.map(|count| (count, was_at_its_own_limit(&self.dir)))
     }
 }
 
@@ -231,5 +240,28 @@ mod tests {
         assert_eq!(run.tree(TreeId(1), &Limits::default()).expect_err("it is there").kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(tree.killed_for_memory(), None);
         assert!(tree.remove() && run.remove() && run.remove(), "gone is gone");
+    }
+
+    #[test]
+    fn s5_kills_are_counted_where_the_group_was_made_with_a_count_of_them() {
+        let dir = tempfile::tempdir().expect("a temp dir");
+        let group = || TreeGroup::of(dir.path().to_owned(), File::open(dir.path()).expect("it exists"));
+        let without = group();
+        fs::write(dir.path().join("memory.events"), "oom 1\noom_kill 2\n").expect("a temp dir");
+        assert_eq!(group().killed_for_memory(), Some((2, true)));
+        assert_eq!(without.killed_for_memory(), None, "nobody opens a file at every sample that was not there");
+    }
+
+    #[test]
+    fn a_kernel_without_group_kills_leaves_no_trace() {
+        let dir = tempfile::tempdir().expect("a temp dir");
+        for (file, text) in [("cgroup.controllers", "memory pids"), ("cgroup.subtree_control", "")] {
+            fs::write(dir.path().join(file), text).expect("a temp dir");
+        }
+        let wanted = Controllers { memory: true, ..Controllers::default() };
+        let place = Place { dir: dir.path().to_owned() };
+        assert_eq!(RunGroup::create(&place, wanted).expect_err("no cgroup.kill").kind(), io::ErrorKind::Unsupported);
+        assert_eq!(fs::read_to_string(dir.path().join("cgroup.subtree_control")).expect("a temp dir"), "");
+        assert_eq!(fs::read_dir(dir.path()).expect("a temp dir").count(), 2);
     }
 }

@@ -8,6 +8,8 @@ use crate::model::Limits;
 const CPU_PERIOD: u64 = 100_000;
 /// The smallest share that the kernel takes, in microseconds a period.
 const CPU_LEAST: u64 = 1000;
+/// Where a group counts what came of its memory limit.
+const EVENTS: &str = "memory.events";
 
 /// Controllers of cgroup v2: which are wanted, or which are there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,6 +80,11 @@ fn set(dir: &Path, file: &str, value: &str) -> io::Result<bool> {
     }
 }
 
+/// Whether a group has a count of kills for want of memory: where the `memory` controller was handed down.
+pub(super) fn counts_oom_kills(dir: &Path) -> bool {
+    dir.join(EVENTS).exists()
+}
+
 /// How often the kernel has killed in this group because its memory limit was reached. Kills for want of memory in the
 /// whole machine, or in a group above, count, too: the reason is told by [`was_at_its_own_limit`].
 pub(super) fn oom_kills(dir: &Path) -> u64 {
@@ -91,7 +98,7 @@ pub(super) fn was_at_its_own_limit(dir: &Path) -> bool {
 
 /// A number of `memory.events`.
 fn event(dir: &Path, name: &str) -> Option<u64> {
-    let text = fs::read_to_string(dir.join("memory.events")).ok()?;
+    let text = fs::read_to_string(dir.join(EVENTS)).ok()?;
     text.lines().find_map(|line| line.split_once(' ').filter(|(key, _)| *key == name)?.1.trim().parse().ok())
 }
 
