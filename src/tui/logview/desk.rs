@@ -310,11 +310,11 @@ impl Desk {
             };
             let set = filter.rows(question.number());
             let at = if *seek == Seek::Nearest { cursor.saturating_add(1) } else { cursor };
-            let (next, around) = match way {
-                Way::Next => (set.after(at), set.nth(0)),
-                Way::Previous => (set.before(at.min(self.end)), set.before(self.end)),
+            let next = way.certain(set, &filter.asked(), at.min(self.end)).filter(|row| *row < self.end);
+            let around = match way {
+                Way::Next => set.nth(0).filter(|row| *row < self.end),
+                Way::Previous => set.before(self.end),
             };
-            let (next, around) = (next.filter(|row| *row < self.end), around.filter(|row| *row < self.end));
             match (next, around) {
                 (Some(row), _) => (row, Sought::Done),
                 (None, _) if !filter.is_complete() => return Ok(Sought::NotYet),

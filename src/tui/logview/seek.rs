@@ -1,8 +1,10 @@
 //! Where to go in a log, and what came of it.
 
+use std::ops::Range;
+
 use crate::{
     explain::Fact,
-    logs::Stream,
+    logs::{RowSet, Stream},
     model::{At, Event, EventKind, ProcessId},
 };
 
@@ -78,6 +80,19 @@ pub(crate) enum Way {
     Previous,
 }
 
+impl Way {
+    /// The row of `found` next to row `at` this way, if none that is nearer can still be found: `asked` are the rows that a
+    /// scan is through with. It goes through a chunk from its beginning, so a row found outside of them proves nothing about
+    /// its neighbours. Lines that have only just arrived are not waited for on the way up, or a flood would never let go.
+    pub(super) fn certain(self, found: &RowSet, asked: &Range<u64>, at: u64) -> Option<u64> {
+        match self {
+            Self::Next if asked.start > at.saturating_add(1) => None,
+            Self::Next => found.after(at).filter(|row| *row < asked.end),
+            Self::Previous => found.before(at.min(asked.end)).filter(|row| *row >= asked.start),
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sought {
@@ -87,4 +102,43 @@ pub(crate) enum Sought {
     Nothing,
     /// Not all lines have been asked yet.
     NotYet,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(rows: &[u64]) -> RowSet {
+        let mut set = RowSet::default();
+        for row in rows {
+            set.insert(*row);
+        }
+        set
+    }
+
+    #[test]
+    fn a_match_counts_once_everything_between_was_asked() {
+        // Rows 50..60 were asked; the chunk of rows 30..50 is being asked, up to row 35.
+        let (found, asked) = (set(&[31, 34, 52, 57]), 50..60);
+        assert_eq!(Way::Previous.certain(&found, &asked, 60), Some(57));
+        assert_eq!(Way::Previous.certain(&found, &asked, 57), Some(52));
+        assert_eq!(Way::Previous.certain(&found, &asked, 52), None, "41 may still be found");
+        assert_eq!(Way::Next.certain(&found, &asked, 52), Some(57));
+        assert_eq!(Way::Next.certain(&found, &asked, 49), Some(52));
+        assert_eq!(Way::Next.certain(&found, &asked, 31), None, "33 may still be found");
+    }
+
+    #[test]
+    fn lines_that_arrive_are_not_waited_for_upwards_and_not_jumped_over_downwards() {
+        // Rows 60..80 have arrived; the chunk they are in is asked up to row 70.
+        let (found, asked) = (set(&[52, 57, 63]), 0..60);
+        assert_eq!(Way::Previous.certain(&found, &asked, 80), Some(57));
+        assert_eq!(Way::Next.certain(&found, &asked, 57), None);
+    }
+
+    #[test]
+    fn nothing_is_certain_before_the_first_step() {
+        assert_eq!(Way::Previous.certain(&set(&[]), &(0..0), 9), None);
+        assert_eq!(Way::Next.certain(&set(&[]), &(0..0), 9), None);
+    }
 }
