@@ -258,22 +258,33 @@ pub fn survive_file_size_limit() {
     }
 }
 
-/// Stops this process and its group, as Ctrl-Z at their terminal does, and returns when somebody has let it go on: at once where
-/// nobody could, because no shell waits for this group. Whatever handles TSTP here is put aside for that.
+/// Stops this process, as TSTP does, and returns when somebody has let it go on: at once where nobody could, because no shell
+/// waits for its group. Whatever handles TSTP here is put aside for that.
 pub fn stop_until_continued() {
     // SAFETY: the structures are whole; what was there before is put back.
     unsafe {
-        let (mut before, mut other): (libc::sigaction, libc::sigaction) = (std::mem::zeroed(), std::mem::zeroed());
-        other.sa_sigaction = libc::SIG_IGN;
-        libc::sigaction(libc::SIGTSTP, &raw const other, &raw mut before);
-        // Whoever runs this program (`cargo run`, `time`) is what the shell waits for.
-        libc::kill(0, libc::SIGTSTP);
-        other.sa_sigaction = libc::SIG_DFL;
-        libc::sigaction(libc::SIGTSTP, &raw const other, ptr::null_mut());
+        let (mut before, mut default): (libc::sigaction, libc::sigaction) = (std::mem::zeroed(), std::mem::zeroed());
+        default.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut before);
         // To this very thread, so that it stops here.
         libc::raise(libc::SIGTSTP);
         libc::sigaction(libc::SIGTSTP, &raw const before, ptr::null_mut());
     }
+}
+
+/// Stops this process and its group, as Ctrl-Z at their terminal would; else like [`stop_until_continued`]. For a front that has
+/// taken that key from the terminal. Who is sent TSTP stops alone: whoever else is meant is sent one, too.
+pub fn stop_group_until_continued() {
+    // SAFETY: the structures are whole; what was there before is put back.
+    unsafe {
+        let (mut before, mut ignore): (libc::sigaction, libc::sigaction) = (std::mem::zeroed(), std::mem::zeroed());
+        ignore.sa_sigaction = libc::SIG_IGN;
+        libc::sigaction(libc::SIGTSTP, &raw const ignore, &raw mut before);
+        // Whoever runs this program (`cargo run`, `time`) is what the shell waits for.
+        libc::kill(0, libc::SIGTSTP);
+        libc::sigaction(libc::SIGTSTP, &raw const before, ptr::null_mut());
+    }
+    stop_until_continued();
 }
 
 /// Closes all descriptors from `first` on. Async-signal-safe.

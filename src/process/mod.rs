@@ -61,7 +61,7 @@ pub use cgroup::Controllers;
 pub use commands::{CommandEnd, Commands, Ended, ShortCommand};
 pub use custody::TakenTerminal;
 pub use error::SpawnError;
-pub use exec::{stop_until_continued, survive_file_size_limit};
+pub use exec::{stop_group_until_continued, stop_until_continued, survive_file_size_limit};
 pub use family::{Relative, family};
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;

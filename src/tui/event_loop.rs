@@ -18,7 +18,7 @@ use std::{
 
 use crate::{
     model::Phase,
-    process::{Screen as ChildScreen, family},
+    process::{Screen as ChildScreen, family, stop_until_continued},
 };
 
 use super::{
@@ -224,7 +224,7 @@ impl EventLoop {
         }
         if self.news.stop_asked.has_changed().unwrap_or(false) {
             self.news.stop_asked.borrow_and_update();
-            self.suspend();
+            self.suspend(stop_until_continued);
         }
         if self.news.explanation.has_changed().unwrap_or(false) {
             let explanation = self.news.explanation.borrow_and_update().clone();

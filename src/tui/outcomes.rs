@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    process::stop_until_continued,
+    process::stop_group_until_continued,
     record::{default_dir, write_private},
 };
 
@@ -95,7 +95,7 @@ impl EventLoop {
                     self.tell_terminal(modes);
                 }
                 Outcome::Redraw => self.screen.forget(),
-                Outcome::Suspend => self.suspend(),
+                Outcome::Suspend => self.suspend(stop_group_until_continued),
                 Outcome::Leave => {
                     let over = !self.front.abilities().live || self.stage.present.phase == crate::model::Phase::Ended;
                     self.ended = Some(if over { Ended::Over } else { Ended::Forced });
@@ -198,13 +198,14 @@ impl EventLoop {
         std::iter::once(direct).chain(below).find(|candidate| candidate.is_file())
     }
 
-    /// Stops like any program that is asked to by Ctrl-Z, and all processes with it; comes back when the shell says so.
-    pub(super) fn suspend(&mut self) {
+    /// Stops like any program that is asked to by Ctrl-Z, and all processes with it; comes back when the shell says so, which is
+    /// when `stop` returns.
+    pub(super) fn suspend(&mut self, stop: fn()) {
         self.screen.finish();
         self.hear_out();
         let suspended = self.front.suspend.as_ref().map(|suspend| suspend());
         self.guard = None;
-        stop_until_continued();
+        stop();
         // In the background (`bg`) this stops again: nothing goes on before there is somebody to see it.
         self.back();
         drop(suspended);

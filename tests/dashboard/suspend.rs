@@ -1,6 +1,7 @@
 //! Ctrl-Z and `fg`: the terminal is the shell's meanwhile, and all processes and timers stand still.
 
 use std::{
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::Command,
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 
 use crate::{
     QUIET, open,
-    support::{Bench, wait_for},
+    support::{Bench, Finished, wait_for},
     terminal::{PATIENCE, Terminal},
 };
 
@@ -195,6 +196,35 @@ timeout = "6s"
     shell.terminal.wait_for("counting: PASSED");
     shell.terminal.send("exit\r");
     shell.terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t5_who_is_sent_tstp_itself_stops_alone() {
+    let bench = Bench::new("suspend-alone");
+    let file = bench.write(
+        "scenario.toml",
+        "name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"touch up; while test ! -e done; do sleep 0.05; done\"\n",
+    );
+    // A script that runs it, and does something else beside it.
+    let run = bench.command();
+    let mut script = bench.command_of("sh");
+    script.args(["-c", "\"$@\" & run=$!; while test ! -e done; do echo >> beside; sleep 0.02; done; wait $run", "sh"]);
+    script.arg(run.get_program()).arg("run").arg(&file).process_group(0);
+    let script = script.spawn().expect("a shell");
+    let at = |name: &str| bench.dir.path().join(name);
+    wait_for("it is up", PATIENCE, || at("up").exists());
+    let running = children(&bench, &format!("{} run ", run.get_program().display()));
+    let [running] = running[..] else { panic!("one runs: {:?}", bench.alive()) };
+    signal(running, nix::sys::signal::Signal::SIGTSTP);
+    wait_for("it stands still", PATIENCE, || state(running) == 'T');
+    let done = || std::fs::metadata(at("beside")).map_or(0, |beside| beside.len());
+    let before = done();
+    wait_for("the script goes on", PATIENCE, || done() > before + 5);
+    signal(running, nix::sys::signal::Signal::SIGCONT);
+    bench.write("done", "");
+    let ended = Finished::of(&script.wait_with_output().expect("it ends"));
+    ended.assert_code(0);
     bench.assert_nothing_left(Duration::from_secs(2));
 }
 
