@@ -31,6 +31,8 @@ mod runtime;
 mod signals;
 mod stdin;
 mod suspend;
+#[cfg(test)]
+mod suspend_tests;
 mod wanted;
 
 pub use handle::{RunHandle, Ticket};

@@ -92,6 +92,26 @@ pub(super) enum News {
     ErrandEnded { purpose: Purpose, report: Option<String> },
 }
 
+/// What the loop has woken for.
+enum Woken {
+    /// A timer is due.
+    Timer,
+    /// Trees are to be sampled.
+    Sample,
+    /// Somebody looks at the run, or no longer.
+    Looking,
+    /// Something has arrived.
+    Arrival(Arrival),
+}
+
+/// What arrives on the loop's channels.
+enum Arrival {
+    Tree(TreeEvent),
+    Capture(CaptureEvent),
+    News(News),
+    Request(Asked),
+}
+
 /// A run under way.
 pub(super) struct Runtime {
     pub(super) parts: RunParts,
@@ -208,30 +228,21 @@ impl Runtime {
         self.sweep_dead_runs();
         let mut sample_at = Instant::now() + Duration::from_millis(500);
         while !self.finished {
-            let wake = self.timers.peek().map(|Reverse((at, _))| Instant::from_std(self.parts.clock.instant(*at)));
-            let meant = (!self.suspension.is_on()).then(|| wake.map_or(sample_at, |wake| wake.min(sample_at)).max(Instant::now()));
-            tokio::select! {
-                biased;
-                () = sleep_until(wake.unwrap_or(sample_at)), if wake.is_some() && !self.suspension.is_on() => {}
-                Some(event) = self.parts.tree_events.recv() => self.on_tree(event),
-                Some(event) = self.parts.capture_events.recv() => self.on_capture(event),
-                Some(news) = heard.recv() => self.on_news(news),
-                Some(request) = asked.recv() => self.on_request(request),
-                Ok(()) = looking.changed() => {
-                    sample_at = Instant::now();
-                    let looking = *looking.borrow_and_update();
-                    self.feed(Input::Observed { looking });
-                }
-                () = sleep_until(sample_at), if !self.suspension.is_on() => {
+            match self.wake(&mut asked, &mut heard, &mut looking, sample_at).await {
+                Woken::Timer => {}
+                Woken::Sample => {
                     super::wanted::panic_if_a_test_wants_it("actor");
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
                 }
+                Woken::Looking => {
+                    sample_at = Instant::now();
+                    let looking = *looking.borrow_and_update();
+                    self.feed(Input::Observed { looking });
+                }
+                Woken::Arrival(arrival) => self.take(arrival),
             }
             self.drain_channels(&mut asked, &mut heard);
-            if let Some(meant) = meant {
-                self.woke_up(meant);
-            }
             self.fire_timers();
             self.publish();
         }
@@ -240,21 +251,50 @@ impl Runtime {
         self.parts
     }
 
+    /// Waits for something to do. Time in which this program could not run is taken out before any of that is done.
+    async fn wake(
+        &mut self,
+        asked: &mut mpsc::UnboundedReceiver<Asked>,
+        heard: &mut mpsc::UnboundedReceiver<News>,
+        looking: &mut watch::Receiver<bool>,
+        sample_at: Instant,
+    ) -> Woken {
+        let timer = self.timers.peek().map(|Reverse((at, _))| Instant::from_std(self.parts.clock.instant(*at)));
+        let runs = !self.suspension.is_on();
+        let meant = timer.map_or(sample_at, |timer| timer.min(sample_at)).max(Instant::now());
+        let woken = tokio::select! {
+            biased;
+            () = sleep_until(timer.unwrap_or(sample_at)), if timer.is_some() && runs => Woken::Timer,
+            Some(event) = self.parts.tree_events.recv() => Woken::Arrival(Arrival::Tree(event)),
+            Some(event) = self.parts.capture_events.recv() => Woken::Arrival(Arrival::Capture(event)),
+            Some(news) = heard.recv() => Woken::Arrival(Arrival::News(news)),
+            Some(request) = asked.recv() => Woken::Arrival(Arrival::Request(request)),
+            Ok(()) = looking.changed() => Woken::Looking,
+            () = sleep_until(sample_at), if runs => Woken::Sample,
+        };
+        self.woke_up(meant);
+        woken
+    }
+
     /// Takes what else has arrived, so that one snapshot tells it all.
     fn drain_channels(&mut self, asked: &mut mpsc::UnboundedReceiver<Asked>, heard: &mut mpsc::UnboundedReceiver<News>) {
         // Bounded, so that a storm of one kind cannot keep the snapshot back.
         for _ in 0..1000 {
-            if let Ok(event) = self.parts.tree_events.try_recv() {
-                self.on_tree(event);
-            } else if let Ok(event) = self.parts.capture_events.try_recv() {
-                self.on_capture(event);
-            } else if let Ok(news) = heard.try_recv() {
-                self.on_news(news);
-            } else if let Ok(request) = asked.try_recv() {
-                self.on_request(request);
-            } else {
-                break;
-            }
+            let arrival = (self.parts.tree_events.try_recv().map(Arrival::Tree))
+                .or_else(|_| self.parts.capture_events.try_recv().map(Arrival::Capture))
+                .or_else(|_| heard.try_recv().map(Arrival::News))
+                .or_else(|_| asked.try_recv().map(Arrival::Request));
+            let Ok(arrival) = arrival else { break };
+            self.take(arrival);
+        }
+    }
+
+    fn take(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Tree(event) => self.on_tree(event),
+            Arrival::Capture(event) => self.on_capture(event),
+            Arrival::News(news) => self.on_news(news),
+            Arrival::Request(request) => self.on_request(request),
         }
     }
 
@@ -278,7 +318,7 @@ impl Runtime {
     /// Steps the machine with `input` and carries out what follows.
     pub(super) fn feed(&mut self, input: Input) {
         let mut answers = Vec::new();
-        for effect in self.machine.step(self.parts.clock.now(), input) {
+        for effect in self.machine.step(self.time(), input) {
             match effect {
                 // Who asked looks next: all that was done is seen by then.
                 Effect::Resolve { ticket, result } => answers.push((ticket, result)),

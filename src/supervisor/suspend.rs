@@ -7,12 +7,16 @@
 //!                             └─ deadlines move by the time that has passed, also in what states tell
 //! ```
 //!
+//! In between the machine's clock stands, too: what is told meanwhile (somebody was killed from the shell) happened when the
+//! run began to stand still, and what follows from it moves with the rest.
+//!
 //! Who stops the program itself is the front's affair, which has a terminal to give back: see
-//! [`stop_until_continued`](crate::process::stop_until_continued).
+//! [`stop_group_until_continued`](crate::process::stop_group_until_continued).
 //!
 //! Other standstills count the same. Of the machine's sleep nothing is seen: the monotonic clock of Linux stands still, too.
 //! Where it goes on while this program does not (a paused container or virtual machine, STOP from outside), the loop notices
-//! that it wakes much later than it meant to, and moves all deadlines by that: nobody fails for time in which nobody watched.
+//! that it wakes much later than it meant to, and moves all deadlines by that before it does anything else: nobody fails for
+//! time in which nobody watched.
 
 use std::{cmp::Reverse, io, time::Duration};
 
@@ -25,7 +29,7 @@ use tokio::{
 
 use super::{RunHandle, handle::Wish, machine::Input, runtime::Runtime};
 use crate::{
-    model::{EventKind, NoticeLevel, human_duration},
+    model::{At, EventKind, NoticeLevel, human_duration},
     process::{Order, stop_until_continued},
 };
 
@@ -56,13 +60,14 @@ impl Drop for Suspended {
 
 impl RunHandle {
     /// Suspends the run: stops every process of it, and the clock of every grace, back-off, timeout and probe. Resolves once all
-    /// stand still.
+    /// stand still. Dropped before that, it lets the run go on.
     pub async fn suspend(&self) -> Suspended {
         let still = self.ask(Wish::StandStill);
+        let suspended = Suspended(self.clone());
         if timeout(PATIENCE, still.done()).await.is_err() {
             tracing::warn!("not everything stands still after {}", human_duration(PATIENCE));
         }
-        Suspended(self.clone())
+        suspended
     }
 }
 
@@ -82,7 +87,7 @@ pub fn stop_when_asked(run: RunHandle) -> io::Result<JoinHandle<()>> {
 /// What the runtime knows of it.
 #[derive(Debug, Default)]
 pub(super) struct Suspension {
-    since: Option<Instant>,
+    since: Option<At>,
     told: watch::Sender<Standing>,
     /// Who waits for everything to stand still.
     waiting: Vec<u64>,
@@ -101,10 +106,15 @@ impl Suspension {
 }
 
 impl Runtime {
+    /// What time it is for the machine: while the run stands still, when that began.
+    pub(super) fn time(&self) -> At {
+        self.suspension.since.unwrap_or_else(|| self.parts.clock.now())
+    }
+
     pub(super) fn stand_still(&mut self, ticket: u64) {
         self.suspension.waiting.push(ticket);
         if self.suspension.since.is_none() {
-            self.suspension.since = Some(Instant::now());
+            self.suspension.since = Some(self.parts.clock.now());
             self.suspension.told.send_modify(|standing| (standing.still, standing.times) = (true, standing.times + 1));
         }
         if self.parts.spawner.send(Order::StandStill).is_err() {
@@ -121,7 +131,7 @@ impl Runtime {
 
     pub(super) fn go_on(&mut self) {
         if let Some(since) = self.suspension.since.take() {
-            let span = since.elapsed();
+            let span = self.parts.clock.now().since(since);
             self.stood_still(span, format!("suspended for {}: processes and timers stood still", human_duration(span)));
             self.order(Order::GoOn);
         }

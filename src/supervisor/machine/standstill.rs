@@ -26,8 +26,10 @@ impl Machine {
 impl Proc {
     fn stood_still(&mut self, span: Duration) {
         self.ledger.stood_still(span);
+        self.started = self.started + span;
         match &mut self.life {
-            Life::Up { since, .. } | Life::Ending { since, .. } => *since = *since + span,
+            Life::Up { since, .. } => *since = *since + span,
+            Life::Ending { since, ended, .. } => (*since, *ended) = (*since + span, *ended + span),
             Life::Stopping(Stopping { since, started, .. }) => (*since, *started) = (*since + span, *started + span),
             Life::None | Life::Spawning { .. } | Life::Clearing { .. } => {}
         }
