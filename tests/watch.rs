@@ -159,6 +159,27 @@ depends_on = ["seed"]
 "#;
 
 #[test]
+fn a_task_that_fails_half_way_is_tried_again_although_what_it_makes_is_there() {
+    let bench = Bench::new("seed-again");
+    let seed = r#"
+name = "seeded"
+[process.seed]
+role = "task"
+shell = "mkdir -p data; test -e data/db && echo whole > data/db && exit 0; echo half > data/db; exit 1"
+skip_if_exists = "data/db"
+restart = { policy = "on-failure", backoff = "10ms" }
+[process.test]
+role = "test"
+shell = "grep whole data/db"
+depends_on = ["seed"]
+"#;
+    let run = bench.run(seed, &[]);
+    run.assert_code(0);
+    assert!(run.stdout.contains("test | whole") && !run.stdout.contains("already done"), "{}", run.stdout);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
 fn a_task_that_is_done_is_not_started_and_its_dependants_go_on() {
     let bench = Bench::new("seed");
     bench.run(SEED, &[]).assert_code(0);

@@ -23,7 +23,7 @@ impl Runtime {
     /// Carries one effect out.
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Spawn { process, generation } => self.spawn(process, generation),
+            Effect::Spawn { process, generation, unless_done } => self.spawn(process, generation, unless_done),
             Effect::Signal { process, generation, signal } => self.to_tree(&process, generation, |tree| Order::Signal { tree, signal }),
             Effect::Kill { process, generation } => self.to_tree(&process, generation, |tree| Order::Kill { tree }),
             Effect::AwaitEmpty { process, generation } => self.to_tree(&process, generation, |tree| Order::AwaitEmpty { tree }),
@@ -63,13 +63,14 @@ impl Runtime {
     }
 
     /// Has the start prepared; [`Self::prepared`] goes on.
-    fn spawn(&mut self, process: ProcessId, generation: Generation) {
+    fn spawn(&mut self, process: ProcessId, generation: Generation, unless_done: bool) {
         let Some(spec) = self.spec(&process) else { return };
         self.inputs.remove(&process);
         self.launcher.prepare(Job {
             process,
             generation,
             spec,
+            unless_done,
             run: self.parts.info.run.clone(),
             ports: self.ports(),
             screen: self.screen,

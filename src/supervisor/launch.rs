@@ -64,6 +64,8 @@ pub(super) struct Job {
     pub(super) process: ProcessId,
     pub(super) generation: Generation,
     pub(super) spec: Arc<ProcessSpec>,
+    /// Whether it need not be started where its `skip_if_exists` is.
+    pub(super) unless_done: bool,
     pub(super) run: String,
     pub(super) ports: Ports,
     pub(super) screen: Screen,
@@ -97,9 +99,9 @@ impl Launcher {
 
 impl Job {
     fn carry_out(self, news: &UnboundedSender<News>) {
-        let Job { process, generation, spec, run, ports, screen } = self;
+        let Job { process, generation, spec, unless_done, run, ports, screen } = self;
         let prepared = match &spec.skip_if_exists {
-            Some(path) if path.exists() => Ok(Preparation::Done(path.clone())),
+            Some(path) if unless_done && path.exists() => Ok(Preparation::Done(path.clone())),
             _ => prepare(&spec, &run, &ports, screen).map(|prepared| Preparation::Start(Box::new(prepared))),
         };
         // Nobody listens any more once the run is over.

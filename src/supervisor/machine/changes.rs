@@ -2,13 +2,15 @@
 //!
 //! A change restarts what is up, and starts at once what backs off: there is a new program to try. Of the restart policy it
 //! resets nothing, and it is none of its restarts. What has come to rest by itself (completed, failed, given up) is started as
-//! by hand: a new attempt, and the verdict is by what comes of it. What somebody stopped stays down, what never started goes on
-//! waiting, and what is being stopped or started has the change already, or is meant to be gone.
+//! by hand: a new attempt, and the verdict is by what comes of it. What has failed while alive is started so once it is stopped.
+//! What somebody stopped stays down, what never started goes on waiting, and what is being stopped or started because somebody
+//! wants it has the change already, or is meant to be gone.
 
 use std::time::Duration;
 
+use super::backoff::Decision;
 use super::core::Machine;
-use super::types::{After, Life, Proc, StopOrder};
+use super::types::{After, Fallen, Life, Proc, StopOrder, Stopping};
 use crate::model::{Actor, EventKind, NoticeLevel, ProcessId, ProcessState, StartCause};
 
 /// Nobody saves this often within [`OFTEN_WITHIN`]: it is probably the process itself that writes what it watches.
@@ -24,6 +26,7 @@ impl Machine {
         }
         self.remark_if_often(i, &file);
         self.emit(EventKind::FileChanged { process: process.clone(), file, more });
+        self.procs[i].unfinished = true;
         if self.procs[i].has_come_to_rest() {
             self.new_attempt(i, &Actor::Watch);
         }
@@ -58,12 +61,16 @@ impl Proc {
         match &self.life {
             Life::Up { .. } | Life::Spawning { stop: None } | Life::Ending { stop: None, .. } => true,
             Life::None => self.has_come_to_rest() || matches!(self.state, ProcessState::Backoff { .. }),
-            Life::Spawning { .. } | Life::Ending { .. } | Life::Stopping(_) | Life::Clearing { .. } => false,
+            Life::Stopping(Stopping { order, .. }) => matches!(order.after, After::Policy),
+            Life::Spawning { .. } | Life::Ending { .. } | Life::Clearing { .. } => false,
         }
     }
 
-    /// Whether it ended by itself, and stays so.
+    /// Whether it ended or failed by itself, and stays so.
     fn has_come_to_rest(&self) -> bool {
+        if let Life::Stopping(Stopping { fallen: Some(Fallen { decision, .. }), .. }) = &self.life {
+            return !matches!(decision, Decision::Restart { .. });
+        }
         let by_itself = matches!(self.state, ProcessState::Completed | ProcessState::Failed { .. } | ProcessState::GaveUp { .. });
         by_itself && self.is_down()
     }

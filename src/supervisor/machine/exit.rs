@@ -21,6 +21,7 @@ impl Machine {
             Life::Up { since, .. } => {
                 proc.life = Life::Ending { exit, since: *since, ended: now, stop: None };
                 proc.late = self.course.is_certain();
+                proc.unfinished = !exit.success();
                 self.cancel_all(i);
                 self.end_probes(i);
                 self.out.push(Effect::AwaitEmpty { process: process.clone(), generation });

@@ -154,7 +154,7 @@ impl<'a> World<'a> {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Spawn { process, generation } => self.spawn(process, generation),
+            Effect::Spawn { process, generation, unless_done } => self.spawn(process, generation, unless_done),
             Effect::Signal { process, generation, .. } | Effect::StopCommand { process, generation } => {
                 self.hit(&process, generation, false);
             }
@@ -196,7 +196,7 @@ impl<'a> World<'a> {
         self.children.get_mut(process).filter(|child| child.generation == generation)
     }
 
-    fn spawn(&mut self, process: ProcessId, generation: Generation) {
+    fn spawn(&mut self, process: ProcessId, generation: Generation, unless_done: bool) {
         assert!(!self.stopping, "{process} started after the run began to stop");
         let before = self.children.get(&process).cloned().unwrap_or_default();
         assert_eq!(generation, before.generation + 1, "generations of {process} are counted");
@@ -205,7 +205,7 @@ impl<'a> World<'a> {
         if self.lost || self.chance.one_in(8) {
             let reason = Failure::NotStarted { error: "no".into(), short: "no".into() };
             self.pending.push(Input::SpawnFailed { process: process.clone(), generation, reason });
-        } else if process.as_str() == "c" && self.chance.one_in(4) {
+        } else if process.as_str() == "c" && unless_done && self.chance.one_in(4) {
             self.pending.push(Input::AlreadyDone { process: process.clone(), generation, path: "out".into() });
         } else {
             let others = self.chance.below(3);

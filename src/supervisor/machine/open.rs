@@ -136,7 +136,7 @@ mod tests {
         let mut machine = open();
         let effects = add(&mut machine, "a", 7);
         assert!(matches!(&effects[0], Effect::Emit(EventKind::ProcessAdded { info }) if info.name == id("a")), "{effects:?}");
-        assert!(effects.contains(&Effect::Spawn { process: id("a"), generation: 1 }), "{effects:?}");
+        assert!(effects.contains(&Effect::Spawn { process: id("a"), generation: 1, unless_done: true }), "{effects:?}");
         let effects = machine.step(At(2), Input::Spawned { process: id("a"), generation: 1, pid: 100 });
         assert!(effects.contains(&Effect::Resolve { ticket: 7, result: Ok(()) }), "{effects:?}");
         let refused = add(&mut machine, "a", 8);

@@ -156,9 +156,9 @@ impl Machine {
         if proc.spec.health.is_some() {
             proc.health = Health::Unknown;
         }
-        let (process, generation) = (proc.id().clone(), proc.generation);
+        let (process, generation, unless_done) = (proc.id().clone(), proc.generation, !proc.unfinished);
         self.set_state(i, ProcessState::Pending { waits_for: Vec::new() });
-        self.out.push(Effect::Spawn { process, generation });
+        self.out.push(Effect::Spawn { process, generation, unless_done });
     }
 
     /// Whether process `i` has a readiness to reach, other than being alive as a task or test.
@@ -174,6 +174,7 @@ impl Machine {
         let awaits_ready = self.awaits_ready(i);
         let proc = &mut self.procs[i];
         proc.life = Life::Up { pid, since: now };
+        proc.unfinished = true;
         proc.started = now;
         proc.first_started.get_or_insert(now);
         let (process, generation, cause) = (proc.id().clone(), proc.generation, proc.cause.clone());

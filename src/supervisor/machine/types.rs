@@ -92,8 +92,8 @@ pub(crate) enum ReadyReport {
 /// Something to be done outside.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
-    /// Start this generation.
-    Spawn { process: ProcessId, generation: Generation },
+    /// Start this generation; `unless_done`: unless what it would make is there.
+    Spawn { process: ProcessId, generation: Generation, unless_done: bool },
     /// Send a signal to the whole tree.
     Signal { process: ProcessId, generation: Generation, signal: Signal },
     /// Run its stop command.
@@ -270,6 +270,9 @@ pub(super) struct Proc {
     pub(super) late: bool,
     /// Whether this generation was ready once.
     pub(super) was_ready: bool,
+    /// A generation of it has begun to work and has not ended with 0 by itself, or what it works on has changed since: whatever
+    /// it has made so far may be half of it.
+    pub(super) unfinished: bool,
     /// When its first generation was started.
     pub(super) first_started: Option<At>,
     /// When its newest generation was started.
@@ -317,6 +320,7 @@ impl Proc {
             stopped_by: None,
             late: false,
             was_ready: false,
+            unfinished: false,
             first_started: None,
             started: At::START,
             exit_owed: false,

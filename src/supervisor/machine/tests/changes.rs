@@ -173,3 +173,84 @@ fn a_task_asked_for_while_it_turns_out_done_is_looked_at_again() {
     done(&mut b, "seed");
     assert_eq!(b.resolved(3), Some(Ok(())), "to be done is what was asked for");
 }
+
+/// Whether the newest start is carried out only if it is not done already.
+fn asks_whether_done(b: &Bench) -> Option<bool> {
+    b.effects.iter().rev().find_map(|e| if let Effect::Spawn { unless_done, .. } = e { Some(*unless_done) } else { None })
+}
+
+#[test]
+fn a_task_that_failed_half_way_is_not_done_whatever_is_there() {
+    let mut b = Bench::new(vec![on_failure(spec("seed", Role::Task), 3)]);
+    assert_eq!(asks_whether_done(&b), Some(true));
+    b.up("seed");
+    b.ends("seed", Exit::Code(1));
+    b.pass(1000);
+    assert_eq!((b.generation("seed"), asks_whether_done(&b)), (2, Some(false)), "by its policy");
+    b.up("seed");
+    b.ask(Command::Restart { process: id("seed"), now: false });
+    b.obey();
+    assert_eq!((b.generation("seed"), asks_whether_done(&b)), (3, Some(false)), "by hand");
+    b.up("seed");
+    b.ends("seed", Exit::Code(0));
+    b.ask(Command::Start { process: id("seed") });
+    assert_eq!((b.generation("seed"), asks_whether_done(&b)), (4, Some(true)), "the one before it has ended well");
+}
+
+#[test]
+fn a_changed_file_starts_a_task_that_was_done() {
+    let mut b = Bench::new(vec![spec("seed", Role::Task)]);
+    // While it is looked at whether it is done: that says nothing any more.
+    b.changes("seed");
+    done(&mut b, "seed");
+    assert_eq!((b.generation("seed"), asks_whether_done(&b)), (2, Some(false)));
+    b.up("seed");
+    b.ends("seed", Exit::Code(0));
+    b.changes("seed");
+    assert_eq!((b.generation("seed"), asks_whether_done(&b)), (3, Some(false)));
+    b.up("seed");
+    // Before its last words are read.
+    b.leader_exits("seed", Exit::Code(0));
+    b.changes("seed");
+    b.tree_empty("seed");
+    b.drained("seed");
+    assert_eq!((b.generation("seed"), asks_whether_done(&b)), (4, Some(false)));
+}
+
+#[test]
+fn a_change_while_what_has_failed_is_stopped_starts_it_then() {
+    // The policy would restart it, after a while: its one restart is used all the same.
+    let mut b = Bench::new(vec![on_failure(spec("up", Role::Service), 1)]);
+    b.up("up");
+    b.pass(30_000);
+    assert_eq!(b.state("up").word(), "stopping", "it was never ready");
+    b.changes("up");
+    b.changes("up");
+    b.obey();
+    assert_eq!((b.generation("up"), b.changes_told()), (2, 1), "at once, and once");
+    b.up("up");
+    b.ends("up", Exit::Code(1));
+    assert_eq!(b.state("up").word(), "gave-up");
+    // No policy would: it is started as by hand, and the verdict is by what comes of it.
+    let mut b = Bench::new(vec![ProcessSpec { timeout: Some(Duration::from_secs(5)), ..spec("t", Role::Test) }]);
+    b.up("t");
+    b.pass(5_000);
+    assert_eq!(b.state("t").word(), "stopping");
+    b.changes("t");
+    b.obey();
+    assert_eq!(b.generation("t"), 2);
+    b.up("t");
+    b.ends("t", Exit::Code(0));
+    assert_eq!(b.shown().map(|o| o.exit_code), Some(0));
+}
+
+#[test]
+fn a_change_while_what_has_failed_is_stopped_starts_nothing_that_somebody_wants_down() {
+    let mut b = Bench::new(vec![on_failure(spec("up", Role::Service), 1)]);
+    b.up("up");
+    b.pass(30_000);
+    b.ask(Command::Stop { process: id("up"), now: false });
+    b.changes("up");
+    b.obey();
+    assert_eq!((b.generation("up"), b.changes_told()), (1, 0));
+}
