@@ -25,6 +25,7 @@
 //! use e2e_tui::{
 //!     record::{Keep, LiveRun, RunRequest},
 //!     scenario::{Leases, Overrides, Parts, load, locate},
+//!     supervisor::ScriptOptions,
 //! };
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,6 +39,7 @@
 //!     end_when_done: true,
 //!     timeout: None,
 //!     screen: e2e_tui::process::Screen::default(),
+//!     script: ScriptOptions::default(),
 //! })?;
 //! let outcome = run.finish().await;
 //! println!("{}: {}", outcome.verdict.badge(), outcome.reason);

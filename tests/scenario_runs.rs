@@ -82,6 +82,21 @@ fn hang_fails_when_the_client_gives_up() {
 }
 
 #[test]
+fn chaos_recovers_from_what_its_steps_do() {
+    let said = run("chaos", &[], 0, "PASSED", SOON);
+    for told in ["step 2   kill upstream", "restarted", "step 4   restart upstream, wait 500 ms", "e2e-tui  * recovered"] {
+        assert!(said.contains(told), "{told} is missing in\n{said}");
+    }
+}
+
+#[test]
+fn chaos_rehearsed_says_how_each_step_went() {
+    let (_, closing) = run_both("chaos", &["--rehearse", "--quiet"], &[], 0, "PASSED", SOON);
+    assert!(closing.contains("Rehearsal: 6 of 6 steps passed\n"), "{closing}");
+    assert_eq!(closing.lines().filter(|line| line.contains("  passed  ")).count(), 6, "{closing}");
+}
+
+#[test]
 fn everything_passes_on_npms_server_and_clients() {
     let Some(path) = real::path_with("everything", &["node", "mcp-server-everything", "conformance"]) else { return };
     let (said, _) = run_both("everything", &[], &[("PATH", &path)], 0, "PASSED", Duration::from_secs(90));

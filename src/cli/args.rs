@@ -177,6 +177,12 @@ pub(crate) struct RunArgs {
     /// Print events as lines of JSON instead of the output of the processes
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) events: bool,
+    /// Leave out the steps before this one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) from_step: Option<u32>,
+    /// Carry out all steps, say how each went and how long it took, and end: the exit code is theirs
+    #[arg(long)]
+    pub(crate) rehearse: bool,
     /// Run it this many times, each with ports of its own; the recordings of failures and of the last pass are kept
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "archive")]
     pub(crate) repeat: Option<u32>,

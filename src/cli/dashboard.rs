@@ -9,7 +9,7 @@ use e2e_tui::{
     process::TakenTerminal,
     record::{Keep, LiveRun, RunDir, RunRequest, archive::export_watched},
     scenario::{Located, Resolved, locate},
-    supervisor::{RunHandle, obey_signals},
+    supervisor::{RunHandle, ScriptOptions, obey_signals},
     tui::{self, Ended, Export, Front, Options, Refused},
 };
 
@@ -48,7 +48,8 @@ async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::
     let timeout = spec.timeout;
     let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
     let screen = tui::child_screen(&options, &spec);
-    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, screen })?;
+    let script = ScriptOptions::default();
+    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, script, screen })?;
     let handle = live.handle().clone();
     let dir = live.dir().cloned();
     if let Some(dir) = &dir {

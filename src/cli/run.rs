@@ -13,6 +13,7 @@ use e2e_tui::{
     model::exit_code,
     record::{LiveRun, RunRequest},
     scenario::{Resolved, Scenario},
+    supervisor::ScriptOptions,
 };
 use tokio::runtime::Runtime;
 
@@ -94,6 +95,7 @@ fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
         },
         // A terminal that cannot clear a row would show each state of the line for good.
         progress: std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb"),
+        rehearse: args.rehearse,
         annotations: std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
         reports,
         archive,
@@ -106,11 +108,21 @@ fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
 /// One run, with ports of its own. Also returns the folder of its recording.
 fn once(runtime: &Runtime, file: &Scenario, args: &RunArgs, options: &HeadlessOptions) -> anyhow::Result<(Ended, Option<PathBuf>)> {
     let resolved = scenario::resolve(file, &args.common)?;
-    runtime.block_on(run(resolved, args.timeout, &args.common, options))
+    let script = ScriptOptions { from_step: args.from_step.unwrap_or(1), rehearse: args.rehearse };
+    match (resolved.spec.steps.len(), args.from_step) {
+        (0, Some(_)) => bail!("--from-step: {} has no steps: add a [[step]] to it", args.scenario),
+        (0, None) if args.rehearse => bail!("--rehearse: {} has no steps: add a [[step]] to it", args.scenario),
+        (of, Some(step)) if step as usize > of => {
+            bail!("--from-step {step}: {} has {of} step{}", args.scenario, if of == 1 { "" } else { "s" })
+        }
+        _ => {}
+    }
+    runtime.block_on(run(resolved, script, args.timeout, &args.common, options))
 }
 
 async fn run(
     resolved: Resolved,
+    script: ScriptOptions,
     timeout: Option<Duration>,
     common: &Common,
     options: &HeadlessOptions,
@@ -119,7 +131,7 @@ async fn run(
     let timeout = timeout.or(spec.timeout);
     let keep = scenario::keep(common);
     let screen = headless::child_screen(spec.processes.keys());
-    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout, screen })?;
+    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout, script, screen })?;
     let dir = live.dir().map(|dir| dir.path.clone());
     if let Some(dir) = &dir {
         super::panic::remember_recording(dir.clone());

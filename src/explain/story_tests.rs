@@ -48,6 +48,7 @@ impl Story {
         story.event(
             0,
             EventKind::RunStarted(RunInfo {
+                steps: Vec::new(),
                 run: "x".into(),
                 scenario: "crash-restart".into(),
                 description: String::new(),

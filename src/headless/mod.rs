@@ -17,6 +17,7 @@ mod junit;
 mod printer;
 mod progress;
 mod recorded;
+mod rehearsal;
 mod repeat;
 mod report;
 mod runner;

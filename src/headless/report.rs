@@ -9,7 +9,7 @@ use crate::{
     logs::{LogStore, plain},
     model::{
         At, Event, EventKind, Exit, ExpectationInfo, ExpectationSnapshot, Health, Leak, Outcome, ProcessId, ProcessSnapshot, Signal,
-        Snapshot, Standing, Verdict, make_one_line,
+        Snapshot, Standing, StepInfo, StepSnapshot, StepStage, Verdict, make_one_line,
     },
 };
 
@@ -28,6 +28,9 @@ pub struct Report {
     pub(super) first_failure: Option<FirstFailure>,
     pub(super) processes: Vec<ProcessReport>,
     pub(super) expectations: Vec<ExpectationReport>,
+    /// The script; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) steps: Vec<StepReport>,
     pub(super) leaks: Vec<LeakReport>,
     pub(super) archive: Option<String>,
 }
@@ -88,6 +91,18 @@ pub(super) struct ExpectationReport {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+pub(super) struct StepReport {
+    number: usize,
+    #[serde(flatten)]
+    info: StepInfo,
+    stage: StepStage,
+    at_ms: Option<u64>,
+    took_ms: Option<u64>,
+    detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub(super) struct LeakReport {
     pub(super) pid: Option<u32>,
     pub(super) process: String,
@@ -116,6 +131,7 @@ impl Report {
             first_failure: first_failure(events, logs),
             processes: processes.collect(),
             expectations: end.expectations.iter().map(|expectation| expectation_report(expectation)).collect(),
+            steps: end.steps.iter().zip(1..).map(|(step, number)| step_report(number, step)).collect(),
             leaks: leaks(events).into_iter().map(leak_report).collect(),
             archive,
         }
@@ -135,6 +151,7 @@ impl Report {
             first_failure: None,
             processes: Vec::new(),
             expectations: Vec::new(),
+            steps: Vec::new(),
             leaks: Vec::new(),
             archive: None,
         }
@@ -185,6 +202,13 @@ fn take_down(events: &[Arc<Event>]) -> HashMap<ProcessId, StopReport> {
         _ => None,
     });
     stops.collect()
+}
+
+fn step_report(number: usize, step: &StepSnapshot) -> StepReport {
+    let mut info = step.info.clone();
+    info.each_text(&mut make_one_line);
+    let took_ms = step.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    StepReport { number, info, stage: step.stage, at_ms: step.at.map(At::millis), took_ms, detail: step.detail.clone() }
 }
 
 fn expectation_report(expectation: &ExpectationSnapshot) -> ExpectationReport {

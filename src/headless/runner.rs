@@ -12,6 +12,7 @@ use super::{
     junit::junit,
     printer::{Colour, Printer},
     progress::Progress,
+    rehearsal::rehearsal,
     report::Report,
     screen::follow_our_screen,
     stdout::Stdout,
@@ -40,6 +41,8 @@ pub struct HeadlessOptions {
     pub progress: bool,
     /// Which reports are wanted.
     pub reports: Reports,
+    /// Tell how each step of the script went.
+    pub rehearse: bool,
     /// Tell failures as GitHub shows them.
     pub annotations: bool,
     /// Where an archive of the run goes.
@@ -164,6 +167,9 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
         }
     }
     let _ = block.write_all(closing_block(&closing).as_bytes());
+    if options.rehearse {
+        let _ = block.write_all(rehearsal(&handle.snapshot()).as_bytes());
+    }
     let mut report = Report::of(&events, &logs, dir.map(|dir| dir.id), archive);
     if exit_code != outcome.exit_code {
         report.exit_code = exit_code;

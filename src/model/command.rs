@@ -97,6 +97,16 @@ pub enum Command {
         /// What it says.
         text: String,
     },
+    /// Carry out a step of the script now, whatever it waits for; the steps behind it follow as they would.
+    RunStep {
+        /// Which, from 1; none: the next.
+        step: Option<u32>,
+    },
+    /// Keep the script from going on by itself. Or no longer.
+    HoldSteps {
+        /// Whether to.
+        held: bool,
+    },
     /// Take the run down, in reverse dependency order. `now` kills everything at once.
     Shutdown {
         /// KILL at once instead of stop signals and graces.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Actor, At, Exit, Failure, Generation, Health, Leak, NoticeLevel, Outcome, ProbeRecord, ProcessId, ProcessInfo, ProcessState, Role,
-    RunInfo, Sample, Signal, Standing, StartCause, Then, micros,
+    RunInfo, Sample, Signal, Standing, StartCause, StepStage, Then, View, micros,
 };
 
 /// Something that happened.
@@ -296,6 +296,35 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stream: Option<String>,
     },
+    /// How a step of the script stands now.
+    Step {
+        /// Which, from 1: its place in [`RunInfo::steps`].
+        step: u32,
+        /// How it stands.
+        stage: StepStage,
+        /// What it does, or says to the audience.
+        what: String,
+        /// What it waits for, why it failed or was left out; its note when it starts.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        detail: String,
+        /// From the end of the step before to its own, in microseconds; none before its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took_us: Option<u64>,
+    },
+    /// The script is kept from going on by itself. Or no longer.
+    StepsHeld {
+        /// Whether it is.
+        held: bool,
+        /// Who asked.
+        by: Actor,
+    },
+    /// Somebody wants something to be seen.
+    Viewed {
+        /// What.
+        view: View,
+        /// Who.
+        by: Actor,
+    },
     /// How many tests and expectations are met, of all.
     Checks {
         /// Met.
@@ -381,6 +410,9 @@ impl EventKind {
             Self::RunStarted(_)
             | Self::Sampled { .. }
             | Self::Notice { .. }
+            | Self::Step { .. }
+            | Self::StepsHeld { .. }
+            | Self::Viewed { .. }
             | Self::Checks { .. }
             | Self::VerdictReached { .. }
             | Self::RunTimedOut { .. }

@@ -4,7 +4,7 @@
 //! Names are none of them: a process called like a secret is still found under its name. The matches name every field
 //! and have no `_` arm, so that a new one cannot be forgotten.
 
-use super::{EventKind, Failure, Outcome, ProbeOutcome, ProcessInfo, ProcessState, RunInfo};
+use super::{EventKind, Failure, Outcome, ProbeOutcome, ProcessInfo, ProcessState, RunInfo, View};
 
 type Visit<'a> = &'a mut dyn FnMut(&mut String);
 
@@ -23,6 +23,7 @@ impl EventKind {
             | Self::GuardianLost { why: text }
             | Self::FileChanged { file: text, process: _, more: _ }
             | Self::AlreadyDone { path: text, process: _, generation: _ }
+            | Self::Viewed { view: View::Layout(text) | View::Filter(text), by: _ }
             | Self::HealthChanged { detail: text, process: _, generation: _, health: _ } => visit(text),
             Self::Probed { probes, process: _, generation: _ } => {
                 for probe in probes {
@@ -41,7 +42,8 @@ impl EventKind {
             }
             Self::Failed { reason, process: _, generation: _, fatal: _ }
             | Self::GaveUp { reason, process: _, generation: _, times: _, same_cause: _, fatal: _ } => reason.each_text(visit),
-            Self::Expected { what, detail, process: _, expectation: _, standing: _, seen: _, line: _, stream: _ } => {
+            Self::Expected { what, detail, process: _, expectation: _, standing: _, seen: _, line: _, stream: _ }
+            | Self::Step { what, detail, step: _, stage: _, took_us: _ } => {
                 visit(what);
                 visit(detail);
             }
@@ -51,12 +53,14 @@ impl EventKind {
             Self::Spawned { process: _, generation: _, pid: _, cause: _, awaits_ready: _ }
             | Self::Signalled { process: _, generation: _, signal: _, by: _, stop: _ }
             | Self::TreeStopped { process: _, generation: _, signal: _, escalated_to_kill: _, took: _ }
+            | Self::StepsHeld { held: _, by: _ }
             | Self::HoldChanged { process: _, held: _, by: _ }
             | Self::Sampled { samples: _ }
             | Self::Checks { met: _, of: _ }
             | Self::Rerun { by: _, process: _ }
             | Self::RunTimedOut { limit_ms: _, waited_for: _ }
             | Self::StoppingRun { by: _, now: _ }
+            | Self::Viewed { view: View::Focus(_), by: _ }
             | Self::Unknown => {}
         }
     }
@@ -87,7 +91,8 @@ impl RunInfo {
 
     /// Hands every free text of it to `visit`.
     pub(crate) fn each_text(&mut self, visit: Visit<'_>) {
-        let Self { description, origin, processes, expectations, run: _, scenario: _, started: _, containment: _, timeout_ms: _ } = self;
+        let Self { description, origin, processes, expectations, steps, run: _, scenario: _, started: _, containment: _, timeout_ms: _ } =
+            self;
         visit(description);
         visit(origin);
         for process in processes {
@@ -95,6 +100,9 @@ impl RunInfo {
         }
         for expectation in expectations {
             expectation.each_text(visit);
+        }
+        for step in steps {
+            step.each_text(visit);
         }
     }
 }

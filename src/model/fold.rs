@@ -1,10 +1,10 @@
 //! The fold itself: how an event changes a snapshot. Live view, replay and time travel share it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Event, EventKind, ExitRecord, ExpectationInfo, ExpectationSnapshot, Failure, Health, Phase, ProcessId, ProcessSnapshot, ProcessState,
-    RECENT_PROBES, RunInfo, Snapshot, Standing, StartCause, StopRecord,
+    RECENT_PROBES, RunInfo, Snapshot, Standing, StartCause, StepSnapshot, StopRecord,
 };
 
 impl Snapshot {
@@ -33,6 +33,14 @@ impl Snapshot {
                     one.at = line.map(|_| event.at);
                 }
             }
+            EventKind::Step { step, stage, detail, took_us, .. } => {
+                let place = (*step as usize).checked_sub(1);
+                if let Some(one) = place.and_then(|place| self.steps.get_mut(place)).map(Arc::make_mut) {
+                    (one.stage, one.at, one.took) = (*stage, Some(event.at), took_us.map(Duration::from_micros));
+                    one.detail.clone_from(detail);
+                }
+            }
+            EventKind::StepsHeld { held, .. } => self.steps_held = *held,
             EventKind::Checks { met, of } => self.checks = (*met, *of),
             EventKind::Rerun { .. } => self.outcome = None,
             EventKind::VerdictReached { outcome } => self.outcome = Some(outcome.clone()),
@@ -42,7 +50,11 @@ impl Snapshot {
                 self.outcome = Some(outcome.clone());
                 self.take_down = Some((*stopped, *killed, *took));
             }
-            EventKind::Marked { .. } | EventKind::RunTimedOut { .. } | EventKind::GuardianLost { .. } | EventKind::Unknown => {}
+            EventKind::Marked { .. }
+            | EventKind::Viewed { .. }
+            | EventKind::RunTimedOut { .. }
+            | EventKind::GuardianLost { .. }
+            | EventKind::Unknown => {}
             about_a_process => {
                 if let Some(process) = about_a_process.process() {
                     self.with(process, |row| row.fold(event));
@@ -68,6 +80,7 @@ impl Snapshot {
             at: None,
         };
         self.expectations = info.expectations.iter().map(|info| Arc::new(open(info))).collect();
+        self.steps = info.steps.iter().map(|info| Arc::new(StepSnapshot::new(info.clone()))).collect();
         self.run = Some(Arc::new(info.clone()));
     }
 

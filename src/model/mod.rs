@@ -30,6 +30,7 @@ mod script;
 mod snapshot;
 mod spec;
 mod state;
+mod step;
 mod text;
 mod time;
 mod verdict;
@@ -55,6 +56,7 @@ pub use spec::{
     Reads, ReadySpec, RestartMode, RestartPolicy, Role, RunSpec, StdinMode, StopSpec,
 };
 pub use state::{Failure, Health, ProcessState};
+pub use step::{StepInfo, StepSnapshot, StepStage, View};
 pub use text::{Part, Text, UnresolvedPort};
 pub use time::{At, RunClock, human_duration};
 pub use verdict::{Outcome, Verdict, exit_code};

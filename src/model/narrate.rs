@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Event, EventKind, Exit, Failure, Health, Leak, NoticeLevel, ProcessId, Role, Standing, StartCause, Then, human_duration, make_one_line,
+    Event, EventKind, Exit, Failure, Health, Leak, NoticeLevel, ProcessId, Role, Standing, StartCause, StepStage, Then, human_duration,
+    make_one_line,
 };
 
 /// What a failure means that no policy makes good.
@@ -164,6 +165,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         EventKind::Notice { level, text } => {
             tell(if *level == NoticeLevel::Info { Tone::Start } else { Tone::Warn }, text).with(Vec::new())
         }
+        EventKind::Step { .. } | EventKind::StepsHeld { .. } => return of_the_script(event),
         EventKind::StoppingRun { .. }
         | EventKind::Rerun { .. }
         | EventKind::RunTimedOut { .. }
@@ -182,6 +184,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         | EventKind::Sampled { .. }
         | EventKind::Expected { .. }
         | EventKind::Checks { .. }
+        | EventKind::Viewed { .. }
         | EventKind::RunEnded { .. }
         | EventKind::Unknown => return None,
     })
@@ -199,6 +202,31 @@ fn left_over(leak: &Leak) -> String {
         (None, Some(port)) => format!("port {port} still bound {}", leak.command),
         (None, None) => leak.command.clone(),
     }
+}
+
+/// How far the script is.
+fn of_the_script(event: &Event) -> Option<Narration> {
+    if let EventKind::StepsHeld { held, by } = &event.kind {
+        let what = if *held { format!("the steps are held by {by}") } else { format!("the steps go on, by {by}") };
+        return Some(Narration::new(Tone::Mark, None, what).with(Vec::new()));
+    }
+    let EventKind::Step { step, stage, what, detail, took_us } = &event.kind else { return None };
+    let took = took_us.map(|took| format!("after {}", human_duration(Duration::from_micros(took))));
+    let (tone, word) = match stage {
+        StepStage::Pending => return None,
+        StepStage::Waiting => (Tone::Warn, " waits"),
+        StepStage::Started => (Tone::Mark, ""),
+        StepStage::Done => (Tone::Done, " done"),
+        StepStage::Failed => (Tone::Bad, " failed"),
+        StepStage::Skipped => (Tone::Rest, " skipped"),
+    };
+    // A step that only speaks is told by what it says.
+    let details = [Some(what), Some(detail).filter(|detail| *detail != what)].into_iter().flatten().filter(|text| !text.is_empty());
+    let details: Vec<_> = match stage {
+        StepStage::Done => took.into_iter().collect(),
+        _ => details.cloned().chain(took).collect(),
+    };
+    Some(Narration::new(tone, None, format!("step {step}{word}")).with(details))
 }
 
 /// What happened to the run as a whole.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Containment, ExpectationInfo, ListenPort, ProcessId, Reads, Role};
+use super::{Containment, ExpectationInfo, ListenPort, ProcessId, Reads, Role, StepInfo};
 
 /// What a run is, as its first event tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct RunInfo {
     /// What is expected of their logs, in file order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<ExpectationInfo>,
+    /// The script, in file order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepInfo>,
 }
 
 /// What does not change about a process during a run.

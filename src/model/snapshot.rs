@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     At, Exit, ExpectationSnapshot, Failure, Generation, Health, Leak, NoticeLevel, Outcome, ProbeRecord, ProcessId, ProcessInfo,
-    ProcessState, RunInfo, Sample, Signal,
+    ProcessState, RunInfo, Sample, Signal, StepSnapshot,
 };
 
 /// How many probe outcomes a process's row keeps.
@@ -27,6 +27,10 @@ pub struct Snapshot {
     pub outcome: Option<Outcome>,
     /// How the expectations stand, in file order.
     pub expectations: Vec<Arc<ExpectationSnapshot>>,
+    /// How the steps of the script stand, in file order.
+    pub steps: Vec<Arc<StepSnapshot>>,
+    /// Whether the script is kept from going on by itself.
+    pub steps_held: bool,
     /// Tests and expectations met, and all of them.
     pub checks: (u32, u32),
     /// Trees stopped at the end, how many needed KILL, how long it took.

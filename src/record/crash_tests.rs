@@ -49,6 +49,7 @@ pub(super) fn recording(dir: &Path, noise: usize) {
         settings: Vec::new(),
     };
     let info = RunInfo {
+        steps: Vec::new(),
         run: "2026-11-23-0625-x-k3".into(),
         scenario: "x".into(),
         description: String::new(),

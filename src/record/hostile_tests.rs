@@ -43,6 +43,7 @@ fn all_kinds() -> Vec<EventKind> {
     let what = Expected::MustNotSee { pattern: regex::Regex::new("x").expect("a pattern") };
     let expectation = ExpectationInfo::of(&Expectation { process: process.clone(), what, within: None });
     let run = RunInfo {
+        steps: Vec::new(),
         run: text.clone(),
         scenario: text.clone(),
         description: text.clone(),

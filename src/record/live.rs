@@ -9,6 +9,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
+    archive::{export, is_archive},
     holder::Holder,
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
@@ -20,7 +21,7 @@ use crate::{
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
     process::{Guardian, GuardianError, Hold, KILL_BOUND, Order, PidFile, Screen, Spawner, TakenTerminal, TreeEvent, runs_dir},
     redact::{self, Redactor},
-    supervisor::{self, Journal, Machine, RunHandle, RunParts},
+    supervisor::{self, Export, Journal, Machine, RunHandle, RunParts, ScriptOptions},
 };
 
 /// Secrets from the environment are at least this long; shorter values would mask half of every log.
@@ -51,6 +52,8 @@ pub struct RunRequest {
     pub timeout: Option<Duration>,
     /// How big the terminals are at first that processes have of their own.
     pub screen: Screen,
+    /// How it takes the steps of its scenario.
+    pub script: ScriptOptions,
 }
 
 /// Why a run did not start. Nothing of it exists then.
@@ -127,7 +130,7 @@ impl LiveRun {
         open: bool,
         launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
     ) -> Result<Self, StartError> {
-        let RunRequest { spec, secrets, keep, end_when_done, timeout, screen } = request;
+        let RunRequest { spec, secrets, keep, end_when_done, timeout, script, screen } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
@@ -183,6 +186,8 @@ impl LiveRun {
             end_when_done,
             open,
             timeout,
+            script,
+            export: dir.0.as_ref().map(|dir| export_of(dir.path.clone())),
             runs,
             ours,
             screen,
@@ -251,6 +256,15 @@ impl LiveRun {
         }
         outcome
     }
+}
+
+/// Packs the recording in `dir` for a step. A step may be carried out again, so an archive that is there is written over;
+/// any other file is left alone.
+fn export_of(dir: PathBuf) -> Export {
+    Arc::new(move |target| {
+        let done = export(&dir, target, is_archive(target)).map_err(|e| e.to_string())?;
+        Ok(format!("exported {}   {:.1} KiB, {} lines, secrets masked", target.display(), done.size as f64 / 1024.0, done.lines))
+    })
 }
 
 /// A folder for the run; none, with the reason, if the default place cannot be written.

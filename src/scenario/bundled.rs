@@ -21,6 +21,7 @@ pub const BUNDLED: &[Bundled] = bundled![
     "crash-restart",
     "slow-start",
     "hang",
+    "chaos",
     "auth",
     "flapping-health",
     "leak",

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{
         ExpectationInfo, HealthSpec, LogSpec, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, RestartPolicy, Role,
-        RunSpec, StdinMode, StopSpec, Text,
+        RunSpec, StdinMode, StepInfo, StepSpec, StopSpec, Text,
     },
     redact::Redactor,
 };
@@ -46,6 +46,7 @@ fn render(scenario: &Scenario, styled: bool) -> String {
         self::process(&mut out, number + 1, process);
     }
     expectations(&mut out, spec);
+    steps(&mut out, &spec.steps);
     for argv in &spec.cleanup {
         out.blank();
         out.line(&format!("At the end: {}", words(argv.iter().map(String::as_str))));
@@ -160,6 +161,21 @@ fn ports(out: &mut Page, scenario: &Scenario) {
         };
         let owner = scenario.draft().processes.values().find(|p| p.listens.iter().any(|l| l.name == *name));
         out.line(&format!("  {name:<width$}  {wish:<14}  {}", owner.map_or("-", |p| p.id.as_str())));
+    }
+}
+
+fn steps(out: &mut Page, steps: &[StepSpec]) {
+    if steps.is_empty() {
+        return;
+    }
+    out.blank();
+    out.line("Steps");
+    for (number, step) in (1..).zip(steps) {
+        let StepInfo { when, what, note } = StepInfo::of(step);
+        let timeout = step.timeout.map(|timeout| format!("within {}", duration_text(timeout)));
+        let when = [Some(when).filter(|when| !when.is_empty()), timeout].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let parts = [when, what, note].into_iter().filter(|part| !part.is_empty());
+        out.field(&format!("{number:>2}"), &parts.collect::<Vec<_>>().join(" \u{2192} "));
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{graph, load::Scenario, locate::Origin, names::PortWish};
 use crate::{
-    model::{ExpectationInfo, HealthSpec, OnUnhealthy, Probe, ProcessSpec, RestartMode, RestartPolicy, StdinMode, Text},
+    model::{ExpectationInfo, HealthSpec, OnUnhealthy, Probe, ProcessSpec, RestartMode, RestartPolicy, StdinMode, StepInfo, Text},
     redact::Redactor,
 };
 
@@ -24,6 +24,7 @@ pub fn plan_json(scenario: &Scenario) -> Value {
         "layers": graph::layers(&spec.processes),
         "processes": spec.processes.values().map(|p| process(p)).collect::<Vec<_>>(),
         "containment": spec.containment,
+        "steps": spec.steps.iter().map(StepInfo::of).collect::<Vec<_>>(),
         "cleanup": spec.cleanup,
         "expectations": spec.expectations.iter().map(ExpectationInfo::of).collect::<Vec<_>>(),
         "warnings": scenario.warnings().to_json(),

@@ -5,5 +5,5 @@
 pub(super) const PROCESS: &[&str] = &["tap"];
 /// Of `health`: a line is no answer to a question, and how long one counts is not said.
 pub(super) const HEALTH: &[&str] = &["log"];
-/// Of the top level.
-pub(super) const TOP: &[&str] = &["step"];
+/// Of a step's `do`: faults happen in taps.
+pub(super) const DO: &[&str] = &["fault"];

@@ -1,17 +1,17 @@
 //! Carrying effects out, and translating what trees say into the machine's inputs.
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::{io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use super::{
     expectations::wanted,
     launch::{Ends, Job, Ports, Preparation, Prepared},
     machine::{Effect, Input},
-    runtime::Runtime,
+    runtime::{News, Runtime},
     stdin::{Stdin, Talk},
 };
 use crate::{
     logs::{CaptureStream, LineTap, Stream, Watch},
-    model::{Failure, Generation, Leak, Probe, ProcessId, ProcessSpec},
+    model::{EventKind, Failure, Generation, Leak, NoticeLevel, Probe, ProcessId, ProcessSpec},
     process::{Member, Order, TreeEvent, TreeId},
     redact::Redactor,
 };
@@ -47,6 +47,7 @@ impl Runtime {
             Effect::Arm { timer, at } => self.arm(timer, at),
             Effect::Emit(kind) => self.emit(kind),
             Effect::Resolve { ticket, result } => self.resolve(ticket, result),
+            Effect::Export { path, ticket } => self.export(path, ticket),
             Effect::FlushOutput => self.parts.capture.flush(),
             Effect::FinalCensus => self.clean_up(),
             Effect::Finish { .. } => self.finish(),
@@ -120,6 +121,25 @@ impl Runtime {
     fn write_to(&self, process: &ProcessId, write: impl FnOnce(&Stdin) -> io::Result<()>) -> Result<(), String> {
         let Some(talk) = self.inputs.get(process) else { return Err(format!("{process} has closed its stdin")) };
         write(&talk.stdin).map_err(|e| format!("{process} does not read its stdin: {e}"))
+    }
+
+    /// Has the run packed, as far as it is; [`Self::exported`] goes on.
+    fn export(&mut self, path: PathBuf, ticket: u64) {
+        let Some(export) = self.parts.export.clone() else {
+            return self.exported(ticket, Err("nothing is exported: the run is not recorded".into()));
+        };
+        let news = self.news.clone();
+        tokio::task::spawn_blocking(move || {
+            let _ = news.send(News::Exported { ticket, result: export(&path) });
+        });
+    }
+
+    /// An archive is there, or cannot be written.
+    pub(super) fn exported(&mut self, ticket: u64, result: Result<String, String>) {
+        if let Ok(text) = &result {
+            self.emit(EventKind::Notice { level: NoticeLevel::Info, text: text.clone() });
+        }
+        self.resolve(ticket, result.map(drop));
     }
 
     pub(super) fn warn(&mut self, text: String) {

@@ -131,6 +131,7 @@ mod tests {
     /// A run of so many events: five processes that are sampled, die and come back.
     fn journal(count: usize) -> Journal {
         let begin = EventKind::RunStarted(RunInfo {
+            steps: Vec::new(),
             run: "x".into(),
             scenario: "x".into(),
             description: String::new(),

@@ -38,8 +38,8 @@ mod wanted;
 pub use handle::{RunHandle, Ticket};
 pub use history::History;
 pub use journal::Journal;
-pub use machine::TestEnd;
-pub use runtime::{RunParts, start};
+pub use machine::{ScriptOptions, TestEnd};
+pub use runtime::{Export, RunParts, start};
 pub use signals::{Signals, obey_signals};
 pub use suspend::{Suspended, stop_when_asked};
 

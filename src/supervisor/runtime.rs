@@ -24,7 +24,7 @@ use super::{
     expectations::seen,
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Preparation},
-    machine::{Effect, Input, Machine, MachineOptions, TimerToken},
+    machine::{Effect, Input, Machine, MachineOptions, SCRIPT_TICKETS, ScriptOptions, TimerToken},
     stdin::Talk,
     suspend::Suspension,
 };
@@ -69,6 +69,11 @@ pub struct RunParts {
     pub timeout: Option<Duration>,
     /// Folders that the run itself writes to: no change in them restarts anything.
     pub ours: Vec<PathBuf>,
+    /// How the run takes the steps of its scenario.
+    pub script: ScriptOptions,
+    /// Packs the run, as far as it is, into an archive at this path, and says what came of it; none: it is not recorded.
+    /// Called on a thread of its own.
+    pub export: Option<Export>,
     /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
     pub runs: PathBuf,
     /// How big a terminal of a process is at first.
@@ -76,6 +81,9 @@ pub struct RunParts {
     /// What is to be said about the run right after it began.
     pub notices: Vec<EventKind>,
 }
+
+/// Writes an archive, and says in one line what came of it.
+pub type Export = Arc<dyn Fn(&std::path::Path) -> Result<String, String> + Send + Sync>;
 
 /// News from the tasks that the runtime started.
 #[derive(Debug)]
@@ -88,6 +96,8 @@ pub(super) enum News {
     Changed { process: ProcessId, file: PathBuf, more: usize },
     /// Something to be told.
     Notice(String),
+    /// An archive that a step wanted is there, or cannot be written.
+    Exported { ticket: u64, result: Result<String, String> },
     /// A stop or clean-up command is over.
     ErrandEnded { purpose: Purpose, report: Option<String> },
 }
@@ -172,8 +182,12 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         clock: parts.clock,
         observed: Arc::new(observed),
     };
-    let options =
-        MachineOptions { end_when_done: parts.end_when_done, timeout: parts.timeout, seed: parts.clock.wall().as_nanosecond() as u64 };
+    let options = MachineOptions {
+        end_when_done: parts.end_when_done,
+        timeout: parts.timeout,
+        script: parts.script,
+        seed: parts.clock.wall().as_nanosecond() as u64,
+    };
     let mut machine = Machine::new(&parts.spec, options);
     if parts.open {
         machine.keep_open();
@@ -389,6 +403,11 @@ impl Runtime {
     }
 
     pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
+        if ticket >= SCRIPT_TICKETS {
+            // Heard of with the next news, when all that this was a part of is carried out.
+            let _ = self.news.send(News::Input(Input::Carried { ticket, result }));
+            return;
+        }
         if let Some(answer) = self.tickets.remove(&ticket) {
             self.publish();
             let _ = answer.send(result);
@@ -401,6 +420,7 @@ impl Runtime {
             News::Prepared { process, generation, prepared } => self.prepared(process, generation, prepared),
             News::Changed { process, file, more } => self.file_changed(process, &file, more),
             News::Notice(text) => self.warn(text),
+            News::Exported { ticket, result } => self.exported(ticket, result),
             News::ErrandEnded { purpose, report } => self.errand_ended(&purpose, report),
         }
     }
@@ -415,7 +435,10 @@ impl Runtime {
             CaptureEvent::Alerts { process, generation, count, line, stream, text } => {
                 self.emit(EventKind::Alerted { process, generation, count, line, stream: stream.word().to_owned(), text });
             }
-            CaptureEvent::Counted { stream, expectation, counted, .. } => self.feed(seen(expectation, stream, counted)),
+            CaptureEvent::Counted { stream, expectation, counted, .. } => {
+                let input = seen(&self.parts.spec, expectation, stream, counted);
+                self.feed(input);
+            }
             CaptureEvent::Flushed => self.feed(Input::Flushed),
             CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
             CaptureEvent::DiskTrouble { error } => {

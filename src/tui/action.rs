@@ -138,6 +138,10 @@ actions! {
     Alerts "alerts" "list of alerts" Everywhere;
     Expectations "expectations" "list of expectations" Everywhere;
     RerunTests "rerun-tests" "rerun the tests; services stay" Everywhere;
+    Steps "steps" "list of steps" Everywhere;
+    NextStep "next-step" "carry out the next step of the script now" Everywhere;
+    RepeatStep "repeat-step" "carry out the last step again" Everywhere;
+    HoldSteps "hold-steps" "keep the script from going on by itself, or no longer" Everywhere;
     Export "export" "export an archive" Everywhere;
     Zoom "zoom" "the focused pane alone, or all" Everywhere;
     Layout "layout" "next layout" Everywhere;

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
-    model::{At, Event, EventKind, Narration, ProcessId, Verdict, narrate},
+    model::{At, Event, EventKind, Narration, ProcessId, Verdict, View, narrate},
     supervisor::Journal,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct EventList {
     about: HashMap<ProcessId, Vec<usize>>,
     lives: Lives,
     alerts: Vec<Arc<Event>>,
+    /// What steps want to be seen, and nobody has shown yet.
+    views: Vec<View>,
 }
 
 impl EventList {
@@ -58,6 +60,9 @@ impl EventList {
             self.lives.take(&event);
             if matches!(event.kind, EventKind::Alerted { .. }) {
                 self.alerts.push(event.clone());
+            }
+            if let EventKind::Viewed { view, .. } = &event.kind {
+                self.views.push(view.clone());
             }
             if let EventKind::Expected { expectation, .. } = event.kind {
                 self.expect(expectation, event.clone());
@@ -104,6 +109,11 @@ impl EventList {
             }
             _ => false,
         }
+    }
+
+    /// What steps want to be seen, oldest first; told once.
+    pub(crate) fn take_views(&mut self) -> Vec<View> {
+        std::mem::take(&mut self.views)
     }
 
     /// How many there are.

@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn the_shipped_keymap_parses_without_clashes_and_binds_every_action() {
         let map = Keymap::parse("keymap.toml", BUILT_IN).unwrap_or_else(|e| panic!("{e}"));
-        // Asked for by name (`:hold upstream`): too rare for a key, too far-reaching for a slip.
-        let by_name = [Action::Hold];
+        // Asked for by name (`:hold upstream`, `:next-step`): too rare for a key, too far-reaching for a slip.
+        let by_name = [Action::Hold, Action::NextStep, Action::RepeatStep, Action::HoldSteps];
         for action in Action::all() {
             assert_ne!(map.keys_of(action).is_empty(), !by_name.contains(&action), "{action:?} is bound to no key");
         }

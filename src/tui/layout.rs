@@ -23,9 +23,11 @@ pub(crate) enum Pane {
     Details,
     /// How the expectations stand; there only if there are any.
     Expectations,
+    /// How far the script is; there only if the scenario has one.
+    Steps,
 }
 
-const PANES: [(&str, Pane); 7] = [
+const PANES: [(&str, Pane); 8] = [
     ("processes", Pane::Processes),
     ("happened", Pane::Happened),
     ("logs", Pane::Logs),
@@ -33,6 +35,7 @@ const PANES: [(&str, Pane); 7] = [
     ("alerts", Pane::Alerts),
     ("details", Pane::Details),
     ("expectations", Pane::Expectations),
+    ("steps", Pane::Steps),
 ];
 
 /// How long a node is along its parent's direction.
@@ -343,7 +346,7 @@ mod tests {
             Pane::Processes => processes + 1,
             Pane::Happened if facts == 0 => 0,
             Pane::Happened => facts + 1,
-            Pane::Details | Pane::Expectations => 0,
+            Pane::Details | Pane::Expectations | Pane::Steps => 0,
             Pane::Logs | Pane::Events | Pane::Alerts => 7,
         };
         Layout::built_in("default").expect("shipped").solve(Rect::new(0, 0, width, height), &wants, None)
@@ -400,7 +403,7 @@ mod tests {
         fn no_pane_leaves_the_screen_or_covers_another(w in 0u16..300, h in 0u16..100, n in 0u16..2000, facts in 0u16..9, which in 0usize..4) {
             let wants = move |pane| match pane {
                 Pane::Processes => n.saturating_add(1),
-                Pane::Happened | Pane::Details | Pane::Expectations => facts,
+                Pane::Happened | Pane::Details | Pane::Expectations | Pane::Steps => facts,
                 Pane::Logs | Pane::Events | Pane::Alerts => 7,
             };
             let layout = Layout::built_in(BUILT_IN[which].0).expect("shipped");

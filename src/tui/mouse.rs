@@ -84,7 +84,7 @@ impl EventLoop {
                 let fact = usize::from(at.y - area.y).checked_sub(1).and_then(|i| facts.get(i)).map(Seek::fact);
                 return fact.map(Outcome::Seek).into_iter().collect();
             }
-            Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => {}
+            Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations | Pane::Steps => {}
         }
         Vec::new()
     }
@@ -138,7 +138,7 @@ impl EventLoop {
 pub(super) fn body(pane: Pane, area: Rect) -> Rect {
     match pane {
         Pane::Processes => area,
-        Pane::Happened | Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => {
+        Pane::Happened | Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations | Pane::Steps => {
             Rect { y: area.y + area.height.min(1), height: area.height.saturating_sub(1), ..area }
         }
     }

@@ -132,6 +132,10 @@ impl Stage {
         self.show();
         self.events.refresh(&self.sources.journal);
         self.history.refresh(&self.sources.journal);
+        let views = self.events.take_views();
+        if self.abilities.live && !views.is_empty() {
+            self.with_world(now, |app, world| views.iter().for_each(|view| app.show(view, world)));
+        }
         if let Some(seek) = self.wanted.take() {
             self.seek(seek, now);
         }
@@ -290,8 +294,12 @@ impl Stage {
         let Some(layout) = layouts.get(self.app.layout % layouts.len().max(1)) else { return false };
         let alone = self.app.zoom.then_some(self.app.focus);
         self.app.tiled_layout = layout.is_tiled();
-        let there =
-            There { processes: self.snapshot.rows.len(), facts: self.facts().len(), expectations: self.snapshot.expectations.len() };
+        let there = There {
+            processes: self.snapshot.rows.len(),
+            facts: self.facts().len(),
+            expectations: self.snapshot.expectations.len(),
+            steps: self.snapshot.steps.len(),
+        };
         self.areas = view::areas(layout, screen, &there, alone);
         let shown: Vec<Pane> = self.areas.panes.iter().map(|(pane, _)| *pane).collect();
         self.app.focus_what_is_shown(&shown);

@@ -6,7 +6,7 @@ use super::{
     app::overlay::Overlay,
     layout::{Areas, Layout, Pane},
     overlay,
-    pane::{alerts, events, expectations, happened, logs, processes},
+    pane::{alerts, events, expectations, happened, logs, processes, steps},
     row::{hints, message, prompt, status, typing},
     scene::{Drawn, Scene},
 };
@@ -17,6 +17,7 @@ pub(crate) struct There {
     pub(crate) processes: usize,
     pub(crate) facts: usize,
     pub(crate) expectations: usize,
+    pub(crate) steps: usize,
 }
 
 /// Where everything stands on a screen so large.
@@ -27,6 +28,8 @@ pub(crate) fn areas(layout: &Layout, screen: Rect, there: &There, alone: Option<
         Pane::Happened => happened::wants(there.facts, screen.height),
         Pane::Expectations if there.expectations == 0 => 0,
         Pane::Expectations => rows(there.expectations),
+        Pane::Steps if there.steps == 0 => 0,
+        Pane::Steps => rows(there.steps),
         Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details => 1,
     };
     layout.solve(screen, &wants, alone)
@@ -48,6 +51,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             Pane::Alerts => alerts::draw(scene, *area, buf),
             Pane::Details => details_end = Some(overlay::details_pane(scene, *area, buf)),
             Pane::Expectations => expectations::draw(scene, *area, buf),
+            Pane::Steps => steps::draw(scene, *area, buf),
         }
     }
     let mut drawn = Drawn { details_end, ..overlay::draw(scene, buf) };
@@ -75,6 +79,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             | Overlay::Timeline { .. }
             | Overlay::Alerts { .. }
             | Overlay::Expectations { .. }
+            | Overlay::Steps { .. }
             | Overlay::Line { .. }
             | Overlay::OwnLog,
         ) => hints::draw(scene, areas.hints, buf),

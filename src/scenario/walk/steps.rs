@@ -6,6 +6,7 @@ use super::{
         keys,
         source::Span,
         suggest::{did_you_mean, list_of, shown},
+        support,
         tree::{Entry, Node, Table, Value},
     },
     state::{Scope, Walk},
@@ -167,6 +168,7 @@ impl Walk<'_> {
     fn action(&mut self, node: &Node, spec: &RunSpec, all: &mut Vec<StepAction>) {
         let Some(table) = self.table("do", node, "a table like { kill = \"NAME\" }") else { return };
         self.check_keys(table, keys::DO, "`do`");
+        self.not_yet(table, support::DO);
         for (key, entry) in table.iter() {
             let node = &entry.node;
             match key {

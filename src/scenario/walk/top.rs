@@ -10,7 +10,6 @@ use super::{
         keys,
         names::Instance,
         suggest::shown,
-        support,
         tree::{Node, Table},
     },
     process::ReadProcess,
@@ -53,7 +52,6 @@ impl Walk<'_> {
             (spec.id.clone(), Arc::new(spec))
         });
         let processes: IndexMap<_, _> = processes.collect();
-        self.not_yet(tree, support::TOP);
         let expectations = tree.node("expect").map(|n| self.expectations(n)).unwrap_or_default();
         let recording_max_disk = tree.node("recording").and_then(|n| self.recording(n));
         let ports = match self.stage {

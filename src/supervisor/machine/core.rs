@@ -6,10 +6,13 @@ use std::{
 };
 
 use super::expect::Expectations;
+use super::script::Script;
 use super::starters::Starters;
 use super::types::{Effect, Input, MachineOptions, Proc, TimerKind, TimerToken};
 use super::verdict::Course;
-use crate::model::{Actor, At, EventKind, ExpectationInfo, Generation, ProcessId, ProcessSpec, ProcessState, Role, RunInfo, RunSpec};
+use crate::model::{
+    Actor, At, EventKind, ExpectationInfo, Generation, ProcessId, ProcessSpec, ProcessState, Role, RunInfo, RunSpec, StepInfo,
+};
 
 /// All policy of a run.
 #[derive(Debug, Clone)]
@@ -23,6 +26,7 @@ pub(crate) struct Machine {
     pub(super) options: MachineOptions,
     pub(super) course: Course,
     pub(super) starters: Starters,
+    pub(super) script: Script,
     pub(super) expectations: Expectations,
     /// Whether somebody looks at how processes are.
     pub(super) observed: bool,
@@ -41,6 +45,7 @@ impl Machine {
     pub(crate) fn new(spec: &RunSpec, options: MachineOptions) -> Self {
         // A small seed would make the first numbers drawn small, too.
         let dice = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let script = Script::of(spec, options.script);
         let mut machine = Self {
             procs: Vec::new(),
             by_name: HashMap::new(),
@@ -49,6 +54,7 @@ impl Machine {
             options,
             course: Course::default(),
             starters: Starters::of(spec),
+            script,
             expectations: Expectations::of(spec),
             observed: false,
             now: At::START,
@@ -58,6 +64,7 @@ impl Machine {
             out: Vec::new(),
         };
         spec.processes.values().for_each(|spec| machine.enlist(spec.clone()));
+        machine.course.open = machine.script.is_rehearsal();
         machine
     }
 
@@ -82,6 +89,7 @@ impl Machine {
             timeout_ms: spec.timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
             processes: spec.processes.values().map(|process| super::open::describe(process)).collect(),
             expectations: spec.expectations.iter().map(ExpectationInfo::of).collect(),
+            steps: spec.steps.iter().map(StepInfo::of).collect(),
         }
     }
 
@@ -116,6 +124,8 @@ impl Machine {
                 m.emit(EventKind::Progress { process, text });
             }),
             Input::Seen { expectation, seen } => self.seen(expectation, seen),
+            Input::Said { step } => self.said(step),
+            Input::Carried { ticket, result } => self.carried(ticket, result),
             Input::Flushed => self.flushed(),
             Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::StoodStill { span } => self.stood_still(span),
@@ -147,6 +157,7 @@ impl Machine {
                 TimerKind::CensusDeadline => self.final_census(Vec::new()),
                 TimerKind::Window(index) => self.window_over(index),
                 TimerKind::LastWords => self.last_words_over(),
+                TimerKind::Script(stretch, alarm) => self.script_alarm(stretch, alarm),
                 _ => self.run_timed_out(),
             };
         };
@@ -158,7 +169,7 @@ impl Machine {
             TimerKind::Backoff => self.backoff_over(i),
             TimerKind::LeakCheck => self.look_for_leaks(i),
             TimerKind::Lifetime => self.lived_too_long(i),
-            TimerKind::RunTimeout | TimerKind::CensusDeadline | TimerKind::Window(_) | TimerKind::LastWords => {}
+            TimerKind::RunTimeout | TimerKind::CensusDeadline | TimerKind::Window(_) | TimerKind::LastWords | TimerKind::Script(..) => {}
         }
     }
 
@@ -246,6 +257,7 @@ impl Machine {
             let starts = proc.wants_start.is_some() || matches!(proc.state, ProcessState::Backoff { .. });
             assert!(!self.course.is_stopping() || !starts, "{id}: would start while the run stops");
             assert_eq!(armed[i], proc.timers.len(), "{id}: timers out of step");
+            assert!(!self.course.is_stopping() || self.script.is_idle(), "{id}: a step goes on while the run stops");
         }
     }
 

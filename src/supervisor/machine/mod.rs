@@ -12,7 +12,8 @@
 //! dependencies, starting, readiness; [`starters`] who can start what does not start by itself; [`exit`] what an exit nobody
 //! asked for leads to; [`leftovers`] what a leader leaves; [`changes`] what a changed file leads to; [`stop`] stops; [`takedown`] the take-down of the run; [`health`]
 //! thresholds and holds; [`expect`] what is expected of logs, with the [`samples`] of metrics; [`open`] runs that a test
-//! drives; [`standstill`] what a suspension moves; [`verdict`] when the run is over and how it ended; [`backoff`] the restart policy's arithmetic.
+//! drives; [`script`] the steps of the file; [`standstill`] what a suspension moves; [`verdict`] when the run is over and how it
+//! ended; [`backoff`] the restart policy's arithmetic.
 
 mod backoff;
 mod changes;
@@ -24,6 +25,7 @@ mod leftovers;
 mod open;
 mod requests;
 mod samples;
+mod script;
 mod standstill;
 mod start;
 mod starters;
@@ -40,4 +42,6 @@ mod tests;
 pub(crate) use core::Machine;
 pub(crate) use expect::Seen;
 pub use open::TestEnd;
+pub(crate) use script::SCRIPT_TICKETS;
+pub use script::ScriptOptions;
 pub(crate) use types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};

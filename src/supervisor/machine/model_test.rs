@@ -4,7 +4,8 @@
 //! that a spawner and a capture may deliver them in; the guardian is lost; people ask for anything at any time. Whatever
 //! happens: one generation of a process lives at a time and generations only grow; nothing starts once the run stops;
 //! restarts are bounded; each ticket is resolved exactly once, a stop's only when its tree is empty; what the events say of a
-//! process is so; and every run that is taken down ends, within the graces that it must wait for.
+//! process is so; every run that is taken down ends, within the graces that it must wait for; and each step of its script is
+//! then over.
 //!
 //! Chance is a list of bytes, so that a failure shrinks to a short one. `E2E_SEQUENCES=1000000 cargo test --lib model_test`
 //! runs more sequences than the default; a seed of the bulk that fails is printed and can be put into `a_seed_that_failed`.
@@ -16,10 +17,11 @@ use proptest::prelude::*;
 use super::Machine;
 use super::tests::{id, run_of, spec};
 use super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
+use super::{SCRIPT_TICKETS, ScriptOptions};
 use crate::model::{
     Actor, At, Command, Condition, Dependency, Event, EventKind, Exit, Failure, Generation, HealthSpec, Leak, OnUnhealthy, Probe,
     ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, Request, RestartMode, RestartPolicy, Role, RunSpec, Signal, Snapshot, StartCause,
-    StopSpec,
+    StateOrHealth, StepAction, StepSpec, StepWhen, StopSpec,
 };
 
 const NAMES: [&str; 5] = ["a", "b", "c", "t", "m"];
@@ -113,11 +115,42 @@ fn processes() -> RunSpec {
     ])
 }
 
+/// A script of a few steps, each as chance will have it.
+fn script(chance: &mut Chance<'_>) -> Vec<StepSpec> {
+    let of = chance.below(5);
+    let mut step = |_| {
+        let process = id(NAMES[chance.below(NAMES.len())]);
+        let state = |word: &str| StateOrHealth::State(word.into());
+        let when = match chance.below(8) {
+            0 | 1 => StepWhen::AtOnce,
+            2 => StepWhen::After(Duration::from_secs(2)),
+            3 => StepWhen::Log { processes: vec![process.clone()], pattern: regex::Regex::new("x").expect("a pattern") },
+            n => StepWhen::State { processes: vec![process.clone()], is: state(["ready", "stopped", "backoff", "completed"][n - 4]) },
+        };
+        let action = |n: usize| match n {
+            0 => StepAction::Start(process.clone()),
+            1 => StepAction::Stop(process.clone()),
+            2 => StepAction::Restart(process.clone()),
+            3 => StepAction::Kill(process.clone()),
+            4 => StepAction::Signal { process: process.clone(), signal: Signal::HUP },
+            5 => StepAction::Send { process: process.clone(), text: "x".into() },
+            6 => StepAction::RerunTests,
+            7 => StepAction::Wait(Duration::from_secs(1)),
+            _ => StepAction::Export("x".into()),
+        };
+        let actions = (0..chance.below(4)).map(|_| action(chance.below(9))).collect();
+        StepSpec { when, actions, note: String::new(), timeout: chance.one_in(3).then_some(Duration::from_secs(3)) }
+    };
+    (0..of).map(&mut step).collect()
+}
+
 impl<'a> World<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let mut chance = Chance(bytes.iter());
-        let options = MachineOptions { end_when_done: chance.one_in(3), timeout: Some(Duration::from_secs(100)), seed: 7 };
-        let run = processes();
+        let end_when_done = chance.one_in(3);
+        let script_options = ScriptOptions { from_step: u32::from(chance.one_in(8)) * 2, rehearse: end_when_done && chance.one_in(3) };
+        let options = MachineOptions { end_when_done, timeout: Some(Duration::from_secs(100)), script: script_options, seed: 7 };
+        let run = RunSpec { steps: script(&mut chance), ..processes() };
         let info = Machine::describe(&run, "run", String::new(), crate::model::Containment::Subreaper);
         let mut world = Self {
             chance,
@@ -175,7 +208,7 @@ impl<'a> World<'a> {
             }
             Effect::Arm { timer, at } => self.timers.push((at, timer)),
             Effect::Resolve { ticket, result } => self.resolve(ticket, &result),
-            Effect::SendLine { ticket, .. } => self.resolve(ticket, &Ok(())),
+            Effect::SendLine { ticket, .. } | Effect::Export { ticket, .. } => self.resolve(ticket, &Ok(())),
             Effect::FinalCensus => {
                 let left = self.children.values().any(|child| !child.is_empty() && !child.immortal);
                 assert!(!left || self.lost, "the census comes when nothing lives");
@@ -250,6 +283,9 @@ impl<'a> World<'a> {
     }
 
     fn resolve(&mut self, ticket: u64, result: &Result<(), String>) {
+        if ticket >= SCRIPT_TICKETS {
+            return self.pending.push(Input::Carried { ticket, result: result.clone() });
+        }
         let (command, answered) = &mut self.tickets[ticket as usize];
         assert!(!std::mem::replace(answered, true), "{command:?} is answered once");
         if let (Command::Stop { process, .. }, Ok(())) = (&*command, result) {
@@ -266,7 +302,7 @@ impl<'a> World<'a> {
                 let starts = self.by_policy.entry(process.clone()).or_default();
                 starts.retain(|at| now.since(*at) < Duration::from_mins(1));
                 starts.push(now);
-                assert!(starts.len() <= 10 * (1 + self.tickets.len() + self.changes), "restarts are bounded");
+                assert!(starts.len() <= 10 * (1 + self.tickets.len() + self.changes + 12), "restarts are bounded");
             }
             EventKind::Exited { process, generation, .. } => {
                 let child = self.children.get(process).cloned().unwrap_or_default();
@@ -312,6 +348,7 @@ impl<'a> World<'a> {
                     self.tell_if_empty(&process);
                 }
             }
+            12 | 13 if self.chance.one_in(6) => self.give(Input::Said { step: n }),
             12 | 13 => self.answer(process),
             14..=16 => self.somebody_asks(process),
             17 | 18 => self.tick(),
@@ -399,6 +436,8 @@ impl<'a> World<'a> {
             4..=7 => Command::Stop { process, now },
             8..=11 => Command::Restart { process, now },
             12 => Command::Signal { process, signal: Signal::TERM },
+            13 if self.chance.one_in(3) => Command::RunStep { step: [None, Some(1), Some(2)][self.chance.below(3)] },
+            13 if self.chance.one_in(4) => Command::HoldSteps { held: now },
             13 => Command::RerunTests,
             14 if self.chance.one_in(4) => Command::Shutdown { now },
             14 => Command::SendLine { process, text: "x".into() },
@@ -455,6 +494,8 @@ impl<'a> World<'a> {
             assert!(!self.pending.is_empty() || !self.timers.is_empty(), "nothing is left to happen, but the run has not ended");
             if self.pending.is_empty() { self.tick() } else { self.deliver() }
         }
+        let open: Vec<_> = self.snapshot.steps.iter().filter(|step| !step.stage.is_over()).collect();
+        assert!(open.is_empty(), "the run has ended, but not {open:?}");
         let unanswered: Vec<_> = self.tickets.iter().filter(|(_, answered)| !answered).collect();
         assert!(unanswered.is_empty(), "nobody answered {unanswered:?}");
         assert!(self.lost || self.children.values().all(|child| child.is_empty() || child.immortal), "{:?}", self.children);

@@ -57,7 +57,11 @@ impl Machine {
     /// What the test said of itself, which stands before what its processes did.
     pub(super) fn said_by_test(&self) -> Option<Outcome> {
         match self.course.said()? {
-            TestEnd::Passed => Some(Outcome::new(Verdict::Passed, exit_code::PASSED, "the test passed")),
+            TestEnd::Passed => Some(Outcome::new(
+                Verdict::Passed,
+                exit_code::PASSED,
+                self.script.passed_because().unwrap_or_else(|| "the test passed".into()),
+            )),
             TestEnd::Failed(why) => Some(Outcome::new(Verdict::Failed, exit_code::TEST_FAILED, why.clone())),
             TestEnd::Unknown => None,
         }
@@ -89,6 +93,7 @@ pub(super) fn describe(spec: &ProcessSpec) -> ProcessInfo {
 #[cfg(test)]
 mod tests {
     use super::super::{
+        ScriptOptions,
         tests::{id, run_of, spec},
         types::{Effect, Input, MachineOptions},
     };
@@ -96,7 +101,10 @@ mod tests {
     use crate::model::{Actor, At, Command, Exit, ProcessState, Request, Role};
 
     fn open() -> Machine {
-        let mut machine = Machine::new(&run_of(Vec::new()), MachineOptions { end_when_done: false, timeout: None, seed: 1 });
+        let mut machine = Machine::new(
+            &run_of(Vec::new()),
+            MachineOptions { end_when_done: false, timeout: None, script: ScriptOptions::default(), seed: 1 },
+        );
         machine.keep_open();
         assert_eq!(machine.step(At(0), Input::Begin), []);
         machine

@@ -15,6 +15,8 @@ impl Machine {
             Command::Type { process, bytes } => self.find(&process).and_then(|i| self.ask_type(i, bytes, ticket)),
             Command::Hold { process, held } => self.find(&process).map(|i| self.ask_hold(i, by, held, ticket)),
             Command::RerunTests => self.ask_rerun(&by, ticket),
+            Command::RunStep { step } => self.refuse_while_stopping().and_then(|()| self.ask_step(step, ticket)),
+            Command::HoldSteps { held } => self.hold_script(held, &by, ticket),
             Command::Mark { text } => {
                 self.emit(EventKind::Marked { process: None, text, by });
                 self.out.push(Effect::Resolve { ticket, result: Ok(()) });

@@ -30,6 +30,7 @@ impl Machine {
                 self.set_state(i, ProcessState::Pending { waits_for });
             }
         }
+        self.begin_script();
         self.report_checks();
     }
 

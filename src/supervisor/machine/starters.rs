@@ -15,13 +15,15 @@ use crate::model::{ProcessId, Role, RunSpec, StepAction};
 /// Who can start what, besides people.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Starters {
-    /// The first step, from 1, that starts a process.
+    /// The first step to come, from 1, that starts a process.
     pub(super) steps: BTreeMap<ProcessId, usize>,
+    /// All that steps start, by step.
+    all: Vec<(usize, ProcessId)>,
 }
 
 impl Starters {
     pub(super) fn of(spec: &RunSpec) -> Self {
-        let mut steps = BTreeMap::new();
+        let mut all = Vec::new();
         for (number, step) in (1..).zip(&spec.steps) {
             for action in &step.actions {
                 let started: Vec<_> = match action {
@@ -31,12 +33,20 @@ impl Starters {
                     }
                     _ => Vec::new(),
                 };
-                for process in started {
-                    steps.entry(process).or_insert(number);
-                }
+                all.extend(started.into_iter().map(|process| (number, process)));
             }
         }
-        Self { steps }
+        let mut starters = Self { steps: BTreeMap::new(), all };
+        starters.passed(0);
+        starters
+    }
+
+    /// The first `count` steps are over: they start nothing more.
+    pub(super) fn passed(&mut self, count: usize) {
+        self.steps.clear();
+        for (number, process) in self.all.iter().filter(|(number, _)| *number > count) {
+            self.steps.entry(process.clone()).or_insert(*number);
+        }
     }
 
     /// What a process that does not start by itself waits for.

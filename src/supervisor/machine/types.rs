@@ -1,10 +1,11 @@
 //! Inputs, effects, and what the machine knows of a process.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use super::backoff::{Decision, Ledger};
 use super::expect::Seen;
 use super::open::TestEnd;
+use super::script::{Alarm, ScriptOptions};
 use crate::model::{
     Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
     Signal, StartCause,
@@ -17,6 +18,8 @@ pub(crate) struct MachineOptions {
     pub(crate) end_when_done: bool,
     /// How long the run may take, if it is bounded.
     pub(crate) timeout: Option<Duration>,
+    /// How it takes the steps of its scenario.
+    pub(crate) script: ScriptOptions,
     /// Seeds the jitter of back-offs.
     pub(crate) seed: u64,
 }
@@ -58,6 +61,10 @@ pub(crate) enum Input {
     Progress { process: ProcessId, generation: Generation, text: String },
     /// Lines that an expectation is about were said.
     Seen { expectation: usize, seen: Seen },
+    /// A line that a step waits for was said; the step's index.
+    Said { step: usize },
+    /// What a step asked for is done, or cannot be.
+    Carried { ticket: u64, result: Result<(), String> },
     /// What was in the pipes is told, asked for with [`Effect::FlushOutput`].
     Flushed,
     /// It uses more than it may; `what` names the limit.
@@ -116,6 +123,8 @@ pub(crate) enum Effect {
     SendLine { process: ProcessId, generation: Generation, text: String, ticket: u64 },
     /// Write bytes to its terminal.
     Type { process: ProcessId, generation: Generation, bytes: Vec<u8>, ticket: u64 },
+    /// Pack the run, as far as it is, into an archive.
+    Export { path: PathBuf, ticket: u64 },
     /// Read what is in the pipes and tell what was found in it.
     FlushOutput,
     /// Call back at this moment.
@@ -147,6 +156,8 @@ pub(super) enum TimerKind {
     Window(usize),
     /// Of the run: what living processes say last about it.
     LastWords,
+    /// Of the script, by the stretch of it that it belongs to.
+    Script(u32, Alarm),
 }
 
 /// How far a process's newest generation is.

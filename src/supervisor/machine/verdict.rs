@@ -116,9 +116,13 @@ impl Machine {
             return;
         }
         if self.course.is_stopping() {
+            self.skip_steps("the run ended before it was done");
             self.stop_next_layer();
         } else {
             self.start_what_can();
+            while self.script_moves() {
+                self.start_what_can();
+            }
         }
         self.start_windows();
         self.watch_health();
@@ -148,8 +152,15 @@ impl Machine {
     /// run any more. A test that can never start ends it at once.
     fn is_over(&self) -> bool {
         let skipped = |proc: &Proc| matches!(proc.state, ProcessState::Skipped { .. });
-        if self.tests().any(skipped) {
+        if self.script.is_rehearsal() {
+            return self.script.is_rehearsed();
+        }
+        let script_failed = self.options.end_when_done && self.script.failure().is_some();
+        if script_failed || self.tests().any(skipped) {
             return true;
+        }
+        if self.script_holds() {
+            return false;
         }
         let over = |proc: &Proc| proc.is_down() || skipped(proc);
         if self.tests().next().is_some() {
@@ -281,7 +292,8 @@ impl Machine {
             ProcessState::Stopped { .. } => test.stopped_by.is_some(),
             _ => false,
         }));
-        let reason = test.or_else(|| self.expectations.violated())?;
+        let step = || self.script.failure().filter(|_| !self.script.is_rehearsal()).map(str::to_owned);
+        let reason = test.or_else(|| self.expectations.violated()).or_else(step)?;
         failed(exit_code::TEST_FAILED, reason)
     }
 
@@ -312,6 +324,9 @@ impl Machine {
         self.emit(EventKind::Rerun { by: by.clone(), process: None });
         self.course.outcome = None;
         self.course.decided = false;
+        if !matches!(by, Actor::Step(_)) {
+            self.script.forget_failure();
+        }
         self.count_everything();
     }
 

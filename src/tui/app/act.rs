@@ -43,11 +43,11 @@ impl App {
             Action::SendSignal => self.about_process(action, world, |process| Overlay::Signals { process, chosen: 0 }),
             Action::SendLine => return self.talk_to(action, world),
             Action::Hold => return self.hold(world),
+            Action::NextStep | Action::RepeatStep | Action::HoldSteps => return self.on_script(action, world),
             Action::Details => self.overlay = Some(Overlay::Details { scroll: 0 }),
             Action::Tick => self.tick(world),
             Action::Sort => self.sort(world),
-            Action::Follow if self.log.follows() => return vec![Outcome::Seek(Seek::Row(self.log.cursor()))],
-            Action::Follow => return vec![Outcome::Seek(Seek::Follow)],
+            Action::Follow => return vec![Outcome::Seek(if self.log.follows() { Seek::Row(self.log.cursor()) } else { Seek::Follow })],
             Action::Find => self.prompt(PromptKind::Find),
             Action::FilterIn => self.prompt(PromptKind::FilterIn),
             Action::FilterOut => self.prompt(PromptKind::FilterOut),
@@ -76,9 +76,7 @@ impl App {
             Action::PreviousEvent | Action::NextEvent => return self.travel(Stops::Events, way(action), world),
             Action::PreviousFailure | Action::NextFailure => return self.travel(Stops::Failures, way(action), world),
             Action::Now => return self.back_to_now(world),
-            Action::Timeline => self.overlay = Some(Overlay::Timeline { chosen: world.back }),
-            Action::Alerts => self.overlay = Some(Overlay::Alerts { chosen: 0 }),
-            Action::Expectations => self.overlay = Some(Overlay::Expectations { chosen: self.panes.expectation }),
+            Action::Timeline | Action::Alerts | Action::Expectations | Action::Steps => self.open_list(action, world),
             Action::RerunTests => return self.rerun(world),
             Action::Export => return self.export(world),
             Action::Zoom => self.zoom = !self.zoom,
@@ -94,6 +92,15 @@ impl App {
             Action::Interrupt | Action::StopAndQuit => return self.leave(world),
         }
         Vec::new()
+    }
+
+    fn open_list(&mut self, action: Action, world: &World<'_>) {
+        self.overlay = Some(match action {
+            Action::Timeline => Overlay::Timeline { chosen: world.back },
+            Action::Alerts => Overlay::Alerts { chosen: 0 },
+            Action::Expectations => Overlay::Expectations { chosen: self.panes.expectation },
+            _ => Overlay::Steps { chosen: self.panes.step },
+        });
     }
 
     /// Moves in the focused pane.

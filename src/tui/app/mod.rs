@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod overlay;
 mod overlay_keys;
 pub(crate) mod panes;
+mod script;
 mod state;
 pub(crate) mod table;
 pub(crate) mod walk;

@@ -106,6 +106,8 @@ pub(crate) enum Overlay {
     Alerts { chosen: usize },
     /// All expectations, in the order of the file.
     Expectations { chosen: usize },
+    /// All steps of the script, in the order of the file.
+    Steps { chosen: usize },
     /// One line exactly as it was written.
     Line { text: String, scroll: usize },
     /// The tool's own log.
@@ -125,6 +127,7 @@ impl Overlay {
             | Overlay::Timeline { .. }
             | Overlay::Alerts { .. }
             | Overlay::Expectations { .. }
+            | Overlay::Steps { .. }
             | Overlay::OwnLog => {}
         }
     }

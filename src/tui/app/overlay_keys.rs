@@ -57,6 +57,7 @@ impl App {
             Some(Overlay::Timeline { chosen }) => self.timeline_key(chosen, key, bound, world),
             Some(Overlay::Alerts { chosen }) => self.alerts_key(chosen, key, bound, world),
             Some(Overlay::Expectations { chosen }) => self.expectations_key(chosen, key, bound, world),
+            Some(Overlay::Steps { chosen }) => self.steps_key(chosen, key, bound, world),
             Some(Overlay::Details { scroll }) if bound == Some(Action::Copy) => {
                 self.overlay = Some(Overlay::Details { scroll });
                 let command = self.selected(world.snapshot).map(command_of);
@@ -313,7 +314,7 @@ fn from_newest(chosen: usize, len: usize, bound: Option<Action>) -> Option<usize
 }
 
 /// The choice in a list of `len` after a key; none: the key closes.
-fn moved(chosen: usize, len: usize, bound: Option<Action>) -> Option<usize> {
+pub(super) fn moved(chosen: usize, len: usize, bound: Option<Action>) -> Option<usize> {
     if bound == Some(Action::Quit) {
         return None;
     }

@@ -17,6 +17,8 @@ pub(crate) struct Panes {
     pub(crate) event: Option<u64>,
     /// The chosen expectation, in the order of the file.
     pub(crate) expectation: usize,
+    /// The chosen step, in the order of the file.
+    pub(crate) step: usize,
     /// Lines of the details scrolled away.
     pub(crate) details: usize,
 }
@@ -74,6 +76,10 @@ impl App {
                 self.panes.expectation = step(self.panes.expectation, seek, last);
                 None
             }
+            Pane::Steps => {
+                self.panes.step = step(self.panes.step, seek, world.snapshot.steps.len().saturating_sub(1));
+                None
+            }
             Pane::Details => {
                 // The frame keeps it within what there is to scroll.
                 self.panes.details = step(self.panes.details, seek, usize::from(u16::MAX));
@@ -100,6 +106,7 @@ impl App {
     pub(super) fn open_in_pane(&mut self, world: &World<'_>) -> Vec<Outcome> {
         match self.focus {
             Pane::Expectations => return self.go_to_expectation(self.panes.expectation, world),
+            Pane::Steps => return self.carry_out_step(self.panes.step, world),
             Pane::Details => return Vec::new(),
             Pane::Events | Pane::Alerts | Pane::Happened if self.log.follows() => {
                 let outcomes = self.go_in_pane(&Seek::Lines(-1), world);

@@ -190,7 +190,7 @@ impl App {
         match self.focus {
             Pane::Processes => Context::Table,
             Pane::Logs => Context::Log,
-            Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => Context::Everywhere,
+            Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations | Pane::Steps => Context::Everywhere,
         }
     }
 

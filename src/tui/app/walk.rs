@@ -139,7 +139,7 @@ impl App {
         let row = world.window.cursor.and_then(|i| world.window.rows.get(i));
         let process = match self.focus {
             Pane::Logs => row.and_then(|row| row.line.process.clone()),
-            Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations => {
+            Pane::Processes | Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations | Pane::Steps => {
                 self.selected(world.snapshot).map(|row| row.id().clone())
             }
         };

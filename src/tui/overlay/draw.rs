@@ -1,6 +1,6 @@
 //! Which overlay is open, and what all of them share.
 
-use super::{alerts, details, expectations, help, lists, own_log, timeline};
+use super::{alerts, details, expectations, help, lists, own_log, steps, timeline};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -45,6 +45,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         Some(Overlay::Signals { process, chosen }) => lists::signals(scene, process, *chosen, stage, buf),
         Some(Overlay::Timeline { chosen }) => timeline::draw(scene, *chosen, stage, buf),
         Some(Overlay::Alerts { chosen }) => alerts::draw(scene, *chosen, stage, buf),
+        Some(Overlay::Steps { chosen }) => steps::draw(scene, *chosen, stage, buf),
         Some(Overlay::Expectations { chosen }) => expectations::draw(scene, *chosen, stage, buf),
         Some(Overlay::OwnLog) => own_log::draw(scene, stage, buf),
     }

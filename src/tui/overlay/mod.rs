@@ -8,6 +8,7 @@ mod help;
 mod lists;
 mod own_log;
 mod shell;
+mod steps;
 mod timeline;
 
 pub(crate) use details::{alert_sparks, sparks};

@@ -12,3 +12,4 @@ pub(crate) mod logs;
 pub(crate) mod processes;
 pub(crate) mod rule;
 pub(crate) mod state;
+pub(crate) mod steps;

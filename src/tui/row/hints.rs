@@ -65,6 +65,7 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Line { .. } => "j k scroll  c copy  Esc back",
         Overlay::Timeline { .. } => "j k choose  Enter the log at that moment  Esc back",
         Overlay::Alerts { .. } => "j k choose  Enter its line in the log  Esc back",
+        Overlay::Steps { .. } => "j k choose  Enter do it now  . hold or go on  Esc back",
         Overlay::Expectations { .. } => "j k choose  Enter the line that decided it  Esc back",
         Overlay::OwnLog => "Esc back",
     })
@@ -92,10 +93,11 @@ fn groups(scene: &Scene<'_>) -> Vec<Group> {
     let last = |hint: Option<Hint>| hint.map(|hint| Hint { last: true, ..hint });
     let mut groups: Vec<Vec<Option<Hint>>> = match scene.app.focus {
         Pane::Logs => log_groups(scene, &hint),
-        Pane::Events | Pane::Alerts | Pane::Happened | Pane::Expectations | Pane::Details => {
+        Pane::Events | Pane::Alerts | Pane::Happened | Pane::Expectations | Pane::Steps | Pane::Details => {
             let open = match scene.app.focus {
                 Pane::Details => None,
                 Pane::Expectations => hint(Action::Open, "the line that decided it"),
+                Pane::Steps => hint(Action::Open, "do it now"),
                 _ => hint(Action::Open, "the log there"),
             };
             let moved = if scene.app.focus == Pane::Details { "scroll" } else { "next" };

@@ -9,6 +9,7 @@ mod past;
 mod recorded;
 mod rows;
 mod screens;
+mod steps;
 mod stories;
 mod theatre;
 

@@ -42,6 +42,7 @@ pub(super) fn info(name: &str, role: Role, kind: &str, stand_in: bool, port: Opt
 
 pub(super) fn begin(scenario: &str, processes: Vec<ProcessInfo>) -> EventKind {
     EventKind::RunStarted(RunInfo {
+        steps: Vec::new(),
         run: "2026-11-23-0625-forward-k3".into(),
         scenario: scenario.into(),
         description: String::new(),

@@ -2,8 +2,8 @@
 
 pub(super) use std::{sync::Arc, time::Duration};
 
-use super::super::Machine;
 pub(super) use super::super::types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};
+use super::super::{Machine, ScriptOptions};
 pub(super) use crate::model::{
     Actor, At, Command, Condition, Containment, Dependency, Event, EventKind, Exit, Failure, Health, HealthSpec, Leak, ListenPort,
     OnUnhealthy, Outcome, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSnapshot, ProcessSpec, ProcessState, Request, RestartMode,
@@ -75,7 +75,11 @@ impl Bench {
     }
 
     pub(super) fn of(run: &RunSpec, end_when_done: bool, timeout: Option<Duration>) -> Self {
-        let options = MachineOptions { end_when_done, timeout, seed: 1 };
+        Self::scripted(run, end_when_done, timeout, ScriptOptions::default())
+    }
+
+    pub(super) fn scripted(run: &RunSpec, end_when_done: bool, timeout: Option<Duration>, script: ScriptOptions) -> Self {
+        let options = MachineOptions { end_when_done, timeout, script, seed: 1 };
         let mut bench = Self {
             info: Machine::describe(run, "run", String::new(), Containment::Subreaper),
             machine: Machine::new(run, options),

@@ -6,6 +6,7 @@ mod expectations;
 mod health;
 mod leftovers;
 mod policy;
+mod scripts;
 mod standstill;
 mod starts;
 mod stops;
