@@ -179,7 +179,15 @@ fn live(plan: Plan, started: oneshot::Sender<Result<Arc<Engine>, HarnessError>>)
 fn begin(plan: Plan, over: Arc<Over>) -> Result<(LiveRun, Arc<Engine>), HarnessError> {
     let Plan { spec, secrets, keep, timeout, open, binary } = plan;
     let hold = Hold::of(&spec);
-    let request = RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, script: ScriptOptions::default(), screen: Screen::default() };
+    let request = RunRequest {
+        spec: Arc::new(spec),
+        secrets,
+        keep,
+        end_when_done: false,
+        timeout,
+        script: ScriptOptions::default(),
+        screen: Screen::default(),
+    };
     let (mut held, mut refused) = (None, None);
     let live = LiveRun::start_under(request, open, |events| match binary::holder(hold, binary.as_ref(), events) {
         Ok(holder) => {

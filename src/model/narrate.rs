@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Event, EventKind, Exit, Failure, Health, Leak, NoticeLevel, ProcessId, Role, Standing, StartCause, StepStage, Then, human_duration,
-    make_one_line,
+    Actor, Event, EventKind, Exit, Failure, Health, Leak, NoticeLevel, ProcessId, Role, Standing, StartCause, StepStage, Then,
+    human_duration, make_one_line,
 };
 
 /// What a failure means that no policy makes good.
@@ -135,10 +135,7 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(if *stop { Tone::Rest } else { Tone::Warn }, &if *stop { format!("stopping   {what}") } else { what }).with(Vec::new())
         }
         EventKind::StopCommand { command, by, .. } => tell(Tone::Rest, &format!("stopping   `{command}` by {by}")).with(Vec::new()),
-        EventKind::HoldChanged { held: true, by, .. } => {
-            tell(Tone::Warn, &format!("held by {by}")).with(vec!["neither probes nor its policy act on it".into()])
-        }
-        EventKind::HoldChanged { by, .. } => tell(Tone::Start, &format!("released by {by}")).with(Vec::new()),
+        EventKind::HoldChanged { held, by, .. } => hold(about, *held, by),
         EventKind::Exited { .. } => exited(event)?,
         EventKind::Failed { reason, fatal, .. } => {
             let verdict = if *fatal { vec![CANNOT_PASS.to_owned()] } else { Vec::new() };
@@ -202,6 +199,14 @@ fn left_over(leak: &Leak) -> String {
         (None, Some(port)) => format!("port {port} still bound {}", leak.command),
         (None, None) => leak.command.clone(),
     }
+}
+
+fn hold(about: Option<&ProcessId>, held: bool, by: &Actor) -> Narration {
+    if held {
+        let why = "neither probes nor its policy act on it".to_owned();
+        return Narration::new(Tone::Warn, about, format!("held by {by}")).with(vec![why]);
+    }
+    Narration::new(Tone::Start, about, format!("released by {by}")).with(Vec::new())
 }
 
 /// How far the script is.

@@ -113,6 +113,11 @@ impl Script {
         self.failure = None;
     }
 
+    /// The run was suspended for so long.
+    pub(super) fn stood_still(&mut self, span: Duration) {
+        self.since = self.since + span;
+    }
+
     /// Whether all steps of a rehearsal are over.
     pub(super) fn is_rehearsed(&self) -> bool {
         self.rehearsal == Some(Rehearsal::Over)

@@ -10,6 +10,7 @@ impl Machine {
     /// Moves every moment that something is counted from or to. Timers are the runtime's, and were moved there.
     pub(super) fn stood_still(&mut self, span: Duration) {
         self.expectations.stood_still(span);
+        self.script.stood_still(span);
         for i in 0..self.procs.len() {
             self.procs[i].stood_still(span);
             let mut state = self.procs[i].state.clone();
