@@ -100,6 +100,7 @@ impl Story {
                 generation,
                 exit,
                 asked: false,
+                by: None,
                 up,
                 then,
                 same_cause: false,

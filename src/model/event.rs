@@ -154,6 +154,9 @@ pub enum EventKind {
         exit: Exit,
         /// Whether somebody had asked for it (then this is no failure).
         asked: bool,
+        /// Whose signal from outside brought it about, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
         /// How long it lived, in microseconds.
         #[serde(rename = "up_us", with = "micros")]
         #[cfg_attr(feature = "cli", schemars(with = "u64"))]
@@ -448,6 +451,7 @@ mod tests {
             generation: 2,
             exit: Exit::Code(101),
             asked: false,
+            by: None,
             up: Duration::from_millis(853),
             then: Then::Restart { delay_ms: 500 },
             same_cause: false,

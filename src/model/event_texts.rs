@@ -37,7 +37,19 @@ impl EventKind {
                     }
                 }
             }
-            Self::Exited { tail, progress, process: _, generation: _, exit: _, asked: _, up: _, then: _, same_cause: _, role: _ } => {
+            Self::Exited {
+                tail,
+                progress,
+                process: _,
+                generation: _,
+                exit: _,
+                asked: _,
+                by: _,
+                up: _,
+                then: _,
+                same_cause: _,
+                role: _,
+            } => {
                 tail.iter_mut().chain(progress).for_each(visit);
             }
             Self::Failed { reason, process: _, generation: _, fatal: _ }

@@ -284,7 +284,9 @@ fn spawned(about: Option<&ProcessId>, generation: u32, pid: u32, cause: &StartCa
 }
 
 fn exited(event: &Event) -> Option<Narration> {
-    let EventKind::Exited { process, generation, exit, asked, up, then, same_cause, progress, role, .. } = &event.kind else { return None };
+    let EventKind::Exited { process, generation, exit, asked, by, up, then, same_cause, progress, role, .. } = &event.kind else {
+        return None;
+    };
     let ended = match exit {
         Exit::Code(101) => "exited 101 (panic)".to_owned(),
         Exit::Code(code) => format!("exited {code}"),
@@ -293,8 +295,12 @@ fn exited(event: &Event) -> Option<Narration> {
     let lived = human_duration(*up);
     let about = Some(process);
     let mut log = vec![format!("generation {generation}, up {lived}")];
-    let mut events =
-        vec![if *asked { "asked".to_owned() } else { "by itself".to_owned() }, format!("generation {generation}"), format!("up {lived}")];
+    let whose = match by {
+        _ if *asked => "asked".to_owned(),
+        Some(by) => format!("by {by}"),
+        None => "by itself".to_owned(),
+    };
+    let mut events = vec![whose, format!("generation {generation}"), format!("up {lived}")];
     if *same_cause {
         log.push("same cause".into());
         events.push("same cause".into());
@@ -305,7 +311,7 @@ fn exited(event: &Event) -> Option<Narration> {
             Narration::new(Tone::Done, about, "completed").log(vec![exit.to_string(), format!("after {lived}")]).events(events)
         }
         Then::Failed { fails_run } => {
-            let short = Failure::Exited { exit: *exit, by: None }.short();
+            let short = Failure::Exited { exit: *exit, by: by.clone() }.short();
             let (told, seen) = match role {
                 _ if !fails_run => (format!("generation {generation}, up {lived}"), format!("up {lived}")),
                 Some(Role::Test) | None => (format!("TEST FAILED, {CANNOT_PASS}"), "test: the verdict is failed".to_owned()),

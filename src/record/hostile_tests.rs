@@ -112,6 +112,7 @@ fn all_kinds() -> Vec<EventKind> {
         generation,
         exit: Exit::Code(1),
         asked: false,
+        by: None,
         up: Duration::ZERO,
         then: Then::Failed { fails_run: true },
         same_cause: true,

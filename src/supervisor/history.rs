@@ -152,6 +152,7 @@ mod tests {
                     generation,
                     exit: Exit::Code(1),
                     asked: true,
+                    by: None,
                     up: std::time::Duration::ZERO,
                     then: Then::Stopped,
                     same_cause: false,

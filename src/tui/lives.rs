@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::model::{At, Event, EventKind, Exit, Generation, ProcessId, StartCause};
+use crate::model::{Actor, At, Event, EventKind, Exit, Generation, ProcessId, StartCause};
 
 /// One start of a process, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub(crate) struct End {
     pub(crate) exit: Exit,
     pub(crate) up: Duration,
     pub(crate) asked: bool,
+    /// Whose signal from outside brought it about.
+    pub(crate) by: Option<Actor>,
     pub(crate) same_cause: bool,
 }
 
@@ -51,9 +53,9 @@ impl Lives {
                     life.ready = Some((*after, evidence.clone()));
                 }
             }
-            EventKind::Exited { process, generation, exit, asked, up, same_cause, .. } => {
+            EventKind::Exited { process, generation, exit, asked, by, up, same_cause, .. } => {
                 if let Some(life) = self.of_generation(process, *generation) {
-                    life.end = Some(End { exit: *exit, up: *up, asked: *asked, same_cause: *same_cause });
+                    life.end = Some(End { exit: *exit, up: *up, asked: *asked, by: by.clone(), same_cause: *same_cause });
                 }
             }
             _ => {}

@@ -121,6 +121,7 @@ impl Machine {
             generation: proc.generation,
             exit,
             asked,
+            by: proc.signalled_by.clone().filter(|_| !asked),
             up,
             then,
             same_cause,

@@ -182,16 +182,24 @@ impl Machine {
 
     /// The step whose turn it is begins to wait.
     fn await_step(&mut self) {
-        let now = self.now;
-        self.script.since = now;
+        self.script.since = self.now;
         self.script.by_hand = false;
-        self.script.stretch += 1;
-        let Some(step) = self.script.step() else { return self.script_is_done() };
-        let (when, timeout) = (step.when.clone(), step.timeout);
+        if self.script.step().is_none() {
+            return self.script_is_done();
+        }
         self.script.phase = Phase::Waiting { met: false };
+        self.bound_wait();
+    }
+
+    /// Arms what bounds the wait for a step, from now on. What was armed for it before counts no more.
+    fn bound_wait(&mut self) {
+        self.script.stretch += 1;
+        let (now, since) = (self.now, self.script.since);
+        let Some(step) = self.script.step() else { return };
+        let (when, timeout) = (step.when.clone(), step.timeout);
         match when {
             StepWhen::AtOnce => {}
-            StepWhen::After(pause) => self.arm_script(Alarm::Due, now + pause),
+            StepWhen::After(pause) => self.arm_script(Alarm::Due, since + pause),
             StepWhen::State { .. } | StepWhen::Log { .. } => self.arm_script(Alarm::Late, now + PATIENCE),
         }
         if let Some(timeout) = timeout {
@@ -442,7 +450,7 @@ impl Machine {
         }
         let index = match step {
             None if self.script.at < of => self.script.at,
-            None => return Err(format!("{} done", if of == 1 { "the one step is".into() } else { format!("all {of} steps are") })),
+            None => return Err(format!("{} over", if of == 1 { "the one step is".into() } else { format!("all {of} steps are") })),
             Some(number) => {
                 (number as usize).checked_sub(1).filter(|index| *index < of).ok_or_else(|| format!("there are {}", count(of)))?
             }
@@ -465,6 +473,10 @@ impl Machine {
         }
         if std::mem::replace(&mut self.script.held, held) != held {
             self.emit(EventKind::StepsHeld { held, by: by.clone() });
+            // The time of a hold is nobody's fault: what bounds the wait counts from its end.
+            if let (Phase::Waiting { met: false }, false) = (self.script.phase, held) {
+                self.bound_wait();
+            }
         }
         self.out.push(Effect::Resolve { ticket, result: Ok(()) });
         Ok(())

@@ -179,10 +179,11 @@ impl Page<'_, '_> {
                 (lived, format!("lives, pid {}", life.pid), look.style(Role::Plain))
             }
             Some(end) => {
-                let how = match (end.asked, wide) {
-                    (true, _) => ", asked",
-                    (false, true) => ", by itself",
-                    (false, false) => "",
+                let how = match (&end.by, wide) {
+                    _ if end.asked => ", asked".to_owned(),
+                    (Some(by), true) => format!(", by {by}"),
+                    (None, true) => ", by itself".to_owned(),
+                    (_, false) => String::new(),
                 };
                 let same = if end.same_cause { ", same cause" } else { "" };
                 let style = if end.asked || end.exit == crate::model::Exit::Code(0) { Role::Plain } else { Role::Bad };

@@ -92,6 +92,7 @@ fn ended() {
                 generation: 1,
                 exit: segv,
                 asked: false,
+                by: None,
                 up: ms(62_050),
                 then: Then::Failed { fails_run: false },
                 same_cause: false,

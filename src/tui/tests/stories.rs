@@ -98,6 +98,7 @@ pub(super) fn exited(name: &str, generation: u32, code: i32, up: u64, then: Then
         generation,
         exit: Exit::Code(code),
         asked: false,
+        by: None,
         up: ms(up),
         then,
         same_cause,

@@ -88,6 +88,7 @@ fn a_kill_is_done_when_its_victim_has_ended_so_that_the_state_from_before_is_not
     assert!(b.has(|e| matches!(e, Effect::Signal { signal: Signal::KILL, .. })));
     b.ends("s", Exit::Signal(Signal::KILL));
     assert_eq!(told(&b), ["1 started", "1 done"]);
+    assert!(b.events().any(|e| matches!(e, EventKind::Exited { asked: false, by: Some(Actor::Step(1)), .. })), "it did not end by itself");
     assert_eq!(marks(&b), [] as [String; 0]);
     b.pass(2000);
     b.up("s");
@@ -283,8 +284,25 @@ fn steps_can_be_held_hurried_and_repeated() {
     b.pass(1000);
     assert_eq!(marks(&b).len(), 5);
     b.ask(Command::RunStep { step: None });
-    assert_eq!(b.resolved(b.tickets), Some(Err("all 3 steps are done".into())));
+    assert_eq!(b.resolved(b.tickets), Some(Err("all 3 steps are over".into())));
     b.ask(Command::RunStep { step: Some(4) });
     assert_eq!(b.resolved(b.tickets), Some(Err("there are 3 steps".into())));
     assert!(b.events().all(|e| !matches!(e, EventKind::Step { stage: StepStage::Failed | StepStage::Skipped, .. })));
+}
+
+#[test]
+fn the_time_of_a_hold_does_not_count_against_a_timeout() {
+    let timeout = Some(Duration::from_secs(3));
+    let steps = vec![StepSpec { timeout, ..step(says("s"), mark("one")) }, step(StepWhen::AtOnce, mark("two"))];
+    let mut b = Bench::scripted(&RunSpec { steps, ..run_of(vec![service("s")]) }, false, None, ScriptOptions::default());
+    b.up("s");
+    b.pass(1000);
+    b.ask(Command::HoldSteps { held: true });
+    b.pass(60_000);
+    b.ask(Command::HoldSteps { held: false });
+    b.pass(2999);
+    assert_eq!(told(&b), [] as [String; 0]);
+    b.pass(1);
+    assert!(told(&b)[0].starts_with("1 failed: waited 3 s for "), "{:?}", told(&b));
+    assert_eq!(told(&b)[1..], ["2 skipped: step 1 failed"]);
 }
