@@ -177,6 +177,8 @@ const LOG: &[Row] = &[
     ("Esc", "─ Alerts", Hides("─ Alerts")),
     ("W", "paused", Shows("the scenario has no [[expect]]")),
     ("Esc", "─ Expectations", Hides("─ Expectations")),
+    ("P", "paused", Shows("the scenario has no [[step]]")),
+    ("Esc", "─ Steps", Hides("─ Steps")),
     ("z", "─ Events", Hides("─ Events")),
     ("z", "? keys", Shows("─ Events")),
     ("F8", "─ Events", Hides("─ Events")),
