@@ -41,6 +41,7 @@ fn run() -> RunInfo {
         settings: Vec::new(),
     };
     RunInfo {
+        steps: Vec::new(),
         run: "2026-11-23-0625-long-k3".into(),
         scenario: "long".into(),
         description: String::new(),
@@ -71,6 +72,7 @@ fn event(n: usize) -> EventKind {
             generation,
             exit: Exit::Code(101),
             asked: false,
+            by: None,
             up: Duration::from_millis(140),
             then: Then::Restart { delay_ms: 500 },
             same_cause: true,

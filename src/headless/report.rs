@@ -28,8 +28,7 @@ pub struct Report {
     pub(super) first_failure: Option<FirstFailure>,
     pub(super) processes: Vec<ProcessReport>,
     pub(super) expectations: Vec<ExpectationReport>,
-    /// The script; left out where there is none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The script.
     pub(super) steps: Vec<StepReport>,
     pub(super) leaks: Vec<LeakReport>,
     pub(super) archive: Option<String>,
