@@ -110,6 +110,8 @@ impl Stage {
         let (told, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), told).expect("a thread");
         let (run, task) = super::start(RunParts {
+            script: super::ScriptOptions::default(),
+            export: None,
             info: Machine::describe(&spec, "run", String::new(), Containment::Group),
             spec: Arc::new(spec),
             spawner: spawner.clone(),
