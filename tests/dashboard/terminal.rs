@@ -99,6 +99,11 @@ impl Terminal {
         lock(&self.bytes).clone()
     }
 
+    /// How often the alternate screen was taken so far.
+    pub(crate) fn taken(&self) -> usize {
+        self.written().windows(8).filter(|bytes| bytes == b"\x1b[?1049h").count()
+    }
+
     /// Waits until the screen holds `wanted`.
     pub(crate) fn wait_for(&self, wanted: &str) -> String {
         self.wait(&format!("{wanted:?}"), |text| text.contains(wanted))

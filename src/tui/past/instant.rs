@@ -26,7 +26,7 @@ impl Past {
     pub(crate) fn lines(&self, logs: &LogStore, process: &ProcessId) -> u64 {
         let mut view = LogView::new(Selection::Some(vec![process.clone()])).without_lifecycle();
         view.refresh(logs);
-        view.row_at_seq(logs, self.until() + 1).unwrap_or_default()
+        view.row_at_seq(logs, self.until().saturating_add(1)).unwrap_or_default()
     }
 }
 
