@@ -91,7 +91,7 @@ fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
          [process.chunks]\nrole = \"task\"\ncommand = [\"dd\", \"if={0}\", \"bs=37\", \"status=none\"]\n\
          [process.argv]\nrole = \"task\"\nenv = {{ GIVEN = \"${{secrets.planted_3}}\" }}\nshell = 'printf \"%s\\n\" \"$GIVEN\" >&2; exit 0'\n\
          [process.leaker]\nrole = \"task\"\nshell = \"sh -c 'sleep 600; :' '${{secrets.planted_4}}' & exit 0\"\n\
-         [process.missing]\nrole = \"test\"\ncommand = [\"${{secrets.planted_5}}\"]\n",
+         [process.missing]\nrole = \"test\"\ncommand = [\"${{secrets.planted_5}}\"]\ndepends_on = {{ chunks = \"completed\" }}\n",
         file.display()
     );
     let (report, archive) = (bench.dir.path().join("r.json"), bench.dir.path().join("a.tar.zst"));
