@@ -1,7 +1,7 @@
 //! The folders that are watched, and what happens in them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     io,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
@@ -21,12 +21,17 @@ const CHANGES: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE
 /// What happens to the folder itself.
 const ITSELF: AddWatchFlags = AddWatchFlags::IN_ONLYDIR.union(AddWatchFlags::IN_MOVE_SELF);
 
+/// On top of what it is watched for already.
+const MORE: AddWatchFlags = AddWatchFlags::from_bits_retain(rustix::fs::inotify::WatchFlags::MASK_ADD.bits());
+const FLAGS: InitFlags = InitFlags::IN_CLOEXEC.union(InitFlags::IN_NONBLOCK);
+
 /// Watched folders.
 #[derive(Debug)]
 pub(super) struct Folders {
     inotify: Inotify,
     paths: HashMap<WatchDescriptor, PathBuf>,
-    watched: HashSet<PathBuf>,
+    /// With what each is watched for, besides itself.
+    watched: HashMap<PathBuf, AddWatchFlags>,
 }
 
 /// What happened.
@@ -46,8 +51,7 @@ pub(super) enum Happened {
 
 impl Folders {
     pub(super) fn new() -> Result<Self, Errno> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        Ok(Self { inotify, paths: HashMap::new(), watched: HashSet::new() })
+        Ok(Self { inotify: Inotify::init(FLAGS)?, paths: HashMap::new(), watched: HashMap::new() })
     }
 
     /// How many there are.
@@ -57,16 +61,41 @@ impl Folders {
 
     /// Watches a folder; false if it was watched before.
     pub(super) fn add(&mut self, folder: &Path) -> Result<bool, Errno> {
-        if self.watched.contains(folder) {
+        self.add_for(folder, CHANGES)
+    }
+
+    /// Watches only whether a folder itself goes; false if it was watched before.
+    pub(super) fn add_itself(&mut self, folder: &Path) -> Result<bool, Errno> {
+        if self.watched.contains_key(folder) { Ok(false) } else { self.add_for(folder, AddWatchFlags::empty()) }
+    }
+
+    fn add_for(&mut self, folder: &Path, what: AddWatchFlags) -> Result<bool, Errno> {
+        if self.watched.get(folder) == Some(&what) {
             return Ok(false);
         }
-        let descriptor = self.inotify.add_watch(folder, CHANGES | ITSELF)?;
+        // What is watched under another name, too, goes on being watched for that.
+        let descriptor = self.inotify.add_watch(folder, what | ITSELF | MORE)?;
         // The system knows folders, not paths: one that was moved, or has two names, has one descriptor.
-        if let Some(before) = self.paths.insert(descriptor, folder.to_owned()) {
+        if let Some(before) = self.paths.insert(descriptor, folder.to_owned())
+            && before != folder
+        {
             self.watched.remove(&before);
         }
-        self.watched.insert(folder.to_owned());
+        self.watched.insert(folder.to_owned(), what);
         Ok(true)
+    }
+
+    /// Forgets all folders, and what has happened in them until now.
+    pub(super) fn clear(&mut self) {
+        // Giving up each watch is an event too, and so many might be more than the system keeps.
+        match Inotify::init(FLAGS) {
+            Ok(new) => {
+                self.inotify = new;
+                self.paths.clear();
+                self.watched.clear();
+            }
+            Err(_) => self.forget(Path::new("/")),
+        }
     }
 
     /// Takes what has happened. Empty: nothing more.
@@ -98,19 +127,21 @@ impl Folders {
             self.forget(&path);
             return Some(Happened::FolderMoved(path));
         }
+        // What was watched under this name is another folder, or none. The system tells of its end only when nobody holds it any more.
+        self.forget(&path);
         // A folder is removed when it is empty: its files have been told of.
         (!mask.contains(AddWatchFlags::IN_DELETE)).then_some(Happened::NewFolder(path))
     }
 
     /// A folder is not where it was, and what is below it neither.
-    fn forget(&mut self, folder: &Path) {
+    pub(super) fn forget(&mut self, folder: &Path) {
         let gone: Vec<_> = self.paths.iter().filter(|(_, path)| path.starts_with(folder)).map(|(wd, _)| *wd).collect();
         for descriptor in gone {
             // One that the system has given up itself is not known any more.
             let _ = self.inotify.rm_watch(descriptor);
             self.paths.remove(&descriptor);
         }
-        self.watched.retain(|path| !path.starts_with(folder));
+        self.watched.retain(|path, _| !path.starts_with(folder));
     }
 }
 

@@ -37,6 +37,11 @@ pub(crate) enum WatchNews {
     Trouble(String),
 }
 
+/// So many times the system is asked for events before anything else is done.
+const MOST_READS: usize = 16;
+/// So many times a root is looked for while somebody moves the folders above it.
+const MOST_LOOKS: usize = 100;
+
 /// A thread that watches until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watcher {
@@ -68,6 +73,27 @@ struct Watch<F> {
     /// What was told already.
     troubles: Vec<Errno>,
     tell: F,
+}
+
+/// What has come of watching a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Added {
+    New,
+    Before,
+    /// It was there a moment ago.
+    Gone,
+    Refused(Errno),
+}
+
+impl From<Result<bool, Errno>> for Added {
+    fn from(added: Result<bool, Errno>) -> Self {
+        match added {
+            Ok(true) => Self::New,
+            Ok(false) => Self::Before,
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Self::Gone,
+            Err(error) => Self::Refused(error),
+        }
+    }
 }
 
 impl Wanted {
@@ -103,26 +129,37 @@ impl<F: Fn(WatchNews)> Watch<F> {
                 Ok(_) => {}
             }
             self.take_events();
+            // Also while events keep coming: a flood must keep nobody from being told, nor this from ending.
             self.tell_what_is_due(Instant::now());
         }
     }
 
+    /// Takes what has happened, a part of it where it is much.
     fn take_events(&mut self) {
         let mut look_again = false;
-        loop {
+        for _ in 0..MOST_READS {
             let happened = self.folders.read();
             if happened.is_empty() {
                 break;
             }
             for one in happened {
                 match one {
-                    Happened::File(path) => self.note(&path),
-                    Happened::NewFolder(path) if self.leads_to_a_root(&path) => look_again = true,
-                    Happened::NewFolder(path) => self.walk(path, true),
+                    Happened::File(path) => {
+                        // Links are files here, and one may have led to what is watched.
+                        if self.leads_to_a_root(&path) && path.is_dir() {
+                            self.folders.forget(&path);
+                            look_again = true;
+                        }
+                        self.note(&path);
+                    }
                     Happened::FolderMoved(path) => self.note_folder(&path),
-                    Happened::WatchedGone(path) => look_again |= self.leads_to_a_root(&path),
+                    Happened::NewFolder(path) | Happened::WatchedGone(path) if self.leads_to_a_root(&path) => look_again = true,
+                    // Where one is gone there may be another by now.
+                    Happened::NewFolder(path) | Happened::WatchedGone(path) => self.walk(path, true),
                     Happened::Overflow => {
-                        look_again = true;
+                        // Which of the folders are still what they were nobody knows.
+                        self.folders.clear();
+                        self.look(false);
                         self.note_all();
                     }
                 }
@@ -139,13 +176,31 @@ impl<F: Fn(WatchNews)> Watch<F> {
         roots.sort();
         roots.dedup();
         for root in roots {
-            if root.is_dir() {
-                self.walk(root, late);
-            } else if let Some(above) = root.ancestors().skip(1).find(|above| above.is_dir()) {
-                // A file is seen in its folder, also when it is replaced; what is not there yet, where it will appear.
-                self.add(above);
-            }
+            // What comes or goes between a question and the watch is not told, so it is asked again.
+            let _found = (0..MOST_LOOKS).any(|_| self.look_for(&root, late));
         }
+    }
+
+    /// Watches a root, or the folder that it will appear in, and that those above stay where they are. False: something has
+    /// changed meanwhile.
+    fn look_for(&mut self, root: &Path, late: bool) -> bool {
+        let Some(above) = root.ancestors().skip(1).find(|above| above.is_dir()) else { return true };
+        // A file is seen in its folder, also when it is replaced; what is not there yet, where it will appear; a link that is made
+        // to lead elsewhere, where it stands.
+        let is_folder = root.is_dir() && !root.is_symlink();
+        let added = if is_folder { self.folders.add_itself(above).into() } else { self.add(above) };
+        let further = above.ancestors().skip(1).all(|further| Added::from(self.folders.add_itself(further)) != Added::Gone);
+        if added == Added::Gone || !further {
+            return false;
+        }
+        if root.is_dir() {
+            self.walk(root.to_owned(), late);
+            return true;
+        }
+        if added == Added::New && late && root.exists() {
+            self.note(root);
+        }
+        root.ancestors().find(|there| there.is_dir()) == Some(above)
     }
 
     fn leads_to_a_root(&self, folder: &Path) -> bool {
@@ -159,7 +214,7 @@ impl<F: Fn(WatchNews)> Watch<F> {
                 continue;
             }
             // First watched, then read: what comes in between is seen twice rather than never.
-            let is_new = self.add(&folder);
+            let is_new = self.add(&folder) == Added::New;
             let Ok((files, below)) = entries(&folder) else { continue };
             if is_new && late {
                 for file in &files {
@@ -170,20 +225,16 @@ impl<F: Fn(WatchNews)> Watch<F> {
         }
     }
 
-    /// Watches a folder; whether it was not watched before.
-    fn add(&mut self, folder: &Path) -> bool {
-        match self.folders.add(folder) {
-            Ok(is_new) => is_new,
-            // It was there a moment ago.
-            Err(Errno::ENOENT | Errno::ENOTDIR) => false,
-            Err(error) => {
-                if !self.troubles.contains(&error) {
-                    self.troubles.push(error);
-                    (self.tell)(WatchNews::Trouble(not_watched(error, folder, self.folders.count())));
-                }
-                false
-            }
+    /// Watches a folder, and says so if it cannot be.
+    fn add(&mut self, folder: &Path) -> Added {
+        let added = Added::from(self.folders.add(folder));
+        if let Added::Refused(error) = added
+            && !self.troubles.contains(&error)
+        {
+            self.troubles.push(error);
+            (self.tell)(WatchNews::Trouble(not_watched(error, folder, self.folders.count())));
         }
+        added
     }
 
     /// Whether a folder is one that the run itself writes to. Whoever watches a folder in there means it.
@@ -403,5 +454,162 @@ mod tests {
         }
         write(&place.root().join("target/release/new/out.rs"));
         place.told_nothing_before("src/main.rs");
+    }
+
+    /// The same without the thread, so that what happens comes between two looks and nowhere else.
+    struct Still {
+        dir: tempfile::TempDir,
+        watch: Watch<fn(WatchNews)>,
+        _ends_it: OwnedFd,
+    }
+
+    impl Still {
+        fn new(globs: &[&str], files: &[&str]) -> Self {
+            let dir = tempfile::tempdir().expect("a temporary folder");
+            let root = dir.path().canonicalize().expect("it is there");
+            for file in files {
+                write(&root.join(file));
+            }
+            let glob = |text: &&str| WatchGlob::parse(text, |plain| root.join(plain.trim_end_matches('/'))).expect("a glob");
+            let wanted = Wanted { process: ProcessId::new("web").expect("a name"), globs: globs.iter().map(glob).collect() };
+            let (ended, ends_it) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+            let tell: fn(WatchNews) = |news| panic!("{news:?}");
+            let folders = Folders::new().expect("inotify");
+            let wanted = vec![(wanted, Debounce::default())];
+            let mut watch = Watch { folders, wanted, ours: Vec::new(), ended, troubles: Vec::new(), tell };
+            watch.look(false);
+            Self { dir, watch, _ends_it: ends_it }
+        }
+
+        fn at(&self, path: &str) -> PathBuf {
+            self.dir.path().canonicalize().expect("it is there").join(path)
+        }
+
+        /// The first of what has changed since the last time, and how much with it.
+        fn changed(&mut self) -> Option<(PathBuf, usize)> {
+            while self.has_more() {
+                self.watch.take_events();
+            }
+            let root = self.at("");
+            let (file, more) = self.watch.wanted[0].1.take(Instant::now() + Duration::from_mins(1))?;
+            Some((file.strip_prefix(root).map(Path::to_owned).unwrap_or(file), more))
+        }
+
+        fn has_more(&self) -> bool {
+            let mut fds = [PollFd::new(self.watch.folders.as_fd(), PollFlags::POLLIN)];
+            poll(&mut fds, PollTimeout::ZERO) == Ok(1)
+        }
+
+        /// A file that is written is seen.
+        #[track_caller]
+        fn sees(&mut self, file: &str) {
+            write(&self.at(file));
+            assert_eq!(self.changed(), Some((file.into(), 0)));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_somebody_still_holds_is_another_once_it_was_made_anew() {
+        let mut still = Still::new(&["src/**"], &["src/a/x.rs"]);
+        // As a shell does that stands in it: the system tells of its end only when nobody holds it any more.
+        let _held = fs::File::open(still.at("src/a")).expect("a folder");
+        fs::remove_dir_all(still.at("src/a")).and_then(|()| fs::create_dir(still.at("src/a"))).expect("made anew");
+        assert_eq!(still.changed(), Some(("src/a/x.rs".into(), 0)));
+        still.sees("src/a/y.rs");
+    }
+
+    #[test]
+    fn a_folder_that_changes_places_with_another_is_seen_and_watched() {
+        let mut still = Still::new(&["src/**"], &["src/a/x.rs", "src/b/y.rs"]);
+        let swap = |still: &Still, one: &str, other: &str| {
+            let flags = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
+            nix::fcntl::renameat2(nix::fcntl::AT_FDCWD, &still.at(one), nix::fcntl::AT_FDCWD, &still.at(other), flags).expect("swapped");
+        };
+        swap(&still, "src/a", "src/b");
+        assert!(still.changed().is_some());
+        still.sees("src/a/y.rs");
+        still.sees("src/b/x.rs");
+        write(&still.at("next/b/z.rs"));
+        swap(&still, "src", "next");
+        assert!(still.changed().is_some());
+        still.sees("src/b/z.rs");
+        write(&still.at("next/a/y.rs"));
+        assert_eq!(still.changed(), None, "what has another name now is no longer meant");
+    }
+
+    #[test]
+    fn a_folder_above_the_watched_one_that_is_swapped_swaps_it_too() {
+        let mut still = Still::new(&["app/web/src/**"], &["app/web/src/a.rs", "new/web/src/b.rs"]);
+        fs::rename(still.at("app"), still.at("old")).and_then(|()| fs::rename(still.at("new"), still.at("app"))).expect("renamed");
+        assert_eq!(still.changed(), Some(("app/web/src/b.rs".into(), 0)));
+        still.sees("app/web/src/b.rs");
+    }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_now_is_another_folder() {
+        let mut still = Still::new(&["link/*.js"], &["one/a.js", "two/b.js"]);
+        std::os::unix::fs::symlink("one", still.at("link")).expect("a link");
+        assert_eq!(still.changed(), Some(("link/a.js".into(), 0)));
+        std::os::unix::fs::symlink("two", still.at("link.new")).expect("a link");
+        fs::rename(still.at("link.new"), still.at("link")).expect("renamed");
+        assert_eq!(still.changed(), Some(("link/b.js".into(), 0)));
+        write(&still.at("two/b.js"));
+        assert_eq!(still.changed(), Some(("link/b.js".into(), 0)));
+    }
+
+    #[test]
+    fn a_file_that_comes_with_its_folder_has_changed() {
+        let mut still = Still::new(&["conf/deep/site.toml"], &[]);
+        write(&still.at("conf/deep/site.toml"));
+        assert_eq!(still.changed(), Some(("conf/deep/site.toml".into(), 0)));
+        still.sees("conf/deep/site.toml");
+    }
+
+    #[test]
+    fn folders_that_are_swapped_while_they_are_looked_for_are_found() {
+        let mut still = Still::new(&["a/b/**"], &["a/b/x", "spare/b/x"]);
+        let (a, spare, aside) = (still.at("a"), still.at("spare"), still.at("aside"));
+        for round in 0..300 {
+            std::thread::scope(|scope| {
+                let swapper = scope.spawn(|| {
+                    fs::rename(&a, &aside)
+                        .and_then(|()| fs::rename(&spare, &a))
+                        .and_then(|()| fs::rename(&aside, &spare))
+                        .expect("renamed");
+                });
+                while !swapper.is_finished() {
+                    still.watch.take_events();
+                }
+            });
+            still.changed();
+            write(&a.join("b/x"));
+            assert_eq!(still.changed(), Some(("a/b/x".into(), 0)), "round {round}");
+        }
+    }
+
+    /// More than the system keeps of what nobody has read yet.
+    fn flood(still: &Still, folder: &str) {
+        let kept: usize = limit("max_queued_events").trim_matches([' ', '(', ')']).parse().expect("a number");
+        for n in 0..=kept {
+            // One file again and again would be one event.
+            write(&still.at(folder).join(if n % 2 == 0 { "even" } else { "odd" }));
+        }
+    }
+
+    #[test]
+    fn more_than_the_system_keeps_leaves_nothing_that_is_dead() {
+        let mut still = Still::new(&["src/**", "!src/noise/*"], &["src/a/x.rs", "src/noise/x"]);
+        flood(&still, "src/noise");
+        fs::remove_dir_all(still.at("src/a")).and_then(|()| fs::create_dir(still.at("src/a"))).expect("made anew");
+        assert!(still.changed().is_some());
+        still.sees("src/a/y.rs");
+    }
+
+    #[test]
+    fn a_flood_does_not_keep_the_watcher_from_ending() {
+        let mut still = Still::new(&["src/*"], &["src/x"]);
+        flood(&still, "src");
+        still.watch.take_events();
+        assert!(still.has_more(), "a part is taken at a time, and the thread looks up in between");
     }
 }
