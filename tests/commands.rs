@@ -57,6 +57,21 @@ fn the_manual_page_has_every_command_that_help_names() {
     }
 }
 
+#[test]
+fn a_command_that_is_not_quite_written_is_named() {
+    for args in [&["chekc"][..], &["chekc", "x.toml"], &["chekc", "x.toml", "--format", "json"], &["chcek", "--no-color"]] {
+        let refused = said(args);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && told.contains("did you mean `check`?"), "{args:?}: {told}");
+    }
+    // What is a scenario, or near to nothing, is none.
+    for args in [&["leak", "--no-such-option"][..], &["check", "--no-such-option"], &["whatever"]] {
+        let told = String::from_utf8_lossy(&said(args).stderr).into_owned();
+        assert!(!told.contains("did you mean"), "{args:?}: {told}");
+    }
+    assert!(said(&["--help"]).status.success() && said(&["--version"]).status.success());
+}
+
 /// Runs with a stdout or stderr whose reader is gone.
 fn unread(args: &[&str], stderr: bool) -> Output {
     let dir = tempfile::tempdir().expect("a folder");

@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod logs;
 mod manual;
+mod misspelled;
 mod panic;
 mod part;
 mod picker;
@@ -23,7 +24,6 @@ mod schema;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use e2e_tui::model::exit_code;
 
 pub(crate) use args::Cli;
@@ -35,7 +35,7 @@ pub(crate) fn main() -> ExitCode {
     complete::answer();
     panic::install();
     e2e_tui::process::survive_file_size_limit();
-    let cli = Cli::parse();
+    let cli = misspelled::parse().unwrap_or_else(|error| error.exit());
     // Each process costs a few descriptors. A part is a process of a run, with the limits that it was given.
     if !matches!(cli.command, Some(Command::Part(_))) {
         e2e_tui::process::raise_open_files();
