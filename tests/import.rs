@@ -6,8 +6,9 @@ mod support;
 
 use std::{fs, net::TcpListener, process::Command, time::Duration};
 
-use e2e_tui::scenario::{Environment, Imported, Located, Overrides, import, load};
+use e2e_tui::scenario::{Environment, Imported, Located, Overrides, import, import_for, load};
 use nix::time::{ClockId, clock_gettime};
+use proptest::prelude::*;
 use support::{Bench, Finished};
 
 fn imported(name: &str, text: &str) -> Imported {
@@ -106,7 +107,7 @@ env = { A = "1" }
 depends_on = { db = "ready", migrate = "succeeded" }
 ready = { http = "http://127.0.0.1:8080/ready", interval = "2s" }
 health = { exec = ["/bin/sh", "-c", "curl -f localhost:8080"], start_period = "5s", failures = 4 }
-restart = { policy = "on-failure", backoff = "2s", max_attempts = 5 }
+restart = { policy = "on-failure", backoff = "2s", max_backoff = "2s", max_attempts = 5 }
 stop = { signal = "INT", grace = "7s" }
 
 [process.db]
@@ -140,6 +141,147 @@ stop = { signal = "INT" }
 [process.plain]
 shell = "echo hi""#
     );
+}
+
+/// What one process of a process-compose.yaml becomes, and what is told of it.
+fn composed(process: &str) -> (String, Vec<String>) {
+    let imported = imported("process-compose.yaml", &format!("processes:\n  a:\n    {}\n", process.replace('\n', "\n    ")));
+    (body(&imported).replacen("[process.a]\n", "", 1), imported.notes)
+}
+
+#[test]
+fn of_a_variable_that_is_given_twice_the_last_is_meant() {
+    let (body, _) = composed("command: a\nenvironment: ['A=1', 'B=x', 'A=2']");
+    assert_eq!(body, "shell = \"a\"\nenv = { A = \"2\", B = \"x\" }");
+    let mprocs = imported("mprocs.yaml", "procs:\n  a: { shell: x, env: { PATH: /own }, add_path: [<CONFIG_DIR>/bin, /b] }\n");
+    assert!(mprocs.text.contains(r#"env = { PATH = "${scenario.dir}/bin:/b:/own" }"#), "{}", mprocs.text);
+}
+
+#[test]
+fn dollars_stay_dollars_in_variables_probes_and_stops() {
+    let (body, _) = composed(
+        "command: echo $$HOME\nenvironment: ['A=$${HOME}', 'B=$$$HOME', 'C=${X:-${Y:-z}}']\n\
+         liveness_probe: { exec: { command: 'test $$A = $B' } }\nshutdown: { command: 'kill $$PID' }",
+    );
+    assert_eq!(
+        body,
+        r#"[vars]
+dollar = "$"
+
+shell = "echo $HOME"
+env = { A = "$${HOME}", B = "${vars.dollar}${env.HOME:-}", C = "${env.X:-${env.Y:-z}}" }
+health = { exec = ["/bin/sh", "-c", "test $A = $B"] }
+stop = { command = ["/bin/sh", "-c", "kill $PID"] }"#
+    );
+}
+
+#[test]
+fn a_command_goes_before_an_entrypoint_and_a_program_is_looked_for_where_it_runs() {
+    let (body, notes) = composed("command: a b\nentrypoint: [c, d]");
+    assert_eq!((body.as_str(), notes.len()), ("shell = \"a b\"", 1));
+    let (body, _) = composed("entrypoint: [./c, d]\nworking_dir: sub");
+    assert_eq!(body, "command = [\"sub/./c\", \"d\"]\ncwd = \"sub\"");
+}
+
+#[test]
+fn a_foreground_process_waits_for_somebody_with_a_terminal() {
+    let (body, notes) = composed("command: vim\nis_foreground: true");
+    assert_eq!(body, "shell = \"vim\"\nautostart = false\ntty = true");
+    assert!(notes[0].contains("is_foreground"), "{notes:?}");
+}
+
+#[test]
+fn readiness_has_as_long_as_its_chances_take_and_https_is_a_port() {
+    let (body, notes) = composed(
+        "command: a\nreadiness_probe: { http_get: { port: 8080, scheme: https }, initial_delay_seconds: 5, period_seconds: 2, failure_threshold: 4, \
+         success_threshold: 2, timeout_seconds: 3 }",
+    );
+    assert_eq!(body, "shell = \"a\"\nready = { tcp = \"127.0.0.1:8080\", interval = \"2s\", timeout = \"13s\" }");
+    for told in ["HTTPS", "`success_threshold`", "`timeout_seconds`"] {
+        assert!(notes.iter().any(|note| note.contains(told)), "{told}: {notes:?}");
+    }
+    let (body, _) = composed("command: a\nliveness_probe: { http_get: { port: '${PORT}', host: '${HOST}', path: x } }");
+    assert_eq!(body, "shell = \"a\"\nhealth = { http = \"http://${env.HOST:-127.0.0.1}:${env.PORT:-80}/x\" }");
+}
+
+#[test]
+fn keys_inside_of_others_that_have_no_equivalent_are_told_too() {
+    let (_, notes) = composed(
+        "command: a\nshutdown: { parent_only: true, timeout_seconds: soon }\navailability: { restart: sometimes, exit_on_skipped: true }\n\
+         readiness_probe: { exec: { command: a, working_dir: b }, x: 1 }",
+    );
+    for told in [
+        "a: shutdown: `parent_only`",
+        "a: shutdown: `timeout_seconds` is no number of seconds",
+        "a: availability: `restart: sometimes` is none of its policies",
+        "a: availability: `exit_on_skipped`",
+        "a: readiness_probe: exec: `working_dir`",
+        "a: readiness_probe: `x`",
+    ] {
+        assert!(notes.iter().any(|note| note == told), "{told}: {notes:?}");
+    }
+}
+
+#[test]
+fn what_can_never_start_or_never_ends_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("a.yaml");
+    let text = "processes:\n  a: { command: x, depends_on: { b: {} } }\n  b: { command: x, depends_on: { c: {} } }\n  c: { command: x, depends_on: { b: {} } }\n";
+    fs::write(&file, text).expect("written");
+    let said = import(&file).expect_err("a circle").to_string();
+    assert!(said.ends_with("none could ever start: b -> c -> b"), "{said}");
+    let imported = imported(
+        "a.yaml",
+        "processes:\n  a: { command: x, depends_on: { b: { condition: process_completed } } }\n  b: { command: x, availability: { restart: always } }\n",
+    );
+    assert!(imported.text.contains(r#"depends_on = { b = "started" }"#) && imported.notes[0].contains("always restarted"));
+}
+
+#[test]
+fn replicas_and_others_have_names_of_their_own() {
+    let imported =
+        imported("a.yaml", "processes:\n  web-1: { command: x }\n  web: { command: x, replicas: 2 }\n  WEB-2-1: { command: x }\n");
+    assert!(imported.text.contains("[process.web-2]\nshell = \"x\"\nreplicas = 2"), "{}", imported.text);
+    assert!(imported.text.contains("[process.WEB-2-1-2]"), "{}", imported.text);
+}
+
+#[test]
+fn a_procfiles_port_is_the_variable_of_that_very_name() {
+    let imported = imported("Procfile", "web: serve $PORTAL\napi: serve ${PORT}\n");
+    assert_eq!(body(&imported).matches("listens").count(), 1);
+    assert!(imported.notes.is_empty(), "{:?}", imported.notes);
+}
+
+#[test]
+fn what_is_imported_from_another_folder_still_runs_in_it() {
+    let bench = Bench::new("elsewhere");
+    bench.write("sub/Procfile", "here: echo in $(basename $PWD)\n");
+    bench.write("sub/mprocs.yaml", "procs:\n  tool: { cmd: [./tool] }\n  deep: { shell: 'echo in $(basename $PWD)', cwd: deep }\n");
+    bench.write("sub/deep/kept", "");
+    let tool = bench.write("sub/tool", "#!/bin/sh\necho tool in $(basename $PWD)\n");
+    fs::set_permissions(tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a program");
+    for (file, said) in [("sub/Procfile", &["| in sub"][..]), ("sub/mprocs.yaml", &["| tool in sub", "| in deep"])] {
+        let e2e = |args: &[&str]| Finished::of(&bench.command().args(args).output().expect("it runs"));
+        e2e(&["import", file, "-o", "x.toml"]).assert_code(0);
+        let printed = e2e(&["import", file]).stdout;
+        assert_eq!(fs::read_to_string(bench.dir.path().join("x.toml")).expect("written"), printed);
+        let run = e2e(&["run", "x.toml"]);
+        run.assert_code(0);
+        for said in said {
+            assert!(run.stdout.contains(said), "{said} is missing in\n{}", run.stdout);
+        }
+        fs::remove_file(bench.dir.path().join("x.toml")).expect("it is there");
+    }
+}
+
+#[test]
+fn a_mistake_in_what_was_made_of_a_file_has_no_place_in_that_file() {
+    let bench = Bench::new("places");
+    bench.write("mprocs.yaml", "procs:\n  a: { shell: x, env: { 'A B': x } }\n");
+    // The program itself makes no file with mistakes; what the command line adds to one may be wrong.
+    let run = Finished::of(&bench.command().args(["check", "mprocs.yaml", "--only", "b"]).output().expect("it runs"));
+    run.assert_code(2);
+    assert!(!run.stderr.contains("--> mprocs.yaml:"), "{}", run.stderr);
 }
 
 #[test]
@@ -369,5 +511,178 @@ fn every_starter_is_a_scenario_of_about_25_lines_fit_for_its_folder() {
         let out = e2e("check", &folder.path().join("e2e.toml"));
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success() && said.is_empty(), "{files:?}: {said}");
+    }
+}
+
+/// Texts that are something to one of the readers.
+fn odd_text() -> impl Strategy<Value = String> {
+    const ODD: &[&str] = &[
+        "",
+        "x",
+        "a b",
+        "$A",
+        "$$",
+        "$${A}",
+        "${A}",
+        "${A:-${B}}",
+        "${A:-$${x}",
+        "${",
+        "}",
+        "$",
+        "a\nb",
+        "\u{1}",
+        "\u{7f}",
+        "\"'",
+        "'''",
+        "\"\"\"",
+        "\\",
+        "\u{202e}",
+        "5",
+        "-1",
+        "99999999999999999999",
+        "./bin/x",
+        "/abs",
+        "=",
+        "A=1",
+        "A=2",
+        "=x",
+        "A B=1",
+        "no",
+        "always",
+        "on_failure",
+        "exit_on_failure",
+        "process_healthy",
+        "process_completed",
+        "process_completed_successfully",
+        "process_log_ready",
+        "https",
+        "${HOST}",
+        "<CONFIG_DIR>/x",
+        "SIGINT",
+        "hard-kill",
+        "x\r\ny",
+    ];
+    prop_oneof![4 => (0..ODD.len()).prop_map(|n| ODD[n].to_owned()), 1 => any::<String>()]
+}
+
+fn leaf() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        4 => odd_text().prop_map(serde_json::Value::from),
+        1 => any::<bool>().prop_map(serde_json::Value::from),
+        2 => prop_oneof![0..70_u64, 90..700_u64, any::<u64>()].prop_map(serde_json::Value::from),
+        1 => any::<i64>().prop_map(serde_json::Value::from),
+        1 => Just(serde_json::Value::Null),
+    ]
+}
+
+/// Names that collide with each other, and with those that they get.
+fn name() -> impl Strategy<Value = String> {
+    const NAMES: &[&str] = &["a", "A", "a-1", "a-2", "a-1-2", "b", "", "x y", "x-y", "é"];
+    prop_oneof![8 => (0..NAMES.len()).prop_map(|n| NAMES[n].to_owned()), 1 => Just("n".repeat(70)), 1 => any::<String>()]
+}
+
+/// Some of these keys with values that may or may not fit.
+fn some_of(keys: &'static [&'static str], value: impl Strategy<Value = serde_json::Value> + 'static) -> BoxedStrategy<serde_json::Value> {
+    prop::collection::vec((0..keys.len(), value), 0..6)
+        .prop_map(|all| all.into_iter().map(|(n, value)| (keys[n].to_owned(), value)).collect::<serde_json::Map<_, _>>().into())
+        .boxed()
+}
+
+fn anything() -> BoxedStrategy<serde_json::Value> {
+    let list = || prop::collection::vec(leaf(), 0..4).prop_map(serde_json::Value::from);
+    let map = || prop::collection::vec((odd_text(), leaf()), 0..4).prop_map(|all| serde_json::Value::Object(all.into_iter().collect()));
+    prop_oneof![3 => leaf(), 1 => list(), 1 => map()].boxed()
+}
+
+fn probe() -> BoxedStrategy<serde_json::Value> {
+    let http = some_of(&["host", "scheme", "path", "port", "status_code", "headers"], anything());
+    let exec = some_of(&["command", "working_dir"], leaf());
+    const KEYS: &[&str] = &["initial_delay_seconds", "period_seconds", "timeout_seconds", "success_threshold", "failure_threshold", "x"];
+    (some_of(KEYS, leaf()), http, exec, any::<bool>())
+        .prop_map(|(mut probe, http, exec, over_http)| {
+            if over_http {
+                probe["http_get"] = http;
+            } else {
+                probe["exec"] = exec;
+            }
+            probe
+        })
+        .boxed()
+}
+
+fn compose_process() -> BoxedStrategy<serde_json::Value> {
+    const KEYS: &[&str] = &[
+        "command",
+        "entrypoint",
+        "description",
+        "working_dir",
+        "environment",
+        "ready_log_line",
+        "disabled",
+        "replicas",
+        "is_tty",
+        "is_daemon",
+        "is_foreground",
+        "namespace",
+    ];
+    let on = prop::collection::vec((name(), some_of(&["condition"], leaf())), 0..2);
+    let parts = (
+        some_of(KEYS, anything()),
+        on,
+        prop::option::of(probe()),
+        prop::option::of(probe()),
+        prop::option::of(some_of(&["restart", "backoff_seconds", "max_restarts", "exit_on_end"], leaf())),
+        prop::option::of(some_of(&["command", "signal", "timeout_seconds"], leaf())),
+    );
+    parts
+        .prop_map(|(mut process, on, ready, live, availability, shutdown)| {
+            process["depends_on"] = serde_json::Value::Object(on.into_iter().collect());
+            for (key, value) in
+                [("readiness_probe", ready), ("liveness_probe", live), ("availability", availability), ("shutdown", shutdown)]
+            {
+                if let Some(value) = value {
+                    process[key] = value;
+                }
+            }
+            process
+        })
+        .boxed()
+}
+
+fn mprocs_process() -> BoxedStrategy<serde_json::Value> {
+    const KEYS: &[&str] = &["shell", "cmd", "cwd", "env", "add_path", "autostart", "autorestart", "stop", "x"];
+    prop_oneof![1 => anything(), 4 => some_of(KEYS, anything())].boxed()
+}
+
+fn file() -> impl Strategy<Value = (&'static str, String)> {
+    let whole = |key: &'static str, process: BoxedStrategy<serde_json::Value>| {
+        (prop::collection::vec((name(), process), 1..5), anything()).prop_map(move |(all, env)| {
+            let processes = serde_json::Value::Object(all.into_iter().collect());
+            // What is JSON is YAML.
+            ("a.yaml", serde_json::json!({ key: processes, "environment": env }).to_string())
+        })
+    };
+    let line = (name(), odd_text()).prop_map(|(name, command)| format!("{name}: {command}"));
+    let procfile = prop::collection::vec(line, 1..6).prop_map(|lines| ("Procfile", lines.join("\n")));
+    prop_oneof![4 => whole("processes", compose_process()), 2 => whole("procs", mprocs_process()), 1 => procfile]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_import_writes_check_accepts((name, text) in file()) {
+        let folder = tempfile::Builder::new().prefix("odd $${x} \u{1}").tempdir().expect("a temporary folder");
+        let below = folder.path().join("be low");
+        fs::create_dir(&below).expect("a folder");
+        let file = below.join(name);
+        fs::write(&file, &text).expect("the folder can be written");
+        for place in [below.as_path(), folder.path()] {
+            let Ok(imported) = import_for(&file, place) else { continue };
+            let overrides = Overrides { env: Environment::of([("PATH", "/usr/bin:/bin")]), ..Overrides::default() };
+            if let Err(said) = load(&Located::text("imported.toml", place, imported.text.as_str()), &overrides) {
+                prop_assert!(false, "{}\n{}\n{}", said, text, imported.text);
+            }
+        }
     }
 }

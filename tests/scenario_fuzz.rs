@@ -15,8 +15,45 @@ static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let invalid =
         fs::read_dir(folder).expect("the folder of the files").flatten().filter(|e| e.path().extension().is_some_and(|x| x == "toml"));
     let invalid = invalid.filter_map(|e| fs::read_to_string(e.path()).ok()).filter(|t| t.len() < 5000);
-    BUNDLED.iter().map(|b| b.text.to_owned()).chain(invalid).collect()
+    BUNDLED.iter().map(|b| b.text.to_owned()).chain(invalid).chain([EVERYTHING.to_owned()]).collect()
 });
+
+/// Steps, templates, replicas, expectations: what the bundled ones have little of.
+const EVERYTHING: &str = r#"
+name = "everything"
+[vars]
+calls = "5"
+[ports]
+p = "auto"
+each = { each = "w" }
+[process.up]
+command = ["up", "${ports.p}"]
+listens = "p"
+files = { "a.conf" = { template = "nginx.conf.in" }, b = { template = "t.in" }, c = { text = "${process.up.url}" } }
+restart = "on-failure"
+[process.w]
+command = ["w", "${ports.each}", "${env.NONE:-${process.up.addr}}"]
+listens = "each"
+replicas = 2
+depends_on = ["up"]
+watch = ["*.in"]
+[process.t]
+role = "test"
+command = ["t", "${ports.each.1}"]
+stdin = "pipe"
+depends_on = { w = "started", up = "ready" }
+[[expect]]
+process = "w"
+must_see = "done"
+[[step]]
+when = { process = "up", is = "ready" }
+do = [{ restart = "w" }, { send = { process = "t", text = "go ${vars.calls}" } }]
+[[step]]
+when = { log = "t", matches = "go" }
+do = { signal = { process = "up", name = "HUP" }, mark = "x", wait = "1s", export = "x.tar.zst" }
+[[step]]
+note = "the end"
+"#;
 
 /// Pieces that mean something to the reader.
 const PIECES: &[&str] = &[
@@ -68,6 +105,12 @@ const PIECES: &[&str] = &[
     "[[expect]]\n",
     "ready = ",
     "health = ",
+    "do = { kill = \"up\" }\n",
+    "when = { process = ",
+    "template = \"t.in\"",
+    "template = \"bad.in\"",
+    "template = \"${run.exe}\"",
+    "${env.A:-${vars.calls}}",
     "restart = ",
     "5",
     "5s",
@@ -122,7 +165,7 @@ fn apply(text: &str, mutation: &Mutation) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_mutation_of_a_scenario_panics_and_every_error_has_a_place(

@@ -6,6 +6,7 @@ use e2e_tui::{
     model::{Condition, Probe, ProcessId, ProcessSpec, RestartMode, Role, RunSpec, Signal, StdinMode},
     scenario::{Diagnostics, Environment, Leases, Located, Overrides, Parts, Resolved, Scenario, load, locate_from},
 };
+use nix::time::{ClockId, clock_gettime};
 
 fn env() -> Environment {
     Environment::of([
@@ -106,6 +107,73 @@ fn c5_every_source_of_text_is_filled_in_once() {
     let url = format!("http://127.0.0.1:{port}/x");
     let addr = format!("127.0.0.1:{port}");
     assert_eq!(argv(&resolved.spec.processes["b"]), ["b", &port.to_string(), &addr, &url, &run_dir.to_string_lossy()]);
+}
+
+#[test]
+fn a_default_may_ask_for_other_names_which_are_needed_only_where_it_is_used() {
+    let text = r#"
+        name = "x"
+        [vars]
+        n = "5"
+        [process.a]
+        command = [
+            "a",
+            "${env.NOT_THERE:-${vars.n}/${env.EMPTY:-deep ${vars.n}}}/end",
+            "${env.NOT_THERE:-$${x}}",
+            "${env.HOME:-${env.NOT_THERE_EITHER}}",
+        ]
+    "#;
+    assert_eq!(argv(&resolve(&scenario(text)).spec.processes["a"])[1..], ["5/deep 5/end", "${x}", "/home/me"]);
+    let deep = format!("{}x{}", "${env.NO:-".repeat(100_000), "}".repeat(100_000));
+    let said = |text: &str| {
+        let text = format!("name = \"x\"\n[process.a]\ncommand = [\"a\", \"{text}\"]\n");
+        try_scenario(&text, &overrides(&[], &[])).expect_err("it is wrong").to_string()
+    };
+    assert!(said("${env.NO:-${env.EITHER}}").contains("`env.EITHER` is not set"));
+    assert!(said("${env.HOME:-${vras.n}}").contains("did you mean `vars`?"), "what is wrong in itself is told wherever it stands");
+    assert!(said(&deep).contains("inside each other"));
+}
+
+#[test]
+fn c8_a_megabyte_of_names_in_one_text_is_filled_in_in_a_moment() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let clock = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has one"));
+    let budget = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
+    let took = |template: &str, inline: &str| {
+        fs::write(dir.path().join("t.in"), template).expect("written");
+        let text = format!(
+            "name = \"x\"\n[vars]\na = \"b\"\n[process.a]\ncommand = [\"a\", \"{inline}\"]\nfiles = {{ t = {{ template = \"t.in\" }} }}\n"
+        );
+        let start = clock();
+        let _ = load(&Located::text("x.toml", dir.path(), text), &overrides(&[], &[]));
+        let took = clock().saturating_sub(start);
+        assert!(took < budget, "{took:?} for {}", &template[..template.len().min(20)]);
+    };
+    took(&"${vars.a} ".repeat(100_000), "");
+    took(&"${vars.no} ".repeat(90_000), "");
+    took(&"${".repeat(500_000), "");
+    took("", &r"\t${vars.a}".repeat(80_000));
+    took("", &r"\u0024{vars.a}".repeat(70_000));
+}
+
+#[test]
+fn c8_a_short_file_that_asks_for_a_long_text_many_times_is_refused_before_it_grows() {
+    let long = "x".repeat(500_000);
+    let many = "${vars.a}".repeat(50_000);
+    for process in [format!("command = [\"a\", \"{many}\"]"), format!("shell = \"{long}\"\nreplicas = 1000")] {
+        let text = format!("name = \"x\"\n[vars]\na = \"{long}\"\n[process.a]\n{process}\n");
+        let said = try_scenario(&text, &overrides(&[], &[])).expect_err("it is too much");
+        assert_eq!(said.errors(), 1, "{}", said.render(false).chars().take(2000).collect::<String>());
+        assert!(said.render(false).contains("more than 64 MiB"));
+    }
+}
+
+#[test]
+fn a_secret_in_the_line_of_a_cleaning_shell_is_warned_of_as_in_any_other() {
+    let text = "name = \"x\"\n[secrets]\nt = { env = \"REAL_TOKEN\" }\n[process.a]\ncommand = [\"a\"]\ncleanup = [{ shell = \"drop ${secrets.t}\" }]\n\
+                [[cleanup]]\nshell = \"revoke ${secrets.t}\"\n";
+    let said = scenario(text).warnings().render(false);
+    assert!(said.contains("x.toml:6:22") && said.contains("x.toml:8:9"), "{said}");
 }
 
 #[test]
@@ -283,6 +351,11 @@ fn a_file_extends_another_and_each_keeps_its_own_folder() {
         [process.task]
         command = ["task"]
         role = "task"
+        [process.own]
+        command = ["./base"]
+        [process.placed]
+        command = ["./base"]
+        cwd = "data"
     "#;
     let top = r#"
         extends = "base/base.toml"
@@ -296,13 +369,17 @@ fn a_file_extends_another_and_each_keeps_its_own_folder() {
         shell = "echo hi"
         [process.new]
         command = ["./new"]
+        [process.own]
+        command = ["./own"]
+        [process.placed]
+        command = ["./placed"]
     "#;
     fs::write(here.join("base/base.toml"), base).and_then(|()| fs::write(here.join("top.toml"), top)).expect("written");
     let located = locate_from("top.toml", &here).expect("it is there");
     let scenario = load(&located, &overrides(&[], &[])).unwrap_or_else(|d| panic!("{d}"));
     let spec = resolve(&scenario).spec;
     assert_eq!((spec.name.as_str(), spec.timeout), ("top", Some(Duration::from_mins(1))));
-    assert_eq!(names(&spec), ["up", "task", "new"]);
+    assert_eq!(names(&spec), ["up", "task", "own", "placed", "new"]);
     let up = &spec.processes["up"];
     assert_eq!(argv(up), [here.join("base/server").to_string_lossy().into_owned(), "base".into(), "top".into()]);
     assert_eq!(up.cwd, here.join("base"));
@@ -311,6 +388,9 @@ fn a_file_extends_another_and_each_keeps_its_own_folder() {
     assert_eq!(up.depends_on[0].condition, Condition::Succeeded);
     assert_eq!(argv(&spec.processes["task"]), ["/bin/sh", "-c", "echo hi"]);
     assert_eq!(argv(&spec.processes["new"]), [here.join("new").to_string_lossy()]);
+    // What runs, runs where it is written, unless a folder is named.
+    assert_eq!((spec.processes["own"].cwd.clone(), spec.processes["task"].cwd.clone()), (here.clone(), here.clone()));
+    assert_eq!(spec.processes["placed"].cwd, here.join("base/data"));
 }
 
 #[test]

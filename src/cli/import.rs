@@ -1,6 +1,8 @@
 //! `e2e-tui import`: another tool's file as a scenario.
 
-use e2e_tui::{model::exit_code, scenario::import};
+use std::path::Path;
+
+use e2e_tui::{model::exit_code, scenario::import_for};
 
 use super::{
     args::ImportArgs,
@@ -10,7 +12,9 @@ use super::{
 
 /// Prints the scenario, or writes it and says what is not as it was.
 pub(super) fn main(args: &ImportArgs) -> anyhow::Result<u8> {
-    let imported = import(&args.file)?;
+    // What is printed is meant for the folder that one stands in.
+    let folder = args.output.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    let imported = import_for(&args.file, folder.unwrap_or(Path::new(".")))?;
     let Some(output) = &args.output else {
         super::say::out(format_args!("{}", imported.text));
         return Ok(exit_code::PASSED);

@@ -39,7 +39,8 @@ pub(super) fn main(args: &InitArgs) -> anyhow::Result<u8> {
     if let Some(foreign) = foreign {
         let imported = e2e_tui::scenario::import(&foreign)?;
         write_new(&path, &imported.text)?;
-        say!("wrote {} from {}; what is not as there stands at its head", path.display(), foreign.display());
+        let notes = if imported.notes.is_empty() { "" } else { "; what is not as there stands at its head" };
+        say!("wrote {} from {}{notes}", path.display(), foreign.display());
         return Ok(exit_code::PASSED);
     }
     let compose = COMPOSE.iter().find(|name| args.dir.join(name).is_file());

@@ -136,6 +136,17 @@ pub struct StepSpec {
     pub timeout: Option<Duration>,
 }
 
+impl StepSpec {
+    /// The processes that it speaks of.
+    pub fn processes(&self) -> impl Iterator<Item = &ProcessId> {
+        let waits_for: &[ProcessId] = match &self.when {
+            StepWhen::AtOnce | StepWhen::After(_) => &[],
+            StepWhen::State { processes, .. } | StepWhen::Log { processes, .. } => processes,
+        };
+        waits_for.iter().chain(self.actions.iter().filter_map(StepAction::process))
+    }
+}
+
 /// What a step waits for.
 #[derive(Debug, Clone)]
 pub enum StepWhen {
@@ -209,6 +220,20 @@ pub enum StepAction {
     Filter(String),
     /// Export an archive.
     Export(PathBuf),
+}
+
+impl StepAction {
+    /// The process that it is done to.
+    pub fn process(&self) -> Option<&ProcessId> {
+        match self {
+            Self::Start(process) | Self::Stop(process) | Self::Restart(process) | Self::Kill(process) | Self::Focus(process) => {
+                Some(process)
+            }
+            Self::Signal { process, .. } | Self::Send { process, .. } => Some(process),
+            Self::Fault(fault) => Some(&fault.at),
+            Self::Mark(_) | Self::Wait(_) | Self::RerunTests | Self::Layout(_) | Self::Filter(_) | Self::Export(_) => None,
+        }
+    }
 }
 
 /// A disturbance of the traffic in front of a process.

@@ -21,7 +21,7 @@ pub(super) enum Reference<'a> {
     Var(&'a str),
     /// `secrets.NAME`
     Secret(&'a str),
-    /// `env.NAME`, `env.NAME:-default`
+    /// `env.NAME`, `env.NAME:-default`; the default is a text of its own, which may ask for more
     Env(&'a str, Option<&'a str>),
     /// `scenario.dir`
     ScenarioDir,
@@ -64,7 +64,10 @@ pub(super) fn is_plain(text: &str) -> bool {
     !text.contains("${")
 }
 
-/// Takes the text apart; each bad `${…}` is one error.
+/// So many `${…}` may stand inside each other.
+const DEEPEST: usize = 8;
+
+/// Takes the text apart; each bad `${…}` is one error, also in a default.
 pub(super) fn parse(text: &str) -> (Vec<Piece<'_>>, Vec<BadReference>) {
     let (mut pieces, mut errors, mut literal) = (Vec::new(), Vec::new(), String::new());
     let mut at = 0;
@@ -77,19 +80,23 @@ pub(super) fn parse(text: &str) -> (Vec<Piece<'_>>, Vec<BadReference>) {
             continue;
         }
         literal.push_str(&text[at..start]);
-        let Some(length) = text[start..].find('}') else {
-            errors.push(BadReference {
-                range: start..text.len(),
-                message: "`${` has no `}`".into(),
-                help: Some("for a literal `${` write `$${`".into()),
-            });
-            at = text.len();
-            break;
+        let inner = match inner(&text[start..]) {
+            Ok(inner) => inner,
+            Err((message, help)) => {
+                errors.push(BadReference { range: start..text.len(), message, help });
+                at = text.len();
+                break;
+            }
         };
-        let range = start..start + length + 1;
+        let range = start..start + inner.len() + 3;
         at = range.end;
-        match reference(&text[start + 2..start + length]) {
+        match reference(inner) {
             Ok(reference) => {
+                if let Reference::Env(_, Some(default)) = reference {
+                    let offset = range.end - 1 - default.len();
+                    let shifted = |bad: BadReference| BadReference { range: bad.range.start + offset..bad.range.end + offset, ..bad };
+                    errors.extend(parse(default).1.into_iter().map(shifted));
+                }
                 if !literal.is_empty() {
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                 }
@@ -103,6 +110,24 @@ pub(super) fn parse(text: &str) -> (Vec<Piece<'_>>, Vec<BadReference>) {
         pieces.push(Piece::Literal(literal));
     }
     (pieces, errors)
+}
+
+/// What stands between the braces of the `${` that `text` begins with; others may stand in there.
+fn inner(text: &str) -> Result<&str, (String, Option<String>)> {
+    let mut open = 0;
+    for (at, brace) in text.match_indices(['{', '}']) {
+        if brace == "{" {
+            open += usize::from(text[..at].ends_with('$'));
+        } else if open == 1 {
+            return Ok(&text[2..at]);
+        } else {
+            open -= 1;
+        }
+        if open > DEEPEST {
+            return Err((format!("more than {DEEPEST} `${{…}}` stand inside each other"), None));
+        }
+    }
+    Err(("`${` has no `}`".into(), Some("for a literal `${` write `$${`".into())))
 }
 
 /// What stands between the braces.
@@ -149,7 +174,10 @@ fn reference(inner: &str) -> Result<Reference<'_>, (String, Option<String>)> {
             Some(right) => Err((format!("`{}` is no source of text", shown(other)), Some(format!("did you mean `{right}`?")))),
             None => Err((
                 format!("`${{{}}}` is not known", shown(inner)),
-                Some(format!("there are {FORMS}; to keep it as it stands, for a shell say, write `$${{{}}}`", shown(inner))),
+                Some(format!(
+                    "there are {FORMS}; to keep it as it stands, for a shell say, write `$${{{}}}`",
+                    shown(&inner.replace("${", "$${"))
+                )),
             )),
         },
     }
@@ -186,6 +214,17 @@ mod tests {
         assert_eq!(said("${process.up.utl}")[0].1, "did you mean `url`?");
         assert_eq!(said("x ${ports.a")[0].0, "`${` has no `}`");
         assert_eq!(said("${ports} ${}").len(), 2);
+        assert!(said("${HOME:-${OTHER}}")[0].1.contains("write `$${HOME:-$${OTHER}}`"));
+    }
+
+    #[test]
+    fn a_default_is_a_text_of_its_own() {
+        let (pieces, errors) = parse("${env.A:-x{${env.B:-$${c}}}y}");
+        assert_eq!(errors, []);
+        assert_eq!(pieces[0], Piece::Reference(Reference::Env("A", Some("x{${env.B:-$${c}}")), 0..27));
+        let (_, errors) = parse("ab ${env.A:-cd ${vras.e}}");
+        assert_eq!((errors.len(), errors[0].range.clone()), (1, 15..24));
+        assert_eq!(parse(&"${env.A:-".repeat(9)).1[0].message, "more than 8 `${…}` stand inside each other");
     }
 
     proptest! {

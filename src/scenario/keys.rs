@@ -21,7 +21,9 @@ pub(super) struct Key {
 pub(super) enum Form {
     /// Text that may interpolate.
     Text,
-    /// Text as it stands.
+    /// The same, and never a number without quotes.
+    String,
+    /// Text as it stands, in quotes.
     Plain,
     /// A name of `[A-Za-z0-9_-]`, 1 to 64.
     Name,
@@ -55,6 +57,8 @@ const fn key(name: &'static str, form: Form, default: &'static str, about: &'sta
 
 const TEXTS: Form = Form::List(&Form::Text);
 const ONE_OR_MORE_NAMES: Form = Form::Any(&[Form::Name, Form::List(&Form::Name)]);
+/// Each command a table or a bare list; one alone may be the bare list.
+const CLEANUPS: Form = Form::Any(&[Form::List(&Form::Any(&[Form::Table(CLEANUP), TEXTS])), Form::List(&Form::String)]);
 const STATUSES: Form = Form::Any(&[Form::Integer, Form::List(&Form::Integer)]);
 
 /// The top level of a file.
@@ -63,14 +67,14 @@ pub(super) const TOP: &[Key] = &[
     key("description", Form::Plain, "", "One line about it"),
     key("extends", Form::Plain, "", "A scenario file this one adds to and overrides, key by key"),
     key("timeout", Form::Duration, "", "Headless: the run ends with exit code 4 after this long; in the dashboard a notice"),
-    key("vars", Form::Map(&Form::Plain), "", "Plain text by name, for ${vars.NAME}; --set overrides"),
+    key("vars", Form::Map(&Form::Text), "", "Plain text by name, for ${vars.NAME}; --set overrides"),
     key("secrets", Form::Map(&Form::Table(SECRET)), "", "Texts that are masked everywhere, for ${secrets.NAME}"),
     key("ports", Form::Map(&Form::Any(&[Form::Choice(&["auto"]), Form::Integer, Form::Table(PORT)])), "", "Ports leased for the run"),
     key("defaults", Form::Table(PROCESS), "", "Keys for every process but command, shell, kind, depends_on and listens"),
     key("process", Form::Map(&Form::Table(PROCESS)), "", "The processes, in the order they are shown"),
     key("expect", Form::List(&Form::Table(EXPECT)), "", "Assertions on logs, part of the verdict"),
     key("step", Form::List(&Form::Table(STEP)), "", "A script for demos and chaos runs"),
-    key("cleanup", Form::List(&Form::Table(CLEANUP)), "", "Commands run once at the end, always"),
+    key("cleanup", CLEANUPS, "", "Commands run once at the end, always"),
     key("containment", Form::Choice(CONTAINMENTS), "auto", "How trees of processes are held together"),
     key("recording", Form::Table(RECORDING), "", "What is kept of the run"),
 ];
@@ -126,7 +130,7 @@ pub(super) const PROCESS: &[Key] = &[
     key("tty", Form::Bool, "false", "A terminal of its own"),
     key("log", Form::Table(LOG), "", "How its output is read"),
     key("tap", Form::Bool, "false", "A recording hop in front of what it listens on"),
-    key("cleanup", Form::List(&Form::Table(CLEANUP)), "", "Commands run once at the end, always"),
+    key("cleanup", CLEANUPS, "", "Commands run once at the end, always"),
     key("replicas", Form::Integer, "1", "How many of it run, as name-1 to name-n"),
     key("watch", Form::Any(&[Form::Text, TEXTS]), "", "Globs of files; a change restarts it"),
     key("skip_if_exists", Form::Text, "", "A task is done where this path exists"),
@@ -210,7 +214,7 @@ pub(super) const RESTART: &[Key] = &[
 
 /// `stop = { … }`
 pub(super) const STOP: &[Key] = &[
-    key("signal", Form::Text, "TERM", "What is sent first"),
+    key("signal", Form::String, "TERM", "What is sent first"),
     key("grace", Form::Duration, "10s", "How long the tree has before KILL"),
     key("command", TEXTS, "", "A command run instead of the signal"),
 ];
@@ -286,7 +290,7 @@ pub(super) const DO: &[Key] = &[
 
 /// `signal = { … }` of a step.
 pub(super) const DO_SIGNAL: &[Key] =
-    &[key("process", Form::Name, "", "To whom; required"), key("name", Form::Text, "", "Which signal; required")];
+    &[key("process", Form::Name, "", "To whom; required"), key("name", Form::String, "", "Which signal; required")];
 /// `send = { … }` of a step.
 pub(super) const DO_SEND: &[Key] =
     &[key("process", Form::Name, "", "To whom; required"), key("text", Form::Text, "", "The line; required")];

@@ -90,7 +90,9 @@ pub struct Resolved {
 pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagnostics> {
     let mut sources = Sources::default();
     let mut out = Collector::default();
-    let file = sources.add(&*located.name, &*located.dir, &*located.text);
+    // Lines of a text that nobody wrote are not those of the file.
+    let name = if located.imported { format!("{} as a scenario", located.name) } else { located.name.clone() };
+    let file = sources.add(name, &*located.dir, &*located.text);
     let set = overrides.set.iter().map(|(name, value)| set_var(&mut sources, located, name, value)).collect::<Vec<_>>();
     let only = overrides.only.iter().map(|name| option(&mut sources, located, "--only", name)).collect::<Vec<_>>();
     let Some((tree, below)) = layers::read(&mut sources, file, &mut out) else { return Err(out.finish(Arc::new(sources))) };
@@ -104,7 +106,13 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     let selected = select(&mut walk, &draft, &overrides.only, &only);
     walk.report_unset(|id| selected.contains(id));
     draft.processes.retain(|id, _| selected.contains(id));
-    draft.expectations.retain(|expectation| selected.contains(&expectation.process));
+    let all_steps = draft.steps.len();
+    keep_what_runs(&mut draft);
+    if let (1.., Some(at)) = (all_steps - draft.steps.len(), only.first()) {
+        let message = "steps that speak of processes which `--only` leaves out are left out with them";
+        let kept = format!("of {all_steps} steps {} are left", draft.steps.len());
+        walk.out.push(Diagnostic::warning(message).at(*at, kept));
+    }
     let (needed_ports, uses_run_dir) = (walk.used_ports().iter().cloned().collect(), walk.uses_run_dir());
     let out = std::mem::take(&mut walk.out);
     let failed = out.errors() > 0;
@@ -116,6 +124,13 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     }
     let instances = instances.into_iter().filter(|i| selected.contains(&i.id)).collect();
     Ok(Scenario { sources, tree, names, top, origin: located.origin, below, instances, draft, needed_ports, uses_run_dir, warnings })
+}
+
+/// Leaves out what a run is told of processes that it does not have.
+fn keep_what_runs(run: &mut RunSpec) {
+    let RunSpec { processes, expectations, steps, .. } = run;
+    expectations.retain(|expectation| processes.contains_key(&expectation.process));
+    steps.retain(|step| step.processes().all(|process| processes.contains_key(process)));
 }
 
 /// The file as it is kept with a recording: what it lies on stands behind it, as comments.
@@ -224,7 +239,7 @@ impl Scenario {
         let dir = run_dir.as_ref().map_or(nowhere.as_path(), tempfile::TempDir::path);
         let mut walk = Walk::new(&self.sources, &self.names, Stage::Final { ports: &numbers, run_dir: dir, exe: &parts.exe });
         let mut spec = walk.run(&self.tree, &self.top, &self.instances);
-        spec.expectations.retain(|expectation| spec.processes.contains_key(&expectation.process));
+        keep_what_runs(&mut spec);
         walk.report_unset(|_| true);
         // The walk repeats the warnings of the first; only what stops the run is new.
         let failed = out.errors() > 0 || walk.out.errors() > 0;

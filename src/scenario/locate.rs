@@ -33,18 +33,20 @@ pub struct Located {
     pub notes: Vec<String>,
     /// The text of the file.
     pub(super) text: String,
+    /// The text is not the file's, but what became of it.
+    pub(super) imported: bool,
 }
 
 impl Located {
     /// A scenario that is a text at hand, named `name` in messages; relative paths in it start in `dir`.
     pub fn text(name: impl Into<String>, dir: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), origin: Origin::Path, dir: dir.into(), notes: Vec::new(), text: text.into() }
+        Self { name: name.into(), origin: Origin::Path, dir: dir.into(), notes: Vec::new(), text: text.into(), imported: false }
     }
 
     /// A scenario that comes with the program, whatever files of its name there are; relative paths start in `dir`.
     pub fn bundled(bundled: &Bundled, dir: &Path) -> Self {
         let name = format!("bundled {}.toml", bundled.name);
-        Self { name, origin: Origin::Bundled, dir: dir.to_path_buf(), notes: Vec::new(), text: bundled.text.to_owned() }
+        Self { name, origin: Origin::Bundled, dir: dir.to_path_buf(), notes: Vec::new(), text: bundled.text.to_owned(), imported: false }
     }
 }
 
@@ -122,7 +124,7 @@ fn read(path: &Path, shown_path: &Path, origin: Origin) -> Result<Located, Locat
     // Relative paths start where the file really is, however it was reached.
     let dir = path.canonicalize().ok().and_then(|p| p.parent().map(Path::to_path_buf));
     let dir = dir.or_else(|| path.parent().map(Path::to_path_buf)).unwrap_or_default();
-    Ok(Located { name, origin, dir, notes, text })
+    Ok(Located { name, origin, dir, notes, text, imported: is_foreign(path) })
 }
 
 fn not_found(name: &str, mut tried: Vec<String>, here: &Path) -> LocateError {

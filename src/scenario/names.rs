@@ -136,7 +136,7 @@ pub(super) struct Instance {
     /// Which of the replicas, from 1.
     pub(super) replica: Option<u32>,
     /// Its keys over those of `[defaults]`.
-    pub(super) table: Table,
+    pub(super) table: Arc<Table>,
     /// Its name in its header.
     pub(super) key: Span,
 }

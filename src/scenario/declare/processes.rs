@@ -1,6 +1,6 @@
 //! Which processes there are: `[defaults]` under each, replicas counted out.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use indexmap::IndexMap;
 
@@ -85,7 +85,7 @@ pub(super) fn instances(
             );
             continue;
         };
-        let table = over_defaults(own, defaults);
+        let table = Arc::new(over_defaults(own, defaults));
         let count = counts.get(name).copied().flatten();
         for number in 1..=count.unwrap_or(1) {
             let full = if count.is_some() { format!("{name}-{number}") } else { name.to_owned() };
@@ -105,7 +105,7 @@ pub(super) fn instances(
                 );
                 break;
             }
-            all.push(Instance { id, base: name.to_owned(), replica: count.map(|_| number), table: table.clone(), key: entry.key });
+            all.push(Instance { id, base: name.to_owned(), replica: count.map(|_| number), table: Arc::clone(&table), key: entry.key });
         }
     }
     all

@@ -1,10 +1,16 @@
 //! `process-compose.yaml`.
 
+use std::collections::{HashMap, HashSet};
+
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
-    draft::{Draft, Process, filled_in, key, list, quoted, table},
-    yaml::{Mapping, environment, text},
+    super::suggest::shown,
+    draft::{Draft, Process},
+    phrase::{Phrase, key, list, phrases, quoted, table},
+    probes,
+    yaml::{Mapping, environment, others, seconds, text, times},
 };
 
 /// Keys of a process that have their place in a scenario.
@@ -41,53 +47,84 @@ const KNOWN_AT_TOP: &[&str] = &[
     "is_strict",
     "is_tui_disabled",
 ];
+/// More replicas than a scenario may have.
+const MOST_REPLICAS: u64 = 1000;
 
-pub(super) fn read(top: &Mapping, processes: &Mapping, draft: &mut Draft) {
-    draft.env = environment(top.get("environment")).into_iter().map(|(name, value)| (name, expanded(&value))).collect();
-    if top.contains_key("log_location") || processes.values().any(|process| process.get("log_location").is_some()) {
+/// Reads it into the draft; an error says what neither tool could run.
+pub(super) fn read(top: &Mapping, processes: &Mapping, draft: &mut Draft) -> Result<(), String> {
+    draft.env = expanded(environment(top.get("environment"), "environment", draft));
+    let logs = ["log_location", "log_configuration"];
+    if logs.iter().any(|key| top.contains_key(*key) || processes.values().any(|process| process.get(key).is_some())) {
         draft.note("`log_location`: every run is recorded, and `e2e-tui logs` prints what was said");
     }
     for other in top.keys().filter(|other| !KNOWN_AT_TOP.contains(&other.as_str())) {
         draft.note(format!("`{}` of the file", key(other)));
+    }
+    if let Some(circle) = circle(processes) {
+        return Err(format!("these wait for each other, and none could ever start: {}", circle.join(" -> ")));
+    }
+    // Names first: whoever has replicas takes theirs, too.
+    for (name, value) in processes.iter().filter(|(_, value)| value.is_object()) {
+        draft.claim(name, replicas(value).min(MOST_REPLICAS));
     }
     for (name, value) in processes {
         if !value.is_object() {
             draft.note(format!("`{}` among the processes is none", key(name)));
             continue;
         }
-        let mut process = draft.process(name);
-        if let Some(description) = value["description"].as_str() {
-            process.comment(description);
-        }
-        command(value, name, &mut process, draft);
-        settings(value, &mut process);
-        depends_on(value, name, processes, &mut process, draft);
-        if is_daemon(value) {
-            daemon(value, name, &mut process, draft);
-            draft.add(process);
-            continue;
-        }
-        for (theirs, ours) in [("readiness_probe", "ready"), ("liveness_probe", "health")] {
-            if let Some(probe) = value.get(theirs).filter(|probe| probe.is_object()) {
-                self::probe(probe, ours, name, &mut process, draft);
-            }
-        }
-        if let Some(line) = value["ready_log_line"].as_str()
-            && value.get("readiness_probe").is_none()
-        {
-            process.set("ready", table([("log", quoted(&regex::escape(line)))]));
-        }
-        availability(&value["availability"], name, &mut process, draft);
-        shutdown(&value["shutdown"], name, &mut process, draft);
-        for other in value.as_object().into_iter().flat_map(|object| object.keys()).filter(|other| !KNOWN.contains(&other.as_str())) {
-            draft.note(format!("{name}: `{}`", key(other)));
-        }
+        let process = process(value, name, processes, draft);
         draft.add(process);
     }
+    Ok(())
+}
+
+fn process(value: &Value, name: &str, processes: &Mapping, draft: &mut Draft) -> Process {
+    let mut process = draft.process(name);
+    if let Some(description) = value["description"].as_str() {
+        process.comment(description);
+    }
+    command(value, name, &mut process, draft);
+    settings(value, name, &mut process, draft);
+    depends_on(value, name, processes, &mut process, draft);
+    others(value, KNOWN, &format!("{name}: "), draft);
+    if is_daemon(value) {
+        daemon(value, name, &mut process, draft);
+        return process;
+    }
+    if let Some(probe) = value.get("readiness_probe").filter(|probe| probe.is_object()) {
+        probes::readiness(probe, name, &mut process, draft);
+    }
+    if let Some(probe) = value.get("liveness_probe").filter(|probe| probe.is_object()) {
+        probes::liveness(probe, name, &mut process, draft);
+    }
+    if let Some(line) = value["ready_log_line"].as_str() {
+        if value.get("readiness_probe").is_some() {
+            draft.note(format!("{name}: `ready_log_line` beside a readiness probe, which decides"));
+        } else {
+            process.set("ready", table([("log", quoted(&regex::escape(line)))]));
+        }
+    }
+    availability(&value["availability"], name, &mut process, draft);
+    shutdown(&value["shutdown"], name, &mut process, draft);
+    process
 }
 
 fn is_daemon(process: &Value) -> bool {
     process["is_daemon"] == Value::Bool(true)
+}
+
+fn replicas(process: &Value) -> u64 {
+    process["replicas"].as_u64().unwrap_or(1)
+}
+
+/// A line for the shell. `$$` is a dollar that the file's own expansion leaves alone; here the shell sees the line as it is.
+fn line(text: &str) -> String {
+    text.trim_end().replace("$$", "$")
+}
+
+/// Variables as they are written in the scenario.
+fn expanded(variables: IndexMap<String, String>) -> IndexMap<String, String> {
+    variables.into_iter().map(|(name, value)| (name, Phrase::expanded(&value).toml())).collect()
 }
 
 /// What puts itself into the background ends at once, which is all that is known of it here: a task, and its end is cleaned up.
@@ -96,145 +133,157 @@ fn daemon(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) {
         "{name} goes to the background: here it is a task that ends, and nothing watches what it left; without its `-d` or the like it is a service"
     ));
     process.set("role", quoted("task"));
-    if let Some(line) = value["shutdown"]["command"].as_str() {
-        process.set("cleanup", format!("[{{ shell = {} }}]", quoted(line)));
+    if let Some(command) = value["shutdown"]["command"].as_str() {
+        process.set("cleanup", format!("[{{ shell = {} }}]", quoted(&line(command))));
     }
-    for probe in ["readiness_probe", "liveness_probe"].into_iter().filter(|probe| value.get(probe).is_some()) {
-        draft.note(format!("{name}: `{probe}`: of a task only its end is looked at"));
+    for key in ["readiness_probe", "liveness_probe", "ready_log_line"].into_iter().filter(|key| value.get(key).is_some()) {
+        draft.note(format!("{name}: `{key}`: of a task only its end is looked at"));
     }
-}
-
-/// `$NAME` and `${NAME}` as it fills them in when it reads the file; `$$` is a dollar.
-fn expanded(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        out.push_str(before);
-        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
-        rest = match braced {
-            _ if after.starts_with('$') => {
-                out.push('$');
-                &after[1..]
-            }
-            Some((name, behind)) => {
-                let name = name.split(":-").next().unwrap_or(name);
-                out.extend(["${env.", name, ":-}"]);
-                behind
-            }
-            None if end > 0 => {
-                out.extend(["${env.", &after[..end], ":-}"]);
-                &after[end..]
-            }
-            None => {
-                out.push('$');
-                after
-            }
-        };
+    if value["availability"]["restart"].as_str().is_some_and(|policy| policy != "no") {
+        draft.note(format!("{name}: `availability`: nothing restarts what it left"));
     }
-    out.push_str(rest);
-    filled_in(&out)
 }
 
 fn command(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) {
-    if let Some(words) = value["entrypoint"].as_array() {
-        process.set("command", list(words.iter().filter_map(text)));
-    } else if let Some(line) = text(&value["command"]) {
-        // There, `$$` is a dollar that the file's own expansion leaves alone; here the shell sees the line as it is.
-        process.set("shell", quoted(&line.trim_end().replace("$$", "$")));
-    } else {
-        draft.note(format!("{name} has no command, and does nothing here"));
-        process.set("command", list(["true".to_owned()]));
+    let words: Vec<String> = value["entrypoint"].as_array().into_iter().flatten().filter_map(text).collect();
+    let shell = text(&value["command"]).filter(|line| !line.is_empty());
+    if shell.is_some() && !words.is_empty() {
+        draft.note(format!("{name}: `entrypoint` beside a `command`, which is what runs"));
     }
+    if let Some(command) = shell {
+        return process.set("shell", quoted(&line(&command)));
+    }
+    let mut words = words.iter().map(|word| Phrase::expanded(word));
+    let Some(mut program) = words.next().filter(|program| !program.sample().is_empty()) else {
+        draft.note(format!("{name} has no command, and does nothing here"));
+        return process.set("command", list(["true".to_owned()]));
+    };
+    // A program with a slash is a path from the folder that it runs in.
+    let sample = program.sample();
+    if sample.contains('/') && !sample.starts_with('/') {
+        if let Some(folder) = value["working_dir"].as_str().filter(|folder| !folder.is_empty()) {
+            program = Phrase::expanded(folder).and("/").then(program);
+        }
+        program = draft.path(program);
+    }
+    process.set("command", phrases(std::iter::once(program).chain(words)));
 }
 
-fn settings(value: &Value, process: &mut Process) {
-    if let Some(cwd) = value["working_dir"].as_str() {
-        process.set("cwd", expanded(cwd));
+fn settings(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) {
+    if let Some(cwd) = value["working_dir"].as_str().map(Phrase::expanded) {
+        if cwd.sample().is_empty() {
+            draft.note(format!("{name}: `working_dir` comes to nothing"));
+        } else {
+            process.set("cwd", draft.path(cwd).toml());
+        }
     }
-    let mut env: Vec<_> = environment(value.get("environment")).into_iter().map(|(name, value)| (name, expanded(&value))).collect();
+    let mut env = expanded(environment(value.get("environment"), name, draft));
     // What it tells each process of itself, for those that ask.
     let line = value["command"].as_str().unwrap_or_default();
-    for (variable, known) in [("PC_PROC_NAME", quoted(&process.name)), ("PC_REPLICA_NUM", filled_in("${replica}"))] {
-        if line.contains(variable) {
-            env.push((variable.to_owned(), known));
+    if line.contains("PC_PROC_NAME") {
+        env.insert("PC_PROC_NAME".to_owned(), quoted(&process.name));
+    }
+    if line.contains("PC_REPLICA_NUM") {
+        if replicas(value) > 1 {
+            draft.note(format!("{name}: PC_REPLICA_NUM counts from 1 here"));
         }
+        env.insert("PC_REPLICA_NUM".to_owned(), Phrase::name("replica").toml());
     }
     if !env.is_empty() {
         process.set("env", table(env.iter().map(|(name, value)| (name.as_str(), value.clone()))));
     }
-    if value["disabled"] == Value::Bool(true) {
+    let is = |key: &str| value[key] == Value::Bool(true);
+    if is("is_foreground") {
+        draft.note(format!("{name}: `is_foreground`: it is started by hand and typed into, here with `s` and `>`"));
+    }
+    if is("disabled") || is("is_foreground") {
         process.set("autostart", "false".to_owned());
     }
-    if value["is_tty"] == Value::Bool(true) {
+    if is("is_tty") || is("is_foreground") {
         process.set("tty", "true".to_owned());
     }
-    if let Some(replicas) = value["replicas"].as_u64().filter(|replicas| *replicas > 1) {
-        process.set("replicas", replicas.to_string());
+    match replicas(value) {
+        0 | 1 => {}
+        many => {
+            if many > MOST_REPLICAS {
+                draft.note(format!("{name}: {many} replicas: here at most {MOST_REPLICAS}"));
+            }
+            process.set("replicas", many.min(MOST_REPLICAS).to_string());
+        }
     }
 }
 
 fn depends_on(value: &Value, name: &str, processes: &Mapping, process: &mut Process, draft: &mut Draft) {
     let Some(dependencies) = value["depends_on"].as_object().filter(|all| !all.is_empty()) else { return };
-    let mut entries: Vec<(String, String)> = Vec::new();
+    let mut entries: IndexMap<String, String> = IndexMap::new();
     for (on, how) in dependencies {
-        if !processes.contains_key(on) {
+        let Some(other) = processes.get(on).filter(|other| other.is_object()) else {
             draft.note(format!("{name} depends on {on}, which the file does not have"));
             continue;
-        }
+        };
+        others(how, &["condition"], &format!("{name}: depends_on: {on}: "), draft);
+        let ends = is_daemon(other) || other["availability"]["restart"] != "always";
         // Its "healthy" is what the readiness probe says.
         let condition = match how["condition"].as_str().unwrap_or("process_started") {
-            "process_healthy" | "process_log_ready" if is_daemon(&processes[on]) => "succeeded",
+            "process_healthy" | "process_log_ready" if is_daemon(other) => "succeeded",
             "process_healthy" | "process_log_ready" => "ready",
+            "process_completed" | "process_completed_successfully" if !ends => {
+                draft.note(format!("{name} waits for the end of {on}, which is always restarted: here, for its start"));
+                "started"
+            }
             "process_completed" => "completed",
             "process_completed_successfully" => "succeeded",
             "process_started" => "started",
-            other => {
-                draft.note(format!("{name} waits for {on} to be `{other}`, which is none of its conditions: here, to be started"));
+            unknown => {
+                draft.note(format!("{name} waits for {on} to be `{unknown}`, which is none of its conditions: here, to be started"));
                 "started"
             }
         };
-        entries.push((draft.name_of(on), quoted(condition)));
+        entries.insert(draft.name_of(on), quoted(condition));
     }
     if !entries.is_empty() {
         process.set("depends_on", table(entries.iter().map(|(on, condition)| (on.as_str(), condition.clone()))));
     }
 }
 
-fn probe(probe: &Value, ours: &'static str, name: &str, process: &mut Process, draft: &mut Draft) {
-    let mut entries: Vec<(&str, String)> = Vec::new();
-    if let Some(http) = probe.get("http_get") {
-        let part = |key: &str, default: &str| text(&http[key]).unwrap_or_else(|| default.to_owned());
-        let path = part("path", "/");
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        let url = format!("{}://{}:{}{slash}{path}", part("scheme", "http").to_lowercase(), part("host", "127.0.0.1"), part("port", "80"));
-        entries.push(("http", expanded(&url)));
-        let headers = environment(http.get("headers"));
-        if !headers.is_empty() {
-            entries.push(("headers", table(headers.iter().map(|(name, value)| (name.as_str(), quoted(value))))));
+/// Processes that wait for each other, the first of them again at the end.
+fn circle(processes: &Mapping) -> Option<Vec<String>> {
+    let on = |name: &str| -> Vec<&str> {
+        let dependencies = processes.get(name).and_then(|value| value["depends_on"].as_object());
+        dependencies.into_iter().flat_map(|all| all.keys().map(String::as_str)).filter(|on| processes.contains_key(*on)).collect()
+    };
+    let mut done = HashSet::new();
+    for start in processes.keys() {
+        if done.contains(start.as_str()) {
+            continue;
         }
-        entries.extend(http["status_code"].as_u64().map(|status| ("expect", status.to_string())));
-    } else if let Some(line) = probe["exec"]["command"].as_str() {
-        entries.push(("exec", list(["/bin/sh", "-c", line].map(str::to_owned))));
-    } else {
-        draft.note(format!("{name}: a probe that neither asks over HTTP nor runs a command"));
-        return;
+        // By hand: a chain of very many must not exhaust the stack.
+        let mut path: Vec<(&str, Vec<&str>)> = vec![(start, on(start))];
+        let mut places = HashMap::from([(start.as_str(), 0)]);
+        while let Some((name, left)) = path.last_mut() {
+            let Some(next) = left.pop() else {
+                done.insert(*name);
+                places.remove(*name);
+                path.pop();
+                continue;
+            };
+            if let Some(&from) = places.get(next) {
+                return Some(path[from..].iter().map(|(name, _)| *name).chain([next]).map(shown).take(12).collect());
+            }
+            if !done.contains(next) {
+                places.insert(next, path.len());
+                path.push((next, on(next)));
+            }
+        }
     }
-    let seconds = |key: &str| probe[key].as_u64().map(|seconds| quoted(&format!("{seconds}s")));
-    // Less than a second there means a second.
-    let at_least_one = |key: &str| probe[key].as_u64().map(|seconds| quoted(&format!("{}s", seconds.max(1))));
-    entries.extend(at_least_one("period_seconds").map(|period| ("interval", period)));
-    if ours == "health" {
-        entries.extend(at_least_one("timeout_seconds").map(|timeout| ("timeout", timeout)));
-        entries.extend(seconds("initial_delay_seconds").map(|delay| ("start_period", delay)));
-        entries.extend(probe["failure_threshold"].as_u64().map(|n| ("failures", n.max(1).to_string())));
-        entries.extend(probe["success_threshold"].as_u64().map(|n| ("successes", n.max(1).to_string())));
-    }
-    process.set(ours, table(entries));
+    None
 }
 
 fn availability(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) {
-    let policy = match value["restart"].as_str() {
+    let place = format!("{name}: availability: ");
+    others(value, &["restart", "backoff_seconds", "max_restarts", "exit_on_end"], &place, draft);
+    let exits = value["exit_on_end"] == Value::Bool(true);
+    let policy = match text(&value["restart"]).as_deref() {
         Some("always") => "always",
         Some("on_failure") => "on-failure",
         Some("exit_on_failure") => {
@@ -243,31 +292,46 @@ fn availability(value: &Value, name: &str, process: &mut Process, draft: &mut Dr
             ));
             return;
         }
-        _ => {
-            if value["exit_on_end"] == Value::Bool(true) {
+        other => {
+            if let Some(other) = other.filter(|other| !["no", "false"].contains(other)) {
+                draft.note(format!("{place}`restart: {other}` is none of its policies"));
+            }
+            if exits {
                 // The run ends with it, and its exit code is the verdict: that is a test.
                 process.set("role", quoted("test"));
             }
             return;
         }
     };
+    if exits {
+        draft.note(format!("{place}`exit_on_end` beside a restart policy"));
+    }
     let mut entries = vec![("policy", quoted(policy))];
-    let delay = value["backoff_seconds"].as_u64().map(|seconds| quoted(&format!("{seconds}s")));
-    entries.extend(delay.map(|delay| (if policy == "always" { "delay" } else { "backoff" }, delay)));
-    if policy == "on-failure" {
-        let most = value["max_restarts"].as_u64().filter(|most| *most > 0);
-        if most.is_none() {
+    let delay = seconds(value, "backoff_seconds", 0, &place, draft).map(|seconds| quoted(&format!("{seconds}s")));
+    if policy == "always" {
+        entries.extend(delay.map(|delay| ("delay", delay)));
+    } else {
+        // Its delay stays the same, and does not double.
+        entries.extend(delay.into_iter().flat_map(|delay| [("backoff", delay.clone()), ("max_backoff", delay)]));
+    }
+    let most = value["max_restarts"].as_u64().filter(|most| *most > 0);
+    match (policy, most) {
+        ("always", None) => {}
+        ("always", Some(_)) => draft.note(format!("{place}`max_restarts`: here `always` gives up after 10 exits in a minute")),
+        (_, None) => {
             draft.note(format!("{name} is restarted without end: here 3 times in a row, unless `max_attempts` says otherwise"));
         }
-        entries.extend(most.map(|most| ("max_attempts", most.to_string())));
+        (_, Some(_)) => entries.extend(times(value, "max_restarts").map(|most| ("max_attempts", most.to_string()))),
     }
     process.set("restart", table(entries));
 }
 
 fn shutdown(value: &Value, name: &str, process: &mut Process, draft: &mut Draft) {
+    let place = format!("{name}: shutdown: ");
+    others(value, &["command", "signal", "timeout_seconds"], &place, draft);
     let mut entries: Vec<(&str, String)> = Vec::new();
-    if let Some(line) = value["command"].as_str() {
-        entries.push(("command", list(["/bin/sh", "-c", line].map(str::to_owned))));
+    if let Some(command) = value["command"].as_str() {
+        entries.push(("command", list(["/bin/sh".to_owned(), "-c".to_owned(), line(command)])));
     }
     match value["signal"].as_u64() {
         None | Some(15) => {}
@@ -282,9 +346,10 @@ fn shutdown(value: &Value, name: &str, process: &mut Process, draft: &mut Draft)
             };
             entries.push(("signal", quoted(signal)));
         }
-        Some(number) => draft.note(format!("{name}: it is stopped with TERM, not with signal {number}")),
+        Some(number) if entries.is_empty() => draft.note(format!("{name}: it is stopped with TERM, not with signal {number}")),
+        Some(number) => draft.note(format!("{place}signal {number} beside a `command`, which is what is run")),
     }
-    entries.extend(value["timeout_seconds"].as_u64().map(|seconds| ("grace", quoted(&format!("{}s", seconds.max(1))))));
+    entries.extend(seconds(value, "timeout_seconds", 1, &place, draft).map(|seconds| ("grace", quoted(&format!("{seconds}s")))));
     if !entries.is_empty() {
         process.set("stop", table(entries));
     }

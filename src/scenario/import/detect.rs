@@ -1,6 +1,6 @@
 //! Whose file it is, and who reads it.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::{
     super::source::{self, ReadError},
@@ -61,13 +61,35 @@ fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"))
 }
 
-/// Reads a file of another tool.
+/// Reads a file of another tool, for a scenario that will lie beside it.
 pub fn import(path: &Path) -> Result<Imported, ImportError> {
+    read(path, "")
+}
+
+/// The same for a scenario that will lie in `folder`: paths in it start there.
+pub fn import_for(path: &Path, folder: &Path) -> Result<Imported, ImportError> {
+    let theirs = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_path_buf()));
+    let from_ours = theirs.zip(folder.canonicalize().ok()).map(|(theirs, ours)| relative(&ours, &theirs));
+    read(path, &from_ours.unwrap_or_default())
+}
+
+/// The way from one absolute folder to another; empty if they are the same.
+fn relative(from: &Path, to: &Path) -> String {
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    up.chain(to.components().skip(shared)).collect::<PathBuf>().to_string_lossy().into_owned()
+}
+
+fn read(path: &Path, folder: &str) -> Result<Imported, ImportError> {
     let shown = path.display().to_string();
     let text = source::read_text(path).map_err(|why: ReadError| ImportError::Unreadable { path: shown.clone(), why: why.to_string() })?;
-    let folder = path.canonicalize().ok().and_then(|path| Some(path.parent()?.file_name()?.to_string_lossy().into_owned()));
-    let mut draft = Draft::named(folder.as_deref().unwrap_or("imported"), &shown);
+    let theirs = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_path_buf()));
+    let name = theirs.as_ref().and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()));
+    let mut draft = Draft::named(name.as_deref().unwrap_or("imported"), &shown, folder);
     if is_procfile(path) {
+        if theirs.is_some_and(|folder| folder.join(".env").exists()) {
+            draft.note("the `.env` file beside it is not read: its variables go into `[defaults] env`, its secrets into `[secrets]`");
+        }
         procfile::read(&text, &mut draft).map_err(|why| ImportError::Wrong { path: shown.clone(), why })?;
     } else if is_yaml(path) {
         read_yaml(&text, &shown, &mut draft)?;
@@ -84,7 +106,7 @@ pub fn import(path: &Path) -> Result<Imported, ImportError> {
 fn read_yaml(text: &str, shown: &str, draft: &mut Draft) -> Result<(), ImportError> {
     let file = super::yaml::read(text).map_err(|why| ImportError::Wrong { path: shown.to_owned(), why })?;
     if let Some(processes) = &file.processes {
-        super::compose::read(&file.top, processes, draft);
+        super::compose::read(&file.top, processes, draft).map_err(|why| ImportError::Wrong { path: shown.to_owned(), why })?;
     } else if let Some(procs) = &file.procs {
         super::mprocs::read(&file.top, procs, draft);
     } else {

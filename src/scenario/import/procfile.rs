@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::draft::{Draft, filled_in, quoted, table};
+use super::{
+    draft::Draft,
+    phrase::{Phrase, quoted, table},
+};
 
 /// Reads it into the draft; an error names its line.
 pub(super) fn read(text: &str, draft: &mut Draft) -> Result<(), String> {
@@ -11,6 +14,9 @@ pub(super) fn read(text: &str, draft: &mut Draft) -> Result<(), String> {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
+        }
+        if line.contains('\0') {
+            return Err(format!("line {}: a NUL byte, which no program can be given", index + 1));
         }
         let Some((name, command)) = line.split_once(':').map(|(name, command)| (name.trim(), command.trim())) else {
             return Err(format!("line {}: `name: command` goes here, not `{}`", index + 1, line.chars().take(60).collect::<String>()));
@@ -27,14 +33,32 @@ pub(super) fn read(text: &str, draft: &mut Draft) -> Result<(), String> {
         }
         process.set("shell", quoted(command));
         // The tools that read Procfiles give each process a port in this variable, and it is meant to listen there.
-        if command.contains("$PORT") || command.contains("${PORT") {
+        if asks_for(command, "PORT") {
             let port = process.name.clone();
-            process.set("env", table([("PORT", filled_in(&format!("${{ports.{port}}}")))]));
+            process.set("env", table([("PORT", Phrase::name(&format!("ports.{port}")).toml())]));
             process.set("listens", quoted(&port));
             draft.ports.push(port);
         }
         draft.add(process);
     }
-    draft.note("a `.env` file beside a Procfile is not read: its variables go into `[defaults] env`, its secrets into `[secrets]`");
     Ok(())
+}
+
+/// Whether a line for a shell asks for this very variable, and not for one whose name only begins so.
+fn asks_for(line: &str, variable: &str) -> bool {
+    line.split('$').skip(1).any(|after| {
+        let behind = after.strip_prefix('{').unwrap_or(after).strip_prefix(variable);
+        behind.is_some_and(|behind| !behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_one_whose_whole_name_it_is() {
+        assert!(asks_for("a -p $PORT", "PORT") && asks_for("a ${PORT:-80}x", "PORT") && asks_for("$A$PORT/x", "PORT"));
+        assert!(!asks_for("a $PORTAL ${PORTS} $PORT_2 PORT", "PORT"));
+    }
 }

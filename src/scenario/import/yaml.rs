@@ -4,6 +4,8 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::draft::Draft;
+
 /// A mapping with its keys in the order of the file.
 pub(super) type Mapping = IndexMap<String, Value>;
 
@@ -29,8 +31,21 @@ struct Ordered {
 pub(super) fn read(text: &str) -> Result<File, String> {
     let wrong = |error: serde_saphyr::Error| error.to_string().trim().to_owned();
     let top: Mapping = serde_saphyr::from_str(text).map_err(wrong)?;
+    if let Some(text) = top.iter().find_map(|(key, value)| if key.contains('\0') { Some(key.as_str()) } else { with_nul(value) }) {
+        return Err(format!("a NUL byte, which no program can be given, stands in {:?}", super::super::suggest::shown(text)));
+    }
     let Ordered { processes, procs } = serde_saphyr::from_str(text).map_err(wrong)?;
     Ok(File { top, processes, procs })
+}
+
+/// A text in there with a NUL byte. How deep values nest is bounded by the parser.
+fn with_nul(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => text.contains('\0').then_some(text),
+        Value::Array(all) => all.iter().find_map(with_nul),
+        Value::Object(all) => all.iter().find_map(|(key, value)| if key.contains('\0') { Some(key.as_str()) } else { with_nul(value) }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 /// A plain value as the text that a shell or an environment would see.
@@ -43,14 +58,46 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// `["A=b"]` or `{A: b}`.
-pub(super) fn environment(value: Option<&Value>) -> Vec<(String, String)> {
+/// `["A=b"]` or `{A: b}`; what is no such pair is told.
+pub(super) fn environment(value: Option<&Value>, whose: &str, draft: &mut Draft) -> IndexMap<String, String> {
+    let mut all = Vec::new();
     match value {
         Some(Value::Array(entries)) => {
-            let pairs = entries.iter().filter_map(Value::as_str).filter_map(|entry| entry.split_once('='));
-            pairs.map(|(name, value)| (name.trim().to_owned(), value.to_owned())).collect()
+            for entry in entries {
+                match entry.as_str().and_then(|entry| entry.split_once('=')) {
+                    Some((name, value)) => all.push((name.trim().to_owned(), value.to_owned())),
+                    None => draft.note(format!("{whose}: {entry} among the variables has no `=`")),
+                }
+            }
         }
-        Some(Value::Object(entries)) => entries.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect(),
-        _ => Vec::new(),
+        Some(Value::Object(entries)) => {
+            all.extend(entries.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?))));
+        }
+        _ => {}
     }
+    draft.variables(whose, all)
+}
+
+/// Tells of the keys in there that are not known.
+pub(super) fn others(value: &Value, known: &[&str], place: &str, draft: &mut Draft) {
+    for other in value.as_object().into_iter().flat_map(|object| object.keys()).filter(|other| !known.contains(&other.as_str())) {
+        draft.note(format!("{place}`{}`", super::phrase::key(other)));
+    }
+}
+
+/// A number of seconds as a duration, of at least so many. Another value is told.
+pub(super) fn seconds(value: &Value, key: &str, least: u64, place: &str, draft: &mut Draft) -> Option<u64> {
+    /// Longer is longer than a scenario takes.
+    const MOST: u64 = 100 * 365 * 86_400;
+    let value = value.get(key).filter(|value| !value.is_null())?;
+    let read = value.as_u64().filter(|seconds| *seconds <= MOST);
+    if read.is_none() {
+        draft.note(format!("{place}`{key}` is no number of seconds"));
+    }
+    read.map(|seconds| seconds.max(least))
+}
+
+/// A number of times, of at least one.
+pub(super) fn times(value: &Value, key: &str) -> Option<u64> {
+    value.get(key)?.as_u64().map(|n| n.clamp(1, u64::from(u32::MAX)))
 }

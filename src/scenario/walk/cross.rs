@@ -9,7 +9,7 @@ use super::{
     super::{diagnostics::Diagnostic, graph},
     state::Walk,
 };
-use crate::model::{Condition, ProcessId, ProcessSpec, RestartMode, RunSpec};
+use crate::model::{Condition, ProcessId, ProcessSpec, RestartMode, RunSpec, StepAction};
 
 /// A circle with more processes than this is not spelled out.
 const MOST_NAMED: usize = 12;
@@ -68,6 +68,14 @@ impl Walk<'_> {
             }
             if dependency.condition == Condition::Succeeded && on.restart.mode == RestartMode::Always {
                 let diagnostic = Diagnostic::error(format!("`{}` can never have succeeded: it is always restarted", on.id));
+                let diagnostic = diagnostic.at(at, "waits for that").help("wait for `ready`, or restart it only `on-failure`");
+                self.out.push(diagnostic);
+            }
+            // A step that stops it keeps it down, and then it has ended.
+            let is_stopped =
+                || spec.steps.iter().flat_map(|step| &step.actions).any(|action| matches!(action, StepAction::Stop(id) if *id == on.id));
+            if dependency.condition == Condition::Completed && on.restart.mode == RestartMode::Always && !is_stopped() {
+                let diagnostic = Diagnostic::error(format!("`{}` never comes to its end: it is always restarted", on.id));
                 let diagnostic = diagnostic.at(at, "waits for that").help("wait for `ready`, or restart it only `on-failure`");
                 self.out.push(diagnostic);
             }

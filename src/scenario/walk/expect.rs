@@ -39,7 +39,7 @@ impl Walk<'_> {
         let Some(table) = self.table("expect", node, "a table") else { return Vec::new() };
         self.check_keys(table, keys::EXPECT, "an expectation");
         let processes = self.process_key(table, node, "process", "an expectation");
-        let within = self.opt_duration(table, "within", Scope::TOP);
+        let within = self.some_time(table, "within", Scope::TOP, "nothing is said in no time");
         let what = self.expected(table, node);
         self.expect_keys_fit(table);
         let Some(what) = what else { return Vec::new() };

@@ -65,7 +65,7 @@ impl Walk<'_> {
 
     /// A template's text was read before the walk; what is wrong in it is shown there.
     fn template(&mut self, node: &Node, scope: Scope<'_>) -> Option<Text> {
-        let path = self.path("template", node, scope)?;
+        let path = self.template_path(node, scope)?;
         // One that could not be read was reported then.
         let source = *self.names.templates.get(&path)?;
         let sources = self.sources;
@@ -80,7 +80,24 @@ impl Walk<'_> {
             Value::Table(file) => file.node("template"),
             _ => None,
         });
-        templates.filter_map(|node| Some((self.path("template", node, scope)?, node))).collect()
+        templates.filter_map(|node| Some((self.template_path(node, scope)?, node))).collect()
+    }
+
+    /// The path of a template, which is read with the scenario: before anything has a port or a folder.
+    fn template_path(&mut self, node: &Node, scope: Scope<'_>) -> Option<PathBuf> {
+        let path = self.path("template", node, scope)?;
+        if let Value::Text(text) = &node.value
+            && let Some(filled) = self.fill(text, node.span, scope.now())
+            && (filled.later || filled.secret)
+        {
+            self.out.push(
+                Diagnostic::error("the path of a template must be known before the run")
+                    .at(node.span, if filled.secret { "a secret stands in it" } else { "asks for what is known only then" })
+                    .help("`${scenario.dir}`, `${vars.NAME}` and `${env.NAME}` are known; the content may ask for anything"),
+            );
+            return None;
+        }
+        Some(path)
     }
 }
 

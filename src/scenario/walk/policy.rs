@@ -35,7 +35,7 @@ impl Walk<'_> {
             backoff: self.duration_or(table, "backoff", scope, default.backoff),
             max_backoff: self.duration_or(table, "max_backoff", scope, default.max_backoff),
             jitter: table.node("jitter").and_then(|n| self.number("jitter", n, scope, 1.0)).unwrap_or(default.jitter),
-            reset_after: self.duration_or(table, "reset_after", scope, default.reset_after),
+            reset_after: self.some_time(table, "reset_after", scope, "it would never give up").unwrap_or(default.reset_after),
             delay: self.duration_or(table, "delay", scope, default.delay),
         };
         if policy.backoff > policy.max_backoff
@@ -119,9 +119,9 @@ impl Walk<'_> {
     pub(super) fn limits(&mut self, node: &Node, scope: Scope<'_>) -> Limits {
         let Some(table) = self.table("limits", node, "a table like { memory = \"500MiB\" }") else { return Limits::default() };
         self.check_keys(table, keys::LIMITS, "`limits`");
-        let size = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.size(key, n, scope));
-        let memory = size(self, "memory");
-        let address_space = size(self, "address_space");
+        let nothing_left = "nothing could run; leave it out for no limit";
+        let memory = self.some_size(table, "memory", scope, nothing_left);
+        let address_space = self.some_size(table, "address_space", scope, nothing_left);
         let count = |w: &mut Self, key: &str| table.node(key).and_then(|n| w.integer(key, n, scope, 1, u64::MAX));
         if let Some(entry) = table.get("address_space") {
             self.out.push(
@@ -136,8 +136,8 @@ impl Walk<'_> {
             memory,
             open_files: count(self, "open_files"),
             processes: count(self, "processes"),
-            cpu_time: self.opt_duration(table, "cpu_time", scope),
-            cpu: table.node("cpu").and_then(|n| self.number("cpu", n, scope, 4096.0)),
+            cpu_time: self.some_time(table, "cpu_time", scope, nothing_left),
+            cpu: self.above_zero(table, "cpu", nothing_left, |w, node| w.number("cpu", node, scope, 4096.0)),
             address_space,
         }
     }
@@ -152,7 +152,7 @@ impl Walk<'_> {
         LogSpec {
             format: format.map_or(default.format, |f| FORMATS[f]),
             alert: alert.unwrap_or_default(),
-            max_disk: table.node("max_disk").and_then(|n| self.size("max_disk", n, scope)).unwrap_or(default.max_disk),
+            max_disk: self.some_size(table, "max_disk", scope, "nothing would be kept").unwrap_or(default.max_disk),
         }
     }
 
@@ -164,14 +164,8 @@ impl Walk<'_> {
         }
     }
 
-    /// `timeout` of a process or a run: no time at all would end it before it began.
-    pub(super) fn timeout(&mut self, table: &Table, scope: Scope<'_>) -> Option<Duration> {
-        let node = table.node("timeout")?;
-        let read = self.duration("timeout", node, scope)?;
-        if read.is_zero() {
-            self.out.push(Diagnostic::error("`timeout` must be longer than nothing").at(node.span, "leave it out for no limit"));
-            return None;
-        }
-        Some(read)
+    /// `timeout`: no time at all would end it before it began.
+    pub(super) fn timeout(&mut self, table: &Table, scope: Scope<'_>, why: &str) -> Option<Duration> {
+        self.some_time(table, "timeout", scope, why)
     }
 }

@@ -32,8 +32,8 @@ impl Walk<'_> {
         let probe = self.probe(table, node, keys::READY, "ready", scope, stdin);
         ReadySpec {
             probe: probe.or(otherwise.probe),
-            timeout: self.duration_or(table, "timeout", scope, otherwise.timeout),
-            interval: self.pause(table, scope, otherwise.interval),
+            timeout: self.timeout(table, scope, "nothing is ready at once").unwrap_or(otherwise.timeout),
+            interval: self.some_time(table, "interval", scope, "a busy loop").unwrap_or(otherwise.interval),
         }
     }
 
@@ -56,30 +56,18 @@ impl Walk<'_> {
         let degraded = table.node("degraded").and_then(|n| self.statuses("degraded", n, scope)).unwrap_or_default();
         let on_unhealthy = table.node("on_unhealthy").and_then(|n| self.choice("on_unhealthy", n, scope, &["restart", "none"]));
         let spec = HealthSpec {
-            interval: self.pause(table, scope, Duration::from_secs(5)),
-            timeout: self.duration_or(table, "timeout", scope, Duration::from_secs(2)),
+            interval: self.some_time(table, "interval", scope, "a busy loop").unwrap_or(Duration::from_secs(5)),
+            timeout: self.timeout(table, scope, "nothing answers at once").unwrap_or(Duration::from_secs(2)),
             start_period: self.duration_or(table, "start_period", scope, Duration::ZERO),
             failures: self.count_or(table, "failures", scope, 1, 3),
             successes: self.count_or(table, "successes", scope, 1, 1),
-            degraded_after: self.opt_duration(table, "degraded_after", scope),
+            degraded_after: self.some_time(table, "degraded_after", scope, "every answer takes longer"),
             degraded,
             on_unhealthy: if on_unhealthy == Some(1) { OnUnhealthy::None } else { OnUnhealthy::Restart },
             lazy: self.bool_or(table, "lazy", scope, false),
             probe: probe?,
         };
         Some(spec)
-    }
-
-    /// `interval`, which cannot be nothing: that would be a busy loop.
-    fn pause(&mut self, table: &Table, scope: Scope<'_>, default: Duration) -> Duration {
-        let Some(node) = table.node("interval") else { return default };
-        match self.duration("interval", node, scope) {
-            Some(Duration::ZERO) => {
-                self.out.push(Diagnostic::error("`interval` must be longer than nothing").at(node.span, "a busy loop"));
-                default
-            }
-            read => read.unwrap_or(default),
-        }
     }
 
     /// The one probe of a table.

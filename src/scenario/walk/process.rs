@@ -10,7 +10,7 @@ use super::{
         keys,
         names::Instance,
         source::Span,
-        suggest::{list_of, shown},
+        suggest::{list_of, meant_key, shown},
         support,
         tree::{Node, Table, Value},
     },
@@ -62,7 +62,7 @@ impl Walk<'_> {
             health: table.node("health").and_then(|n| self.health(n, scope, stdin)),
             restart: table.node("restart").map_or_else(RestartPolicy::default, |n| self.restart(n, scope)),
             stop: table.node("stop").map_or_else(StopSpec::default, |n| self.stop(n, scope)),
-            timeout: self.timeout(table, scope),
+            timeout: self.timeout(table, scope, "leave it out for no limit"),
             stdin,
             tty: self.bool_or(table, "tty", scope, false),
             limits: table.node("limits").map_or_else(Limits::default, |n| self.limits(n, scope)),
@@ -133,7 +133,9 @@ impl Walk<'_> {
                     .help("a `command` may stand in place of what a kind runs; for a shell write command = [\"/bin/sh\", \"-c\", …]"),
             );
         }
-        if command.is_none() && shell.is_none() && kind.is_none() && table.get("kind").is_none() {
+        // One that is misspelled was reported, and there is no second mistake.
+        let is_meant = || table.iter().any(|(name, _)| meant_key(name, &["command", "shell", "kind"]).is_some());
+        if command.is_none() && shell.is_none() && kind.is_none() && table.get("kind").is_none() && !is_meant() {
             self.out.push(
                 Diagnostic::error(format!("`{}` runs nothing", instance.base))
                     .at(instance.key, "this process")
@@ -141,18 +143,21 @@ impl Walk<'_> {
             );
         }
         // Both are read even where only one can be meant: each may have mistakes of its own.
-        let shell = shell.and_then(|entry| {
-            let filled = self.filled("shell", &entry.node, scope)?;
-            if filled.sample.contains('\0') {
-                self.out.push(Diagnostic::error("a shell command cannot hold a NUL byte").at(entry.node.span, "here"));
-                return None;
-            }
-            if filled.secret {
-                self.secret_in_argv(entry.node.span);
-            }
-            Some(vec![Text::from("/bin/sh"), Text::from("-c"), filled.text])
-        });
+        let shell = shell.and_then(|entry| self.shell(&entry.node, scope));
         command.map_or(shell, |entry| self.argv("command", &entry.node, scope))
+    }
+
+    /// A line for the shell, as its command line.
+    fn shell(&mut self, node: &Node, scope: Scope<'_>) -> Option<Vec<Text>> {
+        let filled = self.filled("shell", node, scope)?;
+        if filled.sample.contains('\0') {
+            self.out.push(Diagnostic::error("a shell command cannot hold a NUL byte").at(node.span, "here"));
+            return None;
+        }
+        if filled.secret {
+            self.secret_in_argv(node.span);
+        }
+        Some(vec![Text::from("/bin/sh"), Text::from("-c"), filled.text])
     }
 
     fn ready_of(&mut self, table: &Table, scope: Scope<'_>, of_kind: Option<ReadySpec>, listens: &[String], stdin: StdinMode) -> ReadySpec {
@@ -167,7 +172,9 @@ impl Walk<'_> {
     }
 
     fn cwd(&mut self, instance: &Instance, scope: Scope<'_>) -> PathBuf {
-        let here = self.sources.get(instance.key.source).dir.clone();
+        // Of files that lie on each other, the one that says what runs.
+        let program = ["command", "shell", "kind"].iter().find_map(|key| instance.table.get(key));
+        let here = self.sources.get(program.map_or(instance.key, |entry| entry.key).source).dir.clone();
         match instance.table.node("cwd") {
             Some(node) => self.path("cwd", node, scope).unwrap_or(here),
             None => here,
@@ -241,10 +248,7 @@ impl Walk<'_> {
         self.check_keys(table, keys::CLEANUP, "`cleanup`");
         match (table.node("command"), table.node("shell")) {
             (Some(command), None) => self.argv("command", command, scope),
-            (None, Some(shell)) => {
-                let text = self.text("shell", shell, scope)?;
-                Some(vec![Text::from("/bin/sh"), Text::from("-c"), text])
-            }
+            (None, Some(shell)) => self.shell(shell, scope),
             _ => {
                 self.out.push(Diagnostic::error("a cleanup is one `command` or one `shell`").at(node.span, "in this one"));
                 None

@@ -304,6 +304,33 @@ impl Walk<'_> {
         table.node(key).and_then(|node| self.duration(key, node, scope))
     }
 
+    /// A value of a key where nothing at all is senseless; `why` says what it would mean.
+    pub(super) fn above_zero<T: Default + PartialEq>(
+        &mut self,
+        table: &Table,
+        key: &str,
+        why: &str,
+        read: impl FnOnce(&mut Self, &Node) -> Option<T>,
+    ) -> Option<T> {
+        let node = table.node(key)?;
+        let read = read(self, node)?;
+        if read == T::default() {
+            self.out.push(Diagnostic::error(format!("`{key}` must be more than nothing")).at(node.span, why.to_owned()));
+            return None;
+        }
+        Some(read)
+    }
+
+    /// A duration that is longer than nothing.
+    pub(super) fn some_time(&mut self, table: &Table, key: &str, scope: Scope<'_>, why: &str) -> Option<Duration> {
+        self.above_zero(table, key, why, |w, node| w.duration(key, node, scope))
+    }
+
+    /// A size of at least a byte.
+    pub(super) fn some_size(&mut self, table: &Table, key: &str, scope: Scope<'_>, why: &str) -> Option<u64> {
+        self.above_zero(table, key, why, |w, node| w.size(key, node, scope))
+    }
+
     pub(super) fn duration_or(&mut self, table: &Table, key: &str, scope: Scope<'_>, default: Duration) -> Duration {
         self.opt_duration(table, key, scope).unwrap_or(default)
     }

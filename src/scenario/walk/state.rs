@@ -107,6 +107,8 @@ pub(in crate::scenario) struct Walk<'a> {
     pub(super) used_ports: IndexSet<String>,
     /// Something lies in the run's own folder.
     pub(super) uses_run_dir: bool,
+    /// Bytes of all texts so far, with what was filled in.
+    pub(super) filled: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -120,6 +122,7 @@ impl<'a> Walk<'a> {
             places: Places::default(),
             used_ports: IndexSet::new(),
             uses_run_dir: false,
+            filled: 0,
         }
     }
 

@@ -50,7 +50,7 @@ impl Walk<'_> {
         if table.get("do").is_none() && note.is_empty() {
             self.out.push(Diagnostic::error("the step does nothing").at(node.span, "this one").help("add `do = { … }` or a `note`"));
         }
-        Some(StepSpec { when: when?, actions, note, timeout: self.timeout(table, Scope::TOP) })
+        Some(StepSpec { when: when?, actions, note, timeout: self.timeout(table, Scope::TOP, "leave it out for no limit") })
     }
 
     fn when(&mut self, node: &Node, spec: &RunSpec) -> Option<StepWhen> {

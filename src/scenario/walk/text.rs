@@ -1,10 +1,13 @@
 //! `${…}` filled in.
 
+use std::ffi::OsString;
+
 use super::{
     super::{
         diagnostics::Diagnostic,
         interpolate::{self, Of, Piece, Reference},
         names::Secret,
+        quoted::Written,
         source::Span,
         suggest::{did_you_mean, shown},
         tree::{Node, Value},
@@ -18,6 +21,8 @@ use crate::{
 
 /// What stands for a secret wherever a draft is shown.
 const MASK: &str = "****";
+/// All texts of a run together: a short file can ask for a long text many times, in many replicas.
+const MOST_FILLED: usize = 64 << 20;
 /// The number that a port without one has where a draft must compute with it.
 const SAMPLE_PORT: u16 = 20_000;
 
@@ -30,6 +35,24 @@ pub(super) struct Filled {
     pub(super) sample: String,
     /// Something secret is in it.
     pub(super) secret: bool,
+    /// Something is in it that has another value, or none, in a draft.
+    pub(super) later: bool,
+}
+
+/// A text that is being filled in.
+#[derive(Default)]
+struct Filling {
+    parts: Vec<Part>,
+    filled: Filled,
+}
+
+impl Filling {
+    fn put(&mut self, stands: Stands) {
+        self.filled.sample.push_str(&stands.sample);
+        self.filled.secret |= stands.secret;
+        self.filled.later |= stands.later;
+        self.parts.push(stands.part);
+    }
 }
 
 /// What one `${…}` stands for.
@@ -37,12 +60,13 @@ pub(super) struct Stands {
     part: Part,
     sample: String,
     secret: bool,
+    later: bool,
 }
 
 impl Stands {
     fn plain(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { part: Part::Literal(text.clone()), sample: text, secret: false }
+        Self { part: Part::Literal(text.clone()), sample: text, secret: false, later: false }
     }
 
     pub(super) fn part_text(self) -> Text {
@@ -51,7 +75,7 @@ impl Stands {
 
     /// Known in the end, but not in a draft, which shows it as written.
     fn later(written: String, sample: impl Into<String>) -> Self {
-        Self { part: Part::Literal(written), sample: sample.into(), secret: false }
+        Self { part: Part::Literal(written), sample: sample.into(), secret: false, later: true }
     }
 }
 
@@ -72,7 +96,7 @@ impl Walk<'_> {
             // Numbers and booleans are texts as they are written.
             Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
                 let text = self.sources.slice(node.span).to_owned();
-                Some(Filled { text: Text::from(text.as_str()), sample: text, secret: false })
+                Some(Filled { text: Text::from(text.as_str()), sample: text, ..Filled::default() })
             }
             _ => {
                 self.mismatch(key, node, "a string");
@@ -84,48 +108,67 @@ impl Walk<'_> {
     /// Fills in `text`, which stands at `span`.
     pub(super) fn fill(&mut self, text: &str, span: Span, scope: Scope<'_>) -> Option<Filled> {
         if interpolate::is_plain(text) {
-            return Some(Filled { text: Text::from(text), sample: text.to_owned(), secret: false });
+            if !self.has_room(text.len(), span) {
+                return None;
+            }
+            return Some(Filled { text: Text::from(text), sample: text.to_owned(), ..Filled::default() });
         }
         let (pieces, errors) = interpolate::parse(text);
         let mut fine = errors.is_empty();
+        let sources = self.sources;
+        let written = Written::new(text, sources.slice(span), span);
         for error in errors {
-            let at = self.inside(text, span, error.range);
+            let at = written.place(error.range);
             self.out.push(Diagnostic::error(error.message).at(at, "here").maybe_help(error.help));
         }
-        let (mut parts, mut sample, mut secret) = (Vec::new(), String::new(), false);
+        let mut filling = Filling::default();
+        fine &= self.put_together(pieces, 0, &written, scope, &mut filling);
+        fine.then(|| Filled { text: Text::from_parts(filling.parts), ..filling.filled })
+    }
+
+    /// Whether so many bytes more are not too many; the first that are, are reported.
+    fn has_room(&mut self, bytes: usize, at: Span) -> bool {
+        // The second walk has no more of them than the first, whose texts were shown.
+        if matches!(self.stage, Stage::Final { .. }) {
+            return true;
+        }
+        let before = self.filled;
+        self.filled = before.saturating_add(bytes);
+        if self.filled > MOST_FILLED && before <= MOST_FILLED {
+            self.out.push(
+                Diagnostic::error("the texts of this scenario come to more than 64 MiB")
+                    .at(at, "no more from here on")
+                    .help("texts that are filled in multiply: in templates, in replicas, in variables that are long"),
+            );
+        }
+        self.filled <= MOST_FILLED
+    }
+
+    /// Puts what the pieces stand for behind what there is; they begin at `from` of the text. False: one stands for nothing.
+    fn put_together(&mut self, pieces: Vec<Piece<'_>>, from: usize, written: &Written<'_>, scope: Scope<'_>, all: &mut Filling) -> bool {
+        let mut fine = true;
         for piece in pieces {
+            let before = all.filled.sample.len();
             match piece {
-                Piece::Literal(literal) => {
-                    sample.push_str(&literal);
-                    parts.push(Part::Literal(literal));
+                Piece::Literal(literal) => all.put(Stands::plain(literal)),
+                // A default is looked at only where it is used, as in a shell; its mistakes of form were reported with the others.
+                Piece::Reference(Reference::Env(name, Some(default)), range) if self.env_or_default(name).is_none() => {
+                    let start = from + range.end - 1 - default.len();
+                    fine &= self.put_together(interpolate::parse(default).0, start, written, scope, all);
                 }
                 Piece::Reference(reference, range) => {
-                    let at = self.inside(text, span, range);
-                    let Some(stands) = self.stands_for(&reference, at, scope) else {
-                        fine = false;
-                        continue;
-                    };
-                    for (i, part) in stands.into_iter().enumerate() {
-                        debug_assert!(i < 2, "a reference is a prefix and a port at most");
-                        sample.push_str(&part.sample);
-                        secret |= part.secret;
-                        parts.push(part.part);
+                    let at = written.place(from + range.start..from + range.end);
+                    match self.stands_for(&reference, at, scope) {
+                        Some(stands) => stands.into_iter().for_each(|stands| all.put(stands)),
+                        None => fine = false,
                     }
                 }
             }
+            if !self.has_room(all.filled.sample.len() - before, written.whole()) {
+                return false;
+            }
         }
-        fine.then(|| Filled { text: Text::from_parts(parts), sample, secret })
-    }
-
-    /// The place of `range` of the text, which stands escaped and in quotes at `span`.
-    fn inside(&self, text: &str, span: Span, range: std::ops::Range<usize>) -> Span {
-        let wanted = &text[range.clone()];
-        let before = text[..range.start].matches(wanted).count();
-        let raw = self.sources.slice(span);
-        match raw.match_indices(wanted).nth(before) {
-            Some((at, _)) => Span { start: span.start + at, end: span.start + at + wanted.len(), ..span },
-            None => span,
-        }
+        fine
     }
 
     fn stands_for(&mut self, reference: &Reference<'_>, at: Span, scope: Scope<'_>) -> Option<Vec<Stands>> {
@@ -138,10 +181,13 @@ impl Walk<'_> {
                 }
             },
             Reference::Secret(name) => self.secret(name, at, scope),
-            Reference::Env(name, default) => self.env(name, *default, at, scope),
+            Reference::Env(name, _) => self.env(name, at, scope),
             Reference::ScenarioDir => Some(Stands::plain(self.names.scenario_dir.to_string_lossy())),
             Reference::RunDir => Some(self.run_dir(None)),
-            Reference::RunExe => Some(Stands::plain(self.exe())),
+            Reference::RunExe => Some(match self.stage {
+                Stage::Final { .. } => Stands::plain(self.exe()),
+                Stage::Draft => Stands::later(self.exe(), self.exe()),
+            }),
             Reference::ProcessDir => match scope.instance {
                 Some(instance) => Some(self.run_dir(Some(&instance.id))),
                 None => self.no_process("${process.dir}", at),
@@ -178,24 +224,26 @@ impl Walk<'_> {
         Some(self.masked(value, *public))
     }
 
-    fn env(&mut self, name: &str, default: Option<&str>, at: Span, scope: Scope<'_>) -> Option<Stands> {
-        // As in a shell, `:-` also stands in for a variable that is set to nothing.
-        let value = self.names.env.get(name).filter(|v| default.is_none() || !v.is_empty());
-        match (value.map(|v| v.to_str()), default) {
-            (Some(Some(value)), _) => Some(self.masked(value, !looks_secret(name) || value.len() < 8)),
-            (Some(None), _) => {
+    /// A variable for which a default would not stand in: as in a shell, `:-` also does for one that is set to nothing.
+    fn env_or_default(&self, name: &str) -> Option<&OsString> {
+        self.names.env.get(name).filter(|value| !value.is_empty())
+    }
+
+    fn env(&mut self, name: &str, at: Span, scope: Scope<'_>) -> Option<Stands> {
+        match self.names.env.get(name).map(|value| value.to_str()) {
+            Some(Some(value)) => Some(self.masked(value, !looks_secret(name) || value.len() < 8)),
+            Some(None) => {
                 self.out.push(Diagnostic::error(format!("the variable {} is not UTF-8", shown(name))).at(at, "cannot stand in a text"));
                 None
             }
-            (None, Some(default)) => Some(Stands::plain(default)),
-            (None, None) => self.unset(format!("env.{}", shown(name)), None, at, scope),
+            None => self.unset(format!("env.{}", shown(name)), None, at, scope),
         }
     }
 
     fn masked(&self, value: &str, public: bool) -> Stands {
         let mask = !public && matches!(self.stage, Stage::Draft);
         let part = Part::Literal(if mask { MASK.into() } else { value.to_owned() });
-        Stands { part, sample: value.to_owned(), secret: !public }
+        Stands { part, sample: value.to_owned(), secret: !public, later: false }
     }
 
     fn run_dir(&mut self, process: Option<&ProcessId>) -> Stands {
@@ -282,7 +330,7 @@ impl Walk<'_> {
                 if let Some(instance) = scope.instance.filter(|_| !own) {
                     self.places.needs_port.entry((instance.id.clone(), id.clone())).or_insert(at);
                 }
-                Stands { part: Part::PortOf(id), sample: SAMPLE_PORT.to_string(), secret: false }
+                Stands { part: Part::PortOf(id), sample: SAMPLE_PORT.to_string(), secret: false, later: true }
             }
             None => {
                 self.out.push(

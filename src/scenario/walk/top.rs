@@ -106,14 +106,14 @@ impl Walk<'_> {
     }
 
     fn run_timeout(&mut self, tree: &Table) -> Option<Duration> {
-        self.timeout(tree, Scope::TOP)
+        self.timeout(tree, Scope::TOP, "leave it out for no limit")
     }
 
     /// `recording = { max_disk = "10GB" }`
     fn recording(&mut self, node: &Node) -> Option<u64> {
         let table = self.table("recording", node, "a table like { max_disk = \"10GB\" }")?;
         self.check_keys(table, keys::RECORDING, "`recording`");
-        table.node("max_disk").and_then(|n| self.size("max_disk", n, Scope::TOP))
+        self.some_size(table, "max_disk", Scope::TOP, "nothing would be kept")
     }
 
     fn containment(&mut self, tree: &Table) -> Containment {

@@ -7,6 +7,7 @@ use super::{
             keys,
             names::Instance,
             tree::{Node, Value},
+            values,
         },
         state::{Scope, Walk},
     },
@@ -31,10 +32,14 @@ impl Walk<'_> {
         self.flag(&mut argv, instance, "tool", |w, node, scope| w.text("tool", node, scope));
         self.flag(&mut argv, instance, "arguments", Self::json_object);
         self.integer_flag(&mut argv, instance, "calls", 1);
-        self.flag(&mut argv, instance, "rate", |w, node, scope| {
-            w.number("rate", node, scope, 1_000_000.0).map(|rate| Text::from(rate.to_string()))
+        self.flag(&mut argv, instance, "rate", |w, _, scope| {
+            let rate = w.above_zero(&instance.table, "rate", "it would never call", |w, node| w.number("rate", node, scope, 1_000_000.0));
+            rate.map(|rate| Text::from(rate.to_string()))
         });
-        self.duration_flag(&mut argv, instance, "duration");
+        self.flag(&mut argv, instance, "duration", |w, _, scope| {
+            let duration = w.some_time(&instance.table, "duration", scope, "it would never call");
+            duration.map(|duration| Text::from(values::duration_text(duration)))
+        });
         self.integer_flag(&mut argv, instance, "concurrency", 1);
         self.integer_flag(&mut argv, instance, "retries", 0);
         if let Some(node) = instance.table.node("headers") {
