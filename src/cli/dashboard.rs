@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use e2e_tui::{
     explain::{Closing, closing_block, explain, replay_command},
     model::{Actor, Command, Outcome, Signal},
-    process::TakenTerminal,
+    process::{GuardianProcess, TakenTerminal},
     record::{Keep, LiveRun, RunDir, RunRequest, archive::export_watched},
     scenario::{Located, Resolved, locate},
     supervisor::{RunHandle, ScriptOptions, obey_signals},
@@ -33,23 +33,32 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
 
 /// Runs a scenario that was found under the dashboard.
 pub(super) fn open(located: &Located, common: &Common, options: Options) -> anyhow::Result<u8> {
+    // It becomes a process while the scenario is read.
+    let guardian = GuardianProcess::start();
     let resolved = scenario::understand(located, common).and_then(|file| scenario::resolve(&file, common))?;
     tui::collect_own_log();
     super::panic::remember_terminal(tui::restore);
     let runtime = super::run_time()?;
-    let outcome = runtime.block_on(show(resolved, scenario::keep(common), options, runtime.handle().clone()))?;
+    let outcome = runtime.block_on(show(resolved, guardian?, scenario::keep(common), options, runtime.handle().clone()))?;
     // What still runs on the runtime (a probe, an export) is not waited for.
     runtime.shutdown_background();
     Ok(outcome.exit_code)
 }
 
-async fn show(resolved: Resolved, keep: Keep, options: Options, runtime: tokio::runtime::Handle) -> anyhow::Result<Outcome> {
+async fn show(
+    resolved: Resolved,
+    guardian: GuardianProcess,
+    keep: Keep,
+    options: Options,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<Outcome> {
     let Resolved { spec, secrets, leases, run_dir } = resolved;
     let timeout = spec.timeout;
     let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
     let screen = tui::child_screen(&options, &spec);
     let script = ScriptOptions::default();
-    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, script, screen })?;
+    let request = RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, script, screen };
+    let live = LiveRun::start_guarded(request, guardian)?;
     let handle = live.handle().clone();
     let dir = live.dir().cloned();
     if let Some(dir) = &dir {

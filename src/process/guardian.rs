@@ -6,22 +6,22 @@ use std::{
     ops::Range,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::process::{CommandExt, ExitStatusExt},
+        unix::process::ExitStatusExt,
     },
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ExitStatus},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair},
+    sys::socket::{Shutdown, shutdown},
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -31,18 +31,17 @@ use super::{
     Controllers, Hold, KILL_BOUND, Order, Spawner, SpawnerLost, TreeEvent,
     cgroup::RunGroup,
     exec,
-    guardian_main::{NAME, VERSION, WORD, branches_off},
+    guardian_main::VERSION,
+    guardian_start::{Answered, GuardianProcess},
     hold::Grip,
-    limits, procfs,
+    procfs,
     socket::{self, Filled, Inbox},
     sweeper::{self, Among},
     tag::{self, TagRange},
     tree::{Identity, Stat},
-    wire::{self, Greeting, Said},
+    wire::{self, Said},
 };
 
-/// How long a new guardian may take to answer.
-const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How long one whose socket has ended may take to be gone.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
@@ -137,10 +136,7 @@ impl Guardian {
     /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main()). This process
     /// becomes a subreaper.
     pub fn launch(hold: impl Into<Hold>, events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
-        if !branches_off() {
-            return Err(GuardianError::NoBranch);
-        }
-        Self::launch_from(Path::new("/proc/self/exe"), Orphans::Adopt, hold, events)
+        GuardianProcess::start()?.serve(Orphans::Adopt, hold, events)
     }
 
     /// Starts the guardian from `program`: an `e2e-tui` of exactly this version.
@@ -150,25 +146,18 @@ impl Guardian {
         hold: impl Into<Hold>,
         events: UnboundedSender<TreeEvent>,
     ) -> Result<Self, GuardianError> {
-        let grip = hold.into().take()?;
-        // Groups and sessions alone: orphans are nobody's in particular.
-        let orphans = if grip.containment == Containment::Group { Orphans::Leave } else { orphans };
-        let path = || program.display().to_string();
-        let start = |source| GuardianError::Start { path: path(), source };
-        if orphans == Orphans::Adopt {
-            nix::sys::prctl::set_child_subreaper(true).map_err(|e| start(e.into()))?;
-        }
-        let (ours, theirs) =
-            socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(|e| start(e.into()))?;
-        let mut child =
-            Command::new(program).arg0(NAME).arg(WORD).stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(start)?;
-        let mut inbox = Inbox::default();
-        let tags = TagRange::reserve();
-        if let Err(error) = shake_hands(&ours, &mut inbox, tags.values(), &grip, &path()) {
-            _ = child.kill();
-            _ = child.wait();
-            return Err(error);
-        }
+        GuardianProcess::start_from(program)?.serve(orphans, hold, events)
+    }
+
+    /// The guardian that has answered, and the two threads that talk to it.
+    pub(super) fn answered(
+        answered: Answered,
+        orphans: Orphans,
+        grip: Grip,
+        tags: TagRange,
+        events: UnboundedSender<TreeEvent>,
+    ) -> io::Result<Self> {
+        let Answered { child, socket, inbox } = answered;
         // It is not reaped yet, so its start time is its own even if it has just ended.
         let id = Identity { pid: child.id(), start: procfs::stat(child.id()).map_or(0, |stat| stat.id.start) };
         let raw_pid = rustix::process::Pid::from_raw(child.id().cast_signed());
@@ -176,7 +165,7 @@ impl Guardian {
             id,
             pidfd: raw_pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()),
             marker: tag::marker(id, 0),
-            socket: ours,
+            socket,
             orphans,
             grip,
             tags,
@@ -195,8 +184,8 @@ impl Guardian {
             move || read_events(&shared, inbox, child, &events)
         };
         let named = |name: &str| thread::Builder::new().name(name.to_owned());
-        named("guardian-orders").spawn(writer).map_err(start)?;
-        let reader = named("guardian-events").spawn(reader).map_err(start)?;
+        named("guardian-orders").spawn(writer)?;
+        let reader = named("guardian-events").spawn(reader)?;
         Ok(Self { orders: Mutex::new(Some(orders)), shared, reader: Mutex::new(Some(reader)) })
     }
 
@@ -307,40 +296,6 @@ pub(crate) struct Traces {
     pub(crate) tags: Range<u64>,
     /// The folder of its control group.
     pub(crate) group: Option<PathBuf>,
-}
-
-fn shake_hands(socket: &OwnedFd, inbox: &mut Inbox, tags: Range<u64>, grip: &Grip, path: &str) -> Result<(), GuardianError> {
-    let no_answer = |what: &str| GuardianError::NoAnswer { path: path.to_owned(), what: what.to_owned() };
-    let welcome = Greeting::Welcome {
-        version: VERSION.to_owned(),
-        open_files: limits::open_files_for_children(),
-        tags,
-        containment: grip.containment,
-        group: grip.group().map(|group| group.path().to_owned()),
-    };
-    socket::send(socket.as_fd(), &wire::greeting_frame(&welcome), &[]).map_err(|_| no_answer("it closed the connection"))?;
-    let deadline = Instant::now() + HANDSHAKE;
-    loop {
-        match inbox.frame() {
-            Ok(Some(frame)) => {
-                return match wire::read_greeting(frame) {
-                    Ok(Greeting::Hello { version }) if version == VERSION => Ok(()),
-                    Ok(Greeting::Hello { version }) => Err(GuardianError::OtherVersion { path: path.to_owned(), theirs: version }),
-                    Ok(Greeting::Refused { why }) => Err(GuardianError::Containment { wanted: grip.containment, why }),
-                    _ => Err(no_answer("it said something else")),
-                };
-            }
-            Ok(None) => {}
-            Err(_) => return Err(no_answer("it said something else")),
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(0) => return Err(no_answer("it said nothing for 5 s")),
-            _ if inbox.fill(socket, false) == Filled::End => return Err(no_answer("it ended at once")),
-            _ => {}
-        }
-    }
 }
 
 /// The thread that writes: a guardian that is busy for a moment holds nobody up but this.

@@ -35,6 +35,7 @@ mod family;
 mod freeze;
 mod guardian;
 mod guardian_main;
+mod guardian_start;
 mod hold;
 mod keeper;
 mod limits;
@@ -65,6 +66,7 @@ pub use exec::{stop_group_until_continued, stop_until_continued, survive_file_si
 pub use family::{Relative, family};
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
+pub use guardian_start::GuardianProcess;
 pub use hold::Hold;
 pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;

@@ -19,7 +19,9 @@ use super::{
 use crate::{
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
-    process::{Guardian, GuardianError, Hold, KILL_BOUND, Order, PidFile, Screen, Spawner, TakenTerminal, TreeEvent, runs_dir},
+    process::{
+        GuardianError, GuardianProcess, Hold, KILL_BOUND, Order, Orphans, PidFile, Screen, Spawner, TakenTerminal, TreeEvent, runs_dir,
+    },
     redact::{self, Redactor},
     supervisor::{self, Export, Journal, Machine, RunHandle, RunParts, ScriptOptions},
 };
@@ -115,9 +117,15 @@ impl Drop for HalfMade {
 impl LiveRun {
     /// Starts the run. Must be called within a tokio runtime.
     pub fn start(request: RunRequest) -> Result<Self, StartError> {
+        Self::start_guarded(request, GuardianProcess::start()?)
+    }
+
+    /// Starts the run under a guardian that was started before, so that it is there by now. Must be called within a tokio
+    /// runtime.
+    pub fn start_guarded(request: RunRequest, guardian: GuardianProcess) -> Result<Self, StartError> {
         let hold = Hold::of(&request.spec);
         let limited = request.spec.processes.values().find(|process| process.limits.cpu.is_some()).map(|process| process.id.clone());
-        Self::start_under(request, false, move |events| match (Guardian::launch(hold, events), limited) {
+        Self::start_under(request, false, move |events| match (guardian.serve(Orphans::Adopt, hold, events), limited) {
             (Err(source @ GuardianError::CpuLimit { .. }), Some(process)) => Err(StartError::Limit { process, source }),
             (guardian, _) => Ok(guardian?.into()),
         })
