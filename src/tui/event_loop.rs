@@ -37,9 +37,10 @@ use super::{
 
 /// Frames that no key asked for come at most this often.
 const FRAME: Duration = Duration::from_millis(50);
-/// Where nothing moves, uptimes tick this often. A little more than the second in which samples come: their frame is
-/// tick enough.
-const TICK: Duration = Duration::from_millis(1030);
+/// Where nothing moves, uptimes tick this often…
+const TICK: Duration = Duration::from_secs(1);
+/// …and where samples come every second this much later: their frame is tick enough.
+const AFTER_SAMPLES: Duration = Duration::from_millis(30);
 /// Times that count down show tenths.
 const COUNTDOWN: Duration = Duration::from_millis(100);
 /// So many bytes at once may have been typed by hand.
@@ -72,6 +73,10 @@ pub(crate) struct EventLoop {
     /// How big processes were told that their terminals are.
     child_screen: Option<ChildScreen>,
     dirty: bool,
+    /// Nothing has happened since the last frame, but it is later now.
+    due: bool,
+    /// The last frame was drawn for that alone.
+    ticked: bool,
     last_frame: Instant,
     last_tick: Instant,
 }
@@ -104,6 +109,8 @@ impl EventLoop {
             titled: String::new(),
             child_screen: None,
             dirty: true,
+            due: false,
+            ticked: false,
             last_frame: now,
             last_tick: now,
             front,
@@ -175,7 +182,7 @@ impl EventLoop {
     fn patience(&self) -> Duration {
         let since = |then: Instant, every: Duration| every.saturating_sub(then.elapsed());
         let mut patience = since(self.last_tick, self.every());
-        if self.dirty && !self.screen.is_behind() {
+        if (self.dirty || self.due) && !self.screen.is_behind() {
             patience = patience.min(since(self.last_frame, FRAME));
         }
         if self.decoder.is_waiting() {
@@ -191,7 +198,8 @@ impl EventLoop {
         match (over, counts) {
             (true, _) => Duration::from_hours(1),
             (false, true) => COUNTDOWN,
-            (false, false) => TICK,
+            (false, false) if self.ticked => TICK,
+            (false, false) => TICK + AFTER_SAMPLES,
         }
     }
 
@@ -202,7 +210,7 @@ impl EventLoop {
         }
         if self.last_tick.elapsed() >= self.every() {
             self.last_tick = Instant::now();
-            self.dirty = true;
+            self.due = true;
         }
     }
 
@@ -243,14 +251,20 @@ impl EventLoop {
     /// Draws if there is something new and the terminal has room; at once if a key asked for it.
     fn draw(&mut self, at_once: bool) -> io::Result<()> {
         self.dirty |= at_once;
-        if !self.dirty || self.screen.is_behind() || (!at_once && self.last_frame.elapsed() < FRAME) {
+        if !(self.dirty || self.due) || self.screen.is_behind() || (!at_once && self.last_frame.elapsed() < FRAME) {
             return Ok(());
         }
-        self.dirty = false;
-        (self.last_frame, self.last_tick) = (Instant::now(), Instant::now());
-        overlay::collect_own_log();
         let now = self.stage.now();
-        self.stage.app.settle(now);
+        let settled = self.stage.app.settle(now);
+        self.ticked = !self.dirty && !settled;
+        (self.dirty, self.due) = (false, false);
+        (self.last_frame, self.last_tick) = (Instant::now(), Instant::now());
+        let timed = if self.ticked && self.screen.takes_parts() { self.stage.timed(now) } else { None };
+        if let Some(parts) = timed {
+            let shown = self.screen.show_parts(parts);
+            return self.or_gone(shown);
+        }
+        overlay::collect_own_log();
         #[cfg(debug_assertions)]
         self.fail_if_a_test_wants_it();
         self.title();
@@ -258,7 +272,13 @@ impl EventLoop {
         self.front.logs.arm();
         let (buffer, drawn) = self.stage.frame(self.screen.area(), now);
         self.tell_child_screen();
-        match self.screen.show(buffer, drawn.cursor) {
+        let shown = self.screen.show(buffer, drawn.cursor);
+        self.or_gone(shown)
+    }
+
+    /// A terminal that is gone is the end, and no error.
+    fn or_gone(&mut self, shown: io::Result<usize>) -> io::Result<()> {
+        match shown {
             Ok(_) => Ok(()),
             Err(e) if is_gone(&e) => {
                 self.ended = Some(Ended::TerminalGone);

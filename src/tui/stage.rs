@@ -256,17 +256,27 @@ impl Stage {
         Some(if self.side_windows.is_empty() { Seek::Row(row.line.row) } else { Seek::Seq(row.line.seq) })
     }
 
+    /// What of the last frame changes with time alone, anew; none if more of it may.
+    pub(crate) fn timed(&mut self, now: At) -> Option<Vec<Buffer>> {
+        self.count(now);
+        if self.is_settling() { None } else { view::timed(&self.scene(now)) }
+    }
+
+    fn count(&mut self, now: At) {
+        let logs = &self.sources.logs;
+        self.meter.update(
+            now,
+            self.present.rows.iter().map(|row| Said { process: row.id().clone(), lines: logs.lines(row.id()), alerts: row.alerts }),
+        );
+    }
+
     /// Makes a frame.
     pub(crate) fn frame(&mut self, screen: Rect, now: At) -> (Buffer, Drawn) {
         let mut buffer = Buffer::empty(screen);
         let tiled = self.lay_out(screen);
         self.look_at_logs(tiled);
         self.went = false;
-        let logs = &self.sources.logs;
-        self.meter.update(
-            now,
-            self.present.rows.iter().map(|row| Said { process: row.id().clone(), lines: logs.lines(row.id()), alerts: row.alerts }),
-        );
+        self.count(now);
         self.see();
         self.look_at_kin(now);
         let drawn = view::draw(&self.scene(now), &mut buffer);

@@ -35,6 +35,30 @@ pub(crate) fn areas(layout: &Layout, screen: Rect, there: &There, alone: Option<
     layout.solve(screen, &wants, alone)
 }
 
+/// What of a frame changes with time alone, anew, each part as large as its place; none if more of it may.
+pub(crate) fn timed(scene: &Scene<'_>) -> Option<Vec<Buffer>> {
+    let app = scene.app;
+    if scene.past.is_some() || app.overlay.is_some() || app.drawn.is_some() || message::replies(scene) {
+        return None;
+    }
+    type Draw = fn(&Scene<'_>, Rect, &mut Buffer);
+    let (status, message): (Draw, Draw) = (status::draw, message::draw);
+    let mut parts = vec![(scene.areas.status, status), (scene.areas.message, message)];
+    for (pane, area) in &scene.areas.panes {
+        match pane {
+            Pane::Processes => parts.push((*area, processes::draw)),
+            Pane::Details => return None,
+            Pane::Happened | Pane::Logs | Pane::Events | Pane::Alerts | Pane::Expectations | Pane::Steps => {}
+        }
+    }
+    let drawn = parts.into_iter().filter(|(area, _)| !area.is_empty()).map(|(area, draw)| {
+        let mut part = Buffer::empty(area);
+        draw(scene, area, &mut part);
+        part
+    });
+    Some(drawn.collect())
+}
+
 /// Draws everything.
 pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
     let areas = scene.areas;

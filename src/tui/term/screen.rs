@@ -76,6 +76,32 @@ impl Screen {
         let _ = self.out.finish(std::time::Duration::from_secs(1));
     }
 
+    /// Whether parts of a frame can be laid over the last one.
+    pub(crate) fn takes_parts(&self) -> bool {
+        !self.stale && self.cursor.is_none()
+    }
+
+    /// Shows parts of a frame, each as wide as the screen or with nothing wide at its edges; the rest stays as it is.
+    pub(crate) fn show_parts(&mut self, parts: Vec<Buffer>) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        for mut part in parts {
+            let area = part.area().intersection(*self.shown.area());
+            part.resize(area);
+            let mut before = Buffer::empty(area);
+            for at in area.positions() {
+                std::mem::swap(&mut before[at], &mut self.shown[at]);
+            }
+            let updates = before.diff(&part);
+            if !updates.is_empty() {
+                CrosstermBackend::new(&mut bytes).draw(updates.into_iter())?;
+            }
+            for at in area.positions() {
+                std::mem::swap(&mut part[at], &mut self.shown[at]);
+            }
+        }
+        if bytes.is_empty() { Ok(0) } else { self.push_frame(&bytes) }
+    }
+
     /// Shows `next`. Returns how many bytes it took; none if nothing has changed.
     pub(crate) fn show(&mut self, next: Buffer, cursor: Option<Position>) -> io::Result<usize> {
         let mut bytes = Vec::new();
@@ -97,17 +123,15 @@ impl Screen {
             None => {}
         }
         bytes.extend_from_slice(end.as_bytes());
-        let mut frame = Vec::with_capacity(bytes.len() + BEGIN.len() + END.len());
-        if !self.plain {
-            frame.extend_from_slice(BEGIN.as_bytes());
-        }
-        frame.append(&mut bytes);
-        if !self.plain {
-            frame.extend_from_slice(END.as_bytes());
-        }
         (self.shown, self.cursor, self.stale) = (next, cursor, false);
-        let len = frame.len();
+        self.push_frame(&bytes)
+    }
+
+    /// Sends what draws a frame, in one synchronized update. Returns how many bytes that are.
+    fn push_frame(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (begin, end) = if self.plain { ("", "") } else { (BEGIN, END) };
+        let frame = [begin.as_bytes(), bytes, end.as_bytes()].concat();
         self.out.push(&frame)?;
-        Ok(len)
+        Ok(frame.len())
     }
 }

@@ -12,5 +12,6 @@ mod screens;
 mod steps;
 mod stories;
 mod theatre;
+mod timed;
 
 pub(super) use theatre::{options, text as picture};
