@@ -6,8 +6,8 @@ use anyhow::{Context, anyhow, bail};
 use e2e_tui::{
     explain::{Closing, closing_block, explain, replay_command},
     model::{Actor, Command, Outcome, Signal},
-    process::{GuardianProcess, TakenTerminal},
-    record::{Keep, LiveRun, RunDir, RunRequest, archive::export_watched},
+    process::{GuardianError, GuardianProcess, TakenTerminal},
+    record::{Keep, PreparedRun, RunDir, RunRequest, archive::export_watched},
     scenario::{Located, Resolved, locate},
     supervisor::{RunHandle, ScriptOptions, obey_signals},
     tui::{self, Ended, Export, Front, Options, Refused},
@@ -27,14 +27,23 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
     if !tui::is_possible() {
         bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui run {name}");
     }
+    // It becomes a process while files are read.
+    let guardian = GuardianProcess::start();
     let options = target.common.looks.options(target.common.no_color)?;
-    open(&locate(name)?, &target.common, options)
+    open_under(guardian, &locate(name)?, &target.common, options)
 }
 
 /// Runs a scenario that was found under the dashboard.
 pub(super) fn open(located: &Located, common: &Common, options: Options) -> anyhow::Result<u8> {
-    // It becomes a process while the scenario is read.
-    let guardian = GuardianProcess::start();
+    open_under(GuardianProcess::start(), located, common, options)
+}
+
+fn open_under(
+    guardian: Result<GuardianProcess, GuardianError>,
+    located: &Located,
+    common: &Common,
+    options: Options,
+) -> anyhow::Result<u8> {
     let resolved = scenario::understand(located, common).and_then(|file| scenario::resolve(&file, common))?;
     tui::collect_own_log();
     super::panic::remember_terminal(tui::restore);
@@ -58,19 +67,21 @@ async fn show(
     let screen = tui::child_screen(&options, &spec);
     let script = ScriptOptions::default();
     let request = RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, script, screen };
-    let live = LiveRun::start_guarded(request, guardian)?;
-    let handle = live.handle().clone();
-    let dir = live.dir().cloned();
+    let run = PreparedRun::new(request, guardian)?;
+    let handle = run.handle().clone();
+    let dir = run.dir().cloned();
     if let Some(dir) = &dir {
         super::panic::remember_recording(dir.path.clone());
     }
     handle.observe(true);
-    let keeper = live.terminal_keeper();
+    let keeper = run.terminal_keeper();
     tui::watch_terminal(Box::new(move |leave| {
         keeper(leave.and_then(|leave| TakenTerminal::before_it_is_taken(io::stdout(), leave.as_bytes())));
     }));
-    let signals = obey_signals(handle.clone());
     let front = tui::spawn(front(&handle, dir.as_ref(), options, runtime))?;
+    // The first frame is drawn meanwhile: it shows what is about to start.
+    let signals = obey_signals(handle.clone());
+    let live = run.start();
     let ended = tokio::task::spawn_blocking(move || front.join()).await?;
     let ended = ended.map_err(|_| anyhow!("the dashboard's thread panicked"))?.context("the terminal cannot be used");
     match &ended {

@@ -77,7 +77,7 @@ pub enum Order {
         /// Which tree.
         tree: TreeId,
     },
-    /// Measure what trees use. Answered by one [`TreeEvent::Sampled`].
+    /// Measure what trees use. Answered by one [`TreeEvent::Sampled`], unless it is the same as before.
     Sample {
         /// Which trees; unknown ones are left out of the answer.
         trees: Vec<TreeId>,
@@ -160,9 +160,9 @@ pub enum TreeEvent {
     },
     /// Nothing of any tree runs: the answer to [`Order::StandStill`].
     StandStill,
-    /// The answer to [`Order::Sample`].
+    /// The answer to [`Order::Sample`], where there is something to tell: so nobody is woken while all trees stand still.
     Sampled {
-        /// One entry a known tree.
+        /// One entry a known tree, but for those that have been told to use this at the last two samples already.
         trees: Vec<TreeSample>,
     },
     /// Something the user should know: a signal that was refused, an exit status that somebody else collected.

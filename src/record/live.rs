@@ -23,7 +23,7 @@ use crate::{
         GuardianError, GuardianProcess, Hold, KILL_BOUND, Order, Orphans, PidFile, Screen, Spawner, TakenTerminal, TreeEvent, runs_dir,
     },
     redact::{self, Redactor},
-    supervisor::{self, Export, Journal, Machine, RunHandle, RunParts, ScriptOptions},
+    supervisor::{self, Export, Journal, Machine, RunHandle, RunParts, ScriptOptions, UnstartedRun},
 };
 
 /// Secrets from the environment are at least this long; shorter values would mask half of every log.
@@ -84,13 +84,26 @@ pub enum StartError {
     Capture(#[source] std::io::Error),
 }
 
+/// A run that is ready to start: its folder is there and its guardian has answered, so nothing can refuse it any more. A front
+/// can show already what is about to start. Dropped, it never was.
+pub struct PreparedRun {
+    kept: Kept,
+    dir: HalfMade,
+    unstarted: UnstartedRun,
+}
+
 /// A run under way, with its recording.
 pub struct LiveRun {
+    kept: Kept,
+    task: JoinHandle<RunParts>,
+}
+
+/// What is kept of a run from its preparation to its end.
+struct Kept {
     handle: RunHandle,
     dir: Option<RunDir>,
     manifest: Manifest,
     recorder: Option<Recorder>,
-    task: JoinHandle<RunParts>,
     spawner: Arc<dyn Spawner>,
     pid_file: Option<PidFile>,
     /// Whether old recordings go when this one is done: only where nobody named a place of his own.
@@ -114,26 +127,19 @@ impl Drop for HalfMade {
     }
 }
 
-impl LiveRun {
-    /// Starts the run. Must be called within a tokio runtime.
-    pub fn start(request: RunRequest) -> Result<Self, StartError> {
-        Self::start_guarded(request, GuardianProcess::start()?)
-    }
-
-    /// Starts the run under a guardian that was started before, so that it is there by now. Must be called within a tokio
+impl PreparedRun {
+    /// Prepares a run under a guardian that was started before, so that it is there by now. Must be called within a tokio
     /// runtime.
-    pub fn start_guarded(request: RunRequest, guardian: GuardianProcess) -> Result<Self, StartError> {
+    pub fn new(request: RunRequest, guardian: GuardianProcess) -> Result<Self, StartError> {
         let hold = Hold::of(&request.spec);
         let limited = request.spec.processes.values().find(|process| process.limits.cpu.is_some()).map(|process| process.id.clone());
-        Self::start_under(request, false, move |events| match (guardian.serve(Orphans::Adopt, hold, events), limited) {
+        Self::under(request, false, move |events| match (guardian.serve(Orphans::Adopt, hold, events), limited) {
             (Err(source @ GuardianError::CpuLimit { .. }), Some(process)) => Err(StartError::Limit { process, source }),
             (guardian, _) => Ok(guardian?.into()),
         })
     }
 
-    /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
-    /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
-    pub fn start_under(
+    fn under(
         request: RunRequest,
         open: bool,
         launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
@@ -180,7 +186,7 @@ impl LiveRun {
         let ours = ours.iter().flat_map(|own| own.ancestors().take(2)).map(Path::to_owned).collect();
         let (capture_sender, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
-        let (handle, task) = supervisor::start(RunParts {
+        let (handle, unstarted) = supervisor::prepare(RunParts {
             spec,
             info,
             spawner: spawner.clone(),
@@ -205,18 +211,24 @@ impl LiveRun {
                 .map(|text| EventKind::Notice { level: NoticeLevel::Warning, text })
                 .collect(),
         });
-        Ok(Self { handle, dir: dir.0.take(), manifest, recorder, task, spawner, pid_file, tidy: matches!(keep, Keep::Default) })
+        let tidy = matches!(keep, Keep::Default);
+        Ok(Self { kept: Kept { handle, dir: None, manifest, recorder, spawner, pid_file, tidy }, dir, unstarted })
     }
 
-    /// The handle to ask and read through.
+    /// The handle to ask and read through. What is asked for waits until the run starts.
     pub fn handle(&self) -> &RunHandle {
-        &self.handle
+        &self.kept.handle
+    }
+
+    /// The folder of the recording, if it could be made.
+    pub fn dir(&self) -> Option<&RunDir> {
+        self.dir.0.as_ref()
     }
 
     /// Who is to be told when the terminal is taken, and when it is given back: should this program be killed in between, its
     /// guardian gives it back.
     pub fn terminal_keeper(&self) -> impl Fn(Option<TakenTerminal>) + Send + Sync + 'static {
-        let spawner = Arc::downgrade(&self.spawner);
+        let spawner = Arc::downgrade(&self.kept.spawner);
         move |taken| {
             if let Some(spawner) = spawner.upgrade() {
                 // Without a guardian the run is over, and this program gives its terminal back itself.
@@ -225,17 +237,45 @@ impl LiveRun {
         }
     }
 
+    /// Starts the run. Must be called within a tokio runtime.
+    pub fn start(mut self) -> LiveRun {
+        LiveRun { task: self.unstarted.start(), kept: Kept { dir: self.dir.0.take(), ..self.kept } }
+    }
+}
+
+impl LiveRun {
+    /// Starts the run. Must be called within a tokio runtime.
+    pub fn start(request: RunRequest) -> Result<Self, StartError> {
+        PreparedRun::new(request, GuardianProcess::start()?).map(PreparedRun::start)
+    }
+
+    /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
+    /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
+    pub fn start_under(
+        request: RunRequest,
+        open: bool,
+        launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
+    ) -> Result<Self, StartError> {
+        PreparedRun::under(request, open, launch).map(PreparedRun::start)
+    }
+
+    /// The handle to ask and read through.
+    pub fn handle(&self) -> &RunHandle {
+        &self.kept.handle
+    }
+
     /// The folder of the recording, if it could be made.
     pub fn dir(&self) -> Option<&RunDir> {
-        self.dir.as_ref()
+        self.kept.dir.as_ref()
     }
 
     /// Waits for the end of the run, then until all of it is on disk.
     pub async fn finish(self) -> Outcome {
-        let outcome = self.handle.ended().await;
+        let Kept { handle, dir, manifest, recorder, spawner, pid_file, tidy } = self.kept;
+        let outcome = handle.ended().await;
         if let Ok(parts) = self.task.await {
             // The spawner goes first: what it kills may still say something, and that is read.
-            let (capture, spawner) = (parts.capture, self.spawner);
+            let capture = parts.capture;
             drop(parts.spawner);
             let gone = tokio::task::spawn_blocking(move || {
                 spawner.kill_all(KILL_BOUND);
@@ -243,22 +283,22 @@ impl LiveRun {
             });
             let _ = gone.await;
             // Nothing is left that a later run would have to look for.
-            drop(self.pid_file);
+            drop(pid_file);
         }
-        if let Some(recorder) = self.recorder {
+        if let Some(recorder) = recorder {
             let trouble = tokio::task::spawn_blocking(move || recorder.finish()).await;
             if let Ok(Some(e)) = trouble {
                 tracing::warn!("events.jsonl is not complete: {e}");
             }
         }
-        if let Some(dir) = &self.dir {
-            let duration_ms = Some(self.handle.snapshot().at.millis());
-            let processes = self.handle.snapshot().rows.iter().map(|row| row.id().clone()).collect();
-            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, processes, ..self.manifest };
+        if let Some(dir) = &dir {
+            let duration_ms = Some(handle.snapshot().at.millis());
+            let processes = handle.snapshot().rows.iter().map(|row| row.id().clone()).collect();
+            let manifest = Manifest { outcome: Some(outcome.clone()), duration_ms, processes, ..manifest };
             if let Err(e) = dir.write("manifest.json", &manifest.to_json()) {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
             }
-            if let Some(base) = dir.path.parent().filter(|_| self.tidy).map(Path::to_owned) {
+            if let Some(base) = dir.path.parent().filter(|_| tidy).map(Path::to_owned) {
                 let _ = tokio::task::spawn_blocking(move || shelf::prune(&base, &shelf::AUTOMATIC)).await;
             }
         }
@@ -295,8 +335,8 @@ fn keep_in(
     clock: RunClock,
     journal: &Arc<Journal>,
 ) -> std::io::Result<(Arc<LogStore>, Recorder)> {
-    dir.write("manifest.json", &manifest.to_json())?;
-    dir.write("scenario.toml", redactor.mask(&spec.source).as_bytes())?;
+    dir.write_first("manifest.json", &manifest.to_json())?;
+    dir.write_first("scenario.toml", redactor.mask(&spec.source).as_bytes())?;
     let logs = LogStore::create(dir.logs(), names, clock)?;
     for process in spec.processes.values() {
         logs.cap(&process.id, process.log.max_disk);

@@ -30,7 +30,7 @@ mod hostile_tests;
 mod round_trip_tests;
 
 pub use holder::Holder;
-pub use live::{Keep, LiveRun, RunRequest, StartError};
+pub use live::{Keep, LiveRun, PreparedRun, RunRequest, StartError};
 pub use manifest::{Lease, Manifest, Part};
 pub use open::{OpenError, Recording, find};
 pub use place::{PlaceError, RunDir, default_dir, write_private};

@@ -1,9 +1,9 @@
 //! Where recordings are kept, and how a run gets a folder of its own.
 
 use std::{
-    fs::DirBuilder,
+    fs::{DirBuilder, OpenOptions},
     io::{self, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -62,6 +62,13 @@ impl RunDir {
     /// The folder of the captured output.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
+    }
+
+    /// As [`write`](Self::write) into a folder that was just made: nothing can be in the way there.
+    pub(super) fn write_first(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let unfinished = self.path.join(format!(".{name}"));
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?.write_all(content)?;
+        std::fs::rename(unfinished, self.path.join(name))
     }
 
     /// Writes a small file of the recording, 0600 from its first byte. It is not waited for until it is on the disk: a

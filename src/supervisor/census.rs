@@ -8,7 +8,7 @@ use super::{
     runtime::{News, Runtime},
 };
 use crate::{
-    model::{EventKind, Leak, Limits, ProcessId, ProcessSnapshot, RunSpec, Sample},
+    model::{At, EventKind, Leak, Limits, ProcessId, ProcessSnapshot, RunSpec, Sample},
     process::{self, Order, TreeId, TreeSample, sockets},
     redact::Redactor,
 };
@@ -17,6 +17,28 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 /// …and else.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// CPU time of a tree, when that was known last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CpuTime {
+    used: Duration,
+    at: At,
+    /// When it was asked for last.
+    asked: At,
+}
+
+impl CpuTime {
+    /// It is asked for again. Where the question before was not answered, it was still the same then.
+    fn ask(&mut self, now: At) {
+        self.at = self.at.max(self.asked);
+        self.asked = now;
+    }
+
+    /// The share of the time since that was used, in percent of a core, with `used` in all by `now`.
+    fn share(self, used: Duration, now: At) -> f32 {
+        share(used.saturating_sub(self.used), now.since(self.at))
+    }
+}
 
 impl Runtime {
     /// Asks what the live trees use: all of them while somebody looks and every [`EVERY`], those whose use is limited at each
@@ -35,6 +57,9 @@ impl Runtime {
         let free: Vec<TreeId> = free.into_iter().filter_map(tree).filter(|_| all).collect();
         for (trees, whole) in [(limited, true), (free, false)] {
             if !trees.is_empty() {
+                for tree in &trees {
+                    self.cpu_before.entry(*tree).and_modify(|before| before.ask(now));
+                }
                 self.order(Order::Sample { trees, whole });
             }
         }
@@ -48,8 +73,8 @@ impl Runtime {
         let (mut samples, mut hits) = (Vec::new(), Vec::new());
         for TreeSample { tree, cpu, memory, pids } in trees {
             let Some((process, generation)) = self.trees.get(&tree).cloned() else { continue };
-            let before = self.cpu_before.insert(tree, (now, cpu));
-            let cpu_percent = before.map_or(0.0, |(at, used)| share(cpu.saturating_sub(used), now.since(at)));
+            let before = self.cpu_before.insert(tree, CpuTime { used: cpu, at: now, asked: now });
+            let cpu_percent = before.map_or(0.0, |before| before.share(cpu, now));
             let processes = u32::try_from(pids.len()).unwrap_or(u32::MAX);
             if let Some(what) = self.spec(&process).and_then(|spec| over(&spec.limits, memory, processes)) {
                 hits.push(Input::LimitHit { process: process.clone(), generation, what });
@@ -82,6 +107,13 @@ impl Runtime {
                 let _ = news.send(News::Notice(swept.to_string()));
             }
         });
+    }
+
+    /// The same for a run that was over before there was time for that. Its own end is on record already.
+    pub(super) async fn sweep_dead_runs_at_the_end(&self) {
+        let runs = self.parts.runs.clone();
+        let swept = tokio::task::spawn_blocking(move || process::sweep_dead_runs(&runs)).await;
+        swept.into_iter().flatten().for_each(|swept| tracing::warn!("{swept}"));
     }
 
     /// Everything is down: is a port of the run still bound? The answer comes as [`Input::FinalCensus`].
@@ -128,4 +160,21 @@ fn over(limits: &Limits, memory: u64, processes: u32) -> Option<String> {
 /// `used` of `span`, in percent of one core.
 fn share(used: Duration, span: Duration) -> f32 {
     if span.is_zero() { 0.0 } else { (used.as_secs_f64() / span.as_secs_f64() * 100.0) as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_shared_among_the_time_since_it_last_stood_still() {
+        let at = |seconds: u64| At(seconds * 1_000_000);
+        let mut time = CpuTime { used: Duration::from_secs(7), at: at(10), asked: at(10) };
+        time.ask(at(11));
+        let used = Duration::from_millis(7500);
+        assert!((time.share(used, at(11)) - 50.0).abs() < 0.01, "a second has gone by");
+        // Nothing is told while nothing is used: at 11, 12 and 13 it was the same.
+        (12..=14).for_each(|second| time.ask(at(second)));
+        assert!((time.share(used, at(14)) - 50.0).abs() < 0.01, "it was used in the last of them");
+    }
 }

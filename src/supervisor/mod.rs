@@ -26,6 +26,7 @@ mod history;
 mod journal;
 mod launch;
 pub(crate) mod machine;
+mod parts;
 mod probes;
 mod runtime;
 mod signals;
@@ -39,7 +40,8 @@ pub use handle::{RunHandle, Ticket};
 pub use history::History;
 pub use journal::Journal;
 pub use machine::{ScriptOptions, TestEnd};
-pub use runtime::{Export, RunParts, start};
+pub use parts::{Export, RunParts};
+pub use runtime::{UnstartedRun, prepare};
 pub use signals::{Signals, obey_signals};
 pub use suspend::{Suspended, stop_when_asked};
 

@@ -19,71 +19,23 @@ use tokio::{
 };
 
 use super::{
-    Journal,
+    RunParts,
+    census::CpuTime,
     errand::{Errands, Purpose},
     expectations::seen,
     handle::{Asked, RunHandle, Wish},
     launch::{Ends, Launcher, Preparation},
-    machine::{Effect, Input, Machine, MachineOptions, SCRIPT_TICKETS, ScriptOptions, TimerToken},
+    machine::{Effect, Input, Machine, MachineOptions, SCRIPT_TICKETS, TimerToken},
     stdin::Talk,
     suspend::Suspension,
 };
 use crate::{
-    logs::{Capture, CaptureEvent, LogStore},
-    model::{
-        At, Command, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, RunClock, RunInfo, RunSpec, Snapshot, make_one_line,
-        narrate,
-    },
-    process::{Commands, Order, Screen, Spawner, TreeEvent, TreeId},
+    logs::CaptureEvent,
+    model::{At, Command, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, Snapshot, make_one_line, narrate},
+    process::{Commands, Order, Screen, TreeEvent, TreeId},
     redact::Redactor,
     watch::Watcher,
 };
-
-/// Everything a run needs besides its scenario.
-pub struct RunParts {
-    /// What to run.
-    pub spec: Arc<RunSpec>,
-    /// What the run's first event tells.
-    pub info: RunInfo,
-    /// Who starts and ends processes.
-    pub spawner: Arc<dyn Spawner>,
-    /// What the spawner says.
-    pub tree_events: mpsc::UnboundedReceiver<TreeEvent>,
-    /// Who reads their output.
-    pub capture: Capture,
-    /// What it finds in it.
-    pub capture_events: mpsc::UnboundedReceiver<CaptureEvent>,
-    /// Where the output goes.
-    pub logs: Arc<LogStore>,
-    /// Where events go.
-    pub journal: Arc<Journal>,
-    /// Masks events.
-    pub redactor: Redactor,
-    /// The run's clock.
-    pub clock: RunClock,
-    /// End the run once there is nothing to wait for (headless).
-    pub end_when_done: bool,
-    /// A test drives the run: nothing that ends in it ends it, and its timeout takes it down.
-    pub open: bool,
-    /// How long a headless run may take.
-    pub timeout: Option<Duration>,
-    /// Folders that the run itself writes to: no change in them restarts anything.
-    pub ours: Vec<PathBuf>,
-    /// How the run takes the steps of its scenario.
-    pub script: ScriptOptions,
-    /// Packs the run, as far as it is, into an archive at this path, and says what came of it; none: it is not recorded.
-    /// Called on a thread of its own.
-    pub export: Option<Export>,
-    /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
-    pub runs: PathBuf,
-    /// How big a terminal of a process is at first.
-    pub screen: Screen,
-    /// What is to be said about the run right after it began.
-    pub notices: Vec<EventKind>,
-}
-
-/// Writes an archive, and says in one line what came of it.
-pub type Export = Arc<dyn Fn(&std::path::Path) -> Result<String, String> + Send + Sync>;
 
 /// News from the tasks that the runtime started.
 #[derive(Debug)]
@@ -101,6 +53,9 @@ pub(super) enum News {
     /// A stop or clean-up command is over.
     ErrandEnded { purpose: Purpose, report: Option<String> },
 }
+
+/// By then what starts at once has been started.
+const SETTLED: At = At(250_000);
 
 /// What the loop has woken for.
 enum Woken {
@@ -151,7 +106,7 @@ pub(super) struct Runtime {
     /// When all trees were sampled last.
     pub(super) sampled_all: Option<At>,
     /// CPU time at the last sample, by tree.
-    pub(super) cpu_before: HashMap<TreeId, (At, Duration)>,
+    pub(super) cpu_before: HashMap<TreeId, CpuTime>,
     finished: bool,
 }
 
@@ -168,8 +123,24 @@ pub(crate) fn fit_for_record(mut kind: EventKind, redactor: &Redactor) -> EventK
     kind
 }
 
-/// Starts the run on the current tokio runtime.
-pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) {
+/// A run of which nothing has been started yet. Its handle shows already what it is about to start, and what is asked for
+/// waits.
+pub struct UnstartedRun {
+    runtime: Runtime,
+    asked: mpsc::UnboundedReceiver<Asked>,
+    heard: mpsc::UnboundedReceiver<News>,
+    looking: watch::Receiver<bool>,
+}
+
+impl UnstartedRun {
+    /// Starts it on the current tokio runtime.
+    pub fn start(self) -> tokio::task::JoinHandle<RunParts> {
+        tokio::spawn(self.runtime.run(self.asked, self.heard, self.looking))
+    }
+}
+
+/// Puts the run's beginning on record; it starts with [`UnstartedRun::start`].
+pub fn prepare(parts: RunParts) -> (RunHandle, UnstartedRun) {
     let (requests, asked) = mpsc::unbounded_channel();
     let (published, snapshot) = watch::channel(Arc::default());
     let (news, heard) = mpsc::unbounded_channel();
@@ -193,7 +164,7 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         machine.keep_open();
     }
     let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
-    let runtime = Runtime {
+    let mut runtime = Runtime {
         screen: parts.screen,
         machine,
         parts,
@@ -218,34 +189,44 @@ pub fn start(parts: RunParts) -> (RunHandle, tokio::task::JoinHandle<RunParts>) 
         cpu_before: HashMap::new(),
         finished: false,
     };
-    let task = tokio::spawn(runtime.run(asked, heard, looking));
-    (handle, task)
+    runtime.tell_beginning();
+    (handle, UnstartedRun { runtime, asked, heard, looking })
 }
 
 impl Runtime {
-    async fn run(
-        mut self,
-        mut asked: mpsc::UnboundedReceiver<Asked>,
-        mut heard: mpsc::UnboundedReceiver<News>,
-        mut looking: watch::Receiver<bool>,
-    ) -> RunParts {
+    /// What is known of the run before anything of it starts.
+    fn tell_beginning(&mut self) {
         let info = self.parts.info.clone();
         self.emit(EventKind::RunStarted(info));
         for notice in std::mem::take(&mut self.parts.notices) {
             self.emit(notice);
         }
         self.tell_what_is_not_granted();
+        self.publish();
+    }
+
+    async fn run(
+        mut self,
+        mut asked: mpsc::UnboundedReceiver<Asked>,
+        mut heard: mpsc::UnboundedReceiver<News>,
+        mut looking: watch::Receiver<bool>,
+    ) -> RunParts {
         let all: Vec<_> = self.parts.spec.processes.values().cloned().collect();
         self.watch_files(&all);
         self.feed(Input::Begin);
         self.publish();
-        self.sweep_dead_runs();
-        let mut sample_at = Instant::now() + Duration::from_millis(500);
+        let mut swept = false;
+        let mut sample_at = Instant::now() + Duration::from_millis(300);
         while !self.finished {
             match self.wake(&mut asked, &mut heard, &mut looking, sample_at).await {
                 Woken::Timer => {}
                 Woken::Sample => {
                     super::wanted::panic_if_a_test_wants_it("actor");
+                    // Not while everything starts: that is what somebody waits for.
+                    if !swept && self.parts.clock.now() >= SETTLED {
+                        swept = true;
+                        self.sweep_dead_runs();
+                    }
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
                 }
@@ -259,6 +240,9 @@ impl Runtime {
             self.drain_channels(&mut asked, &mut heard);
             self.fire_timers();
             self.publish();
+        }
+        if !swept {
+            self.sweep_dead_runs_at_the_end().await;
         }
         self.parts.journal.close();
         self.publish();

@@ -109,7 +109,7 @@ impl Stage {
         let redactor = Redactor::new(Vec::<String>::new());
         let (told, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), told).expect("a thread");
-        let (run, task) = super::start(RunParts {
+        let (run, unstarted) = super::prepare(RunParts {
             script: super::ScriptOptions::default(),
             export: None,
             info: Machine::describe(&spec, "run", String::new(), Containment::Group),
@@ -130,7 +130,7 @@ impl Stage {
             screen: Screen::default(),
             notices: Vec::new(),
         });
-        let stage = Self { run, task, spawner };
+        let stage = Self { run, task: unstarted.start(), spawner };
         until("it to run", || stage.events().iter().any(|event| matches!(event.kind, EventKind::Spawned { .. }))).await;
         stage
     }

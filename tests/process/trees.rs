@@ -10,7 +10,7 @@ use std::{
 
 use e2e_tui::{
     model::{Containment, Exit, Signal},
-    process::{Member, Order, TreeEvent},
+    process::{Member, Order, TreeEvent, TreeId, TreeSample},
 };
 
 use crate::support::{SOON, Under, Yard, living, tiers, under_all, wait_for};
@@ -246,23 +246,45 @@ fn one_tree_dies_and_its_neighbour_lives() {
     });
 }
 
+/// What is told when the first of these trees, which lives, and the others are to be measured.
+fn samples_of(yard: &mut Yard, trees: &[TreeId]) -> Vec<Vec<TreeSample>> {
+    yard.order(Order::Sample { trees: trees.to_vec(), whole: false });
+    // Two questions later the answer is there, if there is one.
+    (0..2).for_each(|_| drop(yard.members(trees[0])));
+    yard.rest().into_iter().filter_map(|event| if let TreeEvent::Sampled { trees } = event { Some(trees) } else { None }).collect()
+}
+
 #[test]
 fn samples_tell_what_a_tree_uses() {
     under_all(|yard, _| {
         let (tree, leader) = yard.script("sleep 3600 & echo; while :; do :; done");
         let mut last = Duration::ZERO;
         wait_for("it has used some CPU time", || {
-            yard.order(Order::Sample { trees: vec![tree, e2e_tui::process::TreeId(999)], whole: false });
-            let samples = yard.until("a sample", |event| match event {
-                TreeEvent::Sampled { trees } => Some(trees.clone()),
-                _ => None,
-            });
-            let [sample] = &samples[..] else { panic!("unknown trees are left out: {samples:?}") };
-            assert_eq!((sample.tree, sample.pids[0], sample.pids.len()), (tree, leader, 2));
-            assert!(sample.memory > 100_000 && sample.cpu >= last, "{sample:?}");
-            last = sample.cpu;
+            for samples in samples_of(yard, &[tree, TreeId(999)]) {
+                let [sample] = &samples[..] else { panic!("unknown trees are left out: {samples:?}") };
+                assert_eq!((sample.tree, sample.pids[0], sample.pids.len()), (tree, leader, 2));
+                assert!(sample.memory > 100_000 && sample.cpu >= last, "{sample:?}");
+                last = sample.cpu;
+            }
             last > Duration::from_millis(50)
         });
+    });
+}
+
+#[test]
+fn a_tree_that_stands_still_is_told_twice_and_then_not_any_more() {
+    under_all(|yard, _| {
+        let (tree, _) = yard.start(&["sleep", "3600"]);
+        let mut told = Vec::new();
+        let mut sample = |yard: &mut Yard| {
+            let samples = samples_of(yard, &[tree]);
+            told.extend(samples.iter().flatten().cloned());
+            !samples.is_empty()
+        };
+        // It may still be loading its libraries at first.
+        wait_for("it stands still", || (0..10).all(|_| !sample(yard)));
+        let [.., last_but_one, last] = &told[..] else { panic!("told once only: {told:?}") };
+        assert_eq!(last_but_one, last);
     });
 }
 

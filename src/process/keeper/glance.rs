@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use nix::{
+    libc::clockid_t,
     sys::time::TimeSpec,
-    time::{clock_getcpuclockid, clock_gettime},
-    unistd::Pid,
+    time::{ClockId, clock_gettime},
 };
 
 use crate::process::{
@@ -54,8 +54,11 @@ impl Glances {
 
 /// CPU time of all threads of a process; none if there is no such process.
 fn clock_of(pid: u32) -> Option<TimeSpec> {
-    let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(pid).ok()?)).ok()?;
-    clock_gettime(clock).ok()
+    // As `clock_getcpuclockid` puts it together, without asking the kernel first whether there is such a process: reading the
+    // clock tells.
+    const SCHEDULED: clockid_t = 2;
+    let clock = !clockid_t::try_from(pid).ok()? << 3 | SCHEDULED;
+    clock_gettime(ClockId::from_raw(clock)).ok()
 }
 
 #[cfg(test)]

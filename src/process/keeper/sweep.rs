@@ -191,19 +191,21 @@ impl<P: Post> Keeper<P> {
         }
         let ticks = tick_micros();
         let page = page_size();
-        let sample = |tree: &TreeId| {
-            self.trees.contains_key(tree).then(|| {
-                let all = members.remove(tree).unwrap_or_default();
-                TreeSample {
-                    tree: *tree,
-                    cpu: Duration::from_micros(all.iter().map(|stat| stat.cpu).sum::<u64>().saturating_mul(ticks)),
-                    memory: all.iter().map(|stat| stat.rss).sum::<u64>().saturating_mul(page),
-                    pids: all.iter().map(|stat| stat.id.pid).collect(),
-                }
-            })
+        let sample = |id: &TreeId| {
+            let tree = self.trees.get_mut(id)?;
+            let all = members.remove(id).unwrap_or_default();
+            let sample = TreeSample {
+                tree: *id,
+                cpu: Duration::from_micros(all.iter().map(|stat| stat.cpu).sum::<u64>().saturating_mul(ticks)),
+                memory: all.iter().map(|stat| stat.rss).sum::<u64>().saturating_mul(page),
+                pids: all.iter().map(|stat| stat.id.pid).collect(),
+            };
+            tree.is_news(&sample).then_some(sample)
         };
-        let samples = trees.iter().filter_map(sample).collect();
-        self.post.send(TreeEvent::Sampled { trees: samples });
+        let samples: Vec<TreeSample> = trees.iter().filter_map(sample).collect();
+        if !samples.is_empty() {
+            self.post.send(TreeEvent::Sampled { trees: samples });
+        }
     }
 
     /// The members found by the last pass, as they are now. Much cheaper than a pass where the machine has many processes.

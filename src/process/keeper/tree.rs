@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     model::Signal,
-    process::{Launch, cgroup::TreeGroup, procfs, tree::Identity, watcher::Slot},
+    process::{Launch, TreeSample, cgroup::TreeGroup, procfs, tree::Identity, watcher::Slot},
 };
 
 /// One tree and what is wanted of it.
@@ -22,6 +22,8 @@ pub(super) struct Tree {
     pub(super) group: Option<TreeGroup>,
     /// Kills for want of memory that were told.
     pub(super) memory_kills: u64,
+    /// What was last told of its use, and whether that was told twice.
+    pub(super) told: Option<(TreeSample, bool)>,
     /// To be sent at the next pass.
     pub(super) signals: Vec<Signal>,
     pub(super) kill: Option<Kill>,
@@ -65,6 +67,7 @@ impl Tree {
             slot,
             group: None,
             memory_kills: 0,
+            told: None,
             signals: Vec::new(),
             kill: None,
             awaited: false,
@@ -84,6 +87,17 @@ impl Tree {
             told_stuck: false,
             group_was_killed: false,
         });
+    }
+
+    /// Whether what it uses is news. The second time that it is the same, it is: it uses no CPU any more.
+    pub(super) fn is_news(&mut self, sample: &TreeSample) -> bool {
+        match &mut self.told {
+            Some((told, twice)) if told == sample => !std::mem::replace(twice, true),
+            told => {
+                *told = Some((sample.clone(), false));
+                true
+            }
+        }
     }
 
     /// Whether it matters to anybody when it is empty.

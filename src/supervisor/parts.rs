@@ -1,0 +1,59 @@
+//! What a run is made of, whoever starts it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+
+use super::{Journal, machine::ScriptOptions};
+use crate::{
+    logs::{Capture, CaptureEvent, LogStore},
+    model::{EventKind, RunClock, RunInfo, RunSpec},
+    process::{Screen, Spawner, TreeEvent},
+    redact::Redactor,
+};
+
+/// Everything a run needs besides its scenario.
+pub struct RunParts {
+    /// What to run.
+    pub spec: Arc<RunSpec>,
+    /// What the run's first event tells.
+    pub info: RunInfo,
+    /// Who starts and ends processes.
+    pub spawner: Arc<dyn Spawner>,
+    /// What the spawner says.
+    pub tree_events: mpsc::UnboundedReceiver<TreeEvent>,
+    /// Who reads their output.
+    pub capture: Capture,
+    /// What it finds in it.
+    pub capture_events: mpsc::UnboundedReceiver<CaptureEvent>,
+    /// Where the output goes.
+    pub logs: Arc<LogStore>,
+    /// Where events go.
+    pub journal: Arc<Journal>,
+    /// Masks events.
+    pub redactor: Redactor,
+    /// The run's clock.
+    pub clock: RunClock,
+    /// End the run once there is nothing to wait for (headless).
+    pub end_when_done: bool,
+    /// A test drives the run: nothing that ends in it ends it, and its timeout takes it down.
+    pub open: bool,
+    /// How long a headless run may take.
+    pub timeout: Option<Duration>,
+    /// Folders that the run itself writes to: no change in them restarts anything.
+    pub ours: Vec<PathBuf>,
+    /// How the run takes the steps of its scenario.
+    pub script: ScriptOptions,
+    /// Packs the run, as far as it is, into an archive at this path, and says what came of it; none: it is not recorded.
+    /// Called on a thread of its own.
+    pub export: Option<Export>,
+    /// Where runs leave word of themselves: what dead ones have left alive is ended, and told.
+    pub runs: PathBuf,
+    /// How big a terminal of a process is at first.
+    pub screen: Screen,
+    /// What is to be said about the run right after it began.
+    pub notices: Vec<EventKind>,
+}
+
+/// Writes an archive, and says in one line what came of it.
+pub type Export = Arc<dyn Fn(&std::path::Path) -> Result<String, String> + Send + Sync>;
