@@ -462,3 +462,27 @@ fn containment_by_groups_alone_ends_its_trees_too_also_when_it_is_killed() {
     running.wait().expect("it was killed");
     bench.assert_nothing_left(SOON);
 }
+
+/// How long a run of so many that ignore TERM takes from the first TERM to its end.
+fn takes_to_end(ignorers: usize) -> Duration {
+    let bench = Bench::new("ignorers");
+    let ignorer = |n| format!("[process.p{n}]\nshell = \"trap '' TERM; : > ready-{n}; while :; do sleep 600; done\"\n");
+    let run = start(
+        &bench,
+        &format!("name = \"x\"\n[defaults]\nstop = {{ grace = \"2s\" }}\n{}", (0..ignorers).map(ignorer).collect::<String>()),
+    );
+    (0..ignorers).for_each(|n| wait_for_file(&bench, &format!("ready-{n}")));
+    let asked = Instant::now();
+    send(run.id(), Signal::SIGTERM);
+    finish(run).assert_code(143);
+    let took = asked.elapsed();
+    bench.assert_nothing_left(Duration::ZERO);
+    took
+}
+
+#[test]
+fn fifty_that_ignore_term_are_gone_as_soon_as_one_is() {
+    let (one, fifty) = (takes_to_end(1), takes_to_end(50));
+    assert!(one >= Duration::from_secs(2), "the grace is theirs: {one:?}");
+    assert!(fifty < one * 5 / 4, "one takes {one:?}, fifty {fifty:?}");
+}

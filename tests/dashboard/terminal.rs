@@ -99,6 +99,13 @@ impl Terminal {
         lock(&self.bytes).clone()
     }
 
+    /// Whether the alternate screen was left since it was last taken.
+    pub(crate) fn is_given_back(&self) -> bool {
+        let written = self.written();
+        let last = |what: &[u8]| written.windows(8).rposition(|bytes| bytes == what);
+        last(b"\x1b[?1049l") > last(b"\x1b[?1049h")
+    }
+
     /// How often the alternate screen was taken so far.
     pub(crate) fn taken(&self) -> usize {
         self.written().windows(8).filter(|bytes| bytes == b"\x1b[?1049h").count()
