@@ -46,7 +46,7 @@ fn open_under(
 ) -> anyhow::Result<u8> {
     let resolved = scenario::understand(located, common).and_then(|file| scenario::resolve(&file, common))?;
     tui::collect_own_log();
-    super::panic::remember_terminal(tui::restore);
+    super::panic::remember_terminal(tui::restore_for_good);
     let runtime = super::run_time()?;
     let outcome = runtime.block_on(show(resolved, guardian?, scenario::keep(common), options, runtime.handle().clone()))?;
     // What still runs on the runtime (a probe, an export) is not waited for.

@@ -36,7 +36,7 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
     let options = target.common.looks.options(target.common.no_color)?;
     let base = target.common.recordings_dir.clone().unwrap_or_else(default_dir);
     let choices = choices(Path::new(""), &base, Timestamp::now());
-    super::panic::remember_terminal(tui::restore);
+    super::panic::remember_terminal(tui::restore_for_good);
     let picked = tui::pick(&choices, &options).context("the terminal cannot be used")?;
     let name = |number: usize| choices[number].name.clone();
     match picked {

@@ -29,7 +29,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
     let clock = RunClock::standing(wall, recording.snapshot.at);
     let (_shown, snapshot) = watch::channel(recording.snapshot.clone());
     let runtime = super::run_time()?;
-    super::panic::remember_terminal(tui::restore);
+    super::panic::remember_terminal(tui::restore_for_good);
     let front = tui::spawn(Front {
         snapshot,
         journal: recording.journal.clone(),

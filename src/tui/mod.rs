@@ -58,7 +58,7 @@ pub use layout::Layout;
 pub use look::Look;
 pub use options::{OptionError, OptionErrors, Options, Wishes, config_dir};
 pub use picker::{Choice, Picked, Place, pick};
-pub use term::{Witness, install_panic_hook, restore, watch_terminal};
+pub use term::{Witness, install_panic_hook, restore, restore_for_good, watch_terminal};
 pub use theme::{Colours, Theme};
 
 /// Begins to collect the tool's own log for the pane that shows it; `E2E_TUI_LOG` says what (`debug`,

@@ -5,7 +5,7 @@ use std::{
     os::fd::AsFd,
     panic,
     sync::{
-        Mutex, Once, PoisonError,
+        Mutex, MutexGuard, Once, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -17,8 +17,12 @@ use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 static OURS: AtomicBool = AtomicBool::new(false);
 /// Whether nothing but plain text and colours may be sent (`TERM=dumb`).
 static PLAIN: AtomicBool = AtomicBool::new(false);
-/// Entering and leaving never interleave.
+/// Whether it was given back for the last time: this program is on its way out, and other threads may not know.
+static FOR_GOOD: AtomicBool = AtomicBool::new(false);
+/// Entering, leaving and frames never interleave.
 static TURN: Mutex<()> = Mutex::new(());
+/// Longer than any of that takes; only who panics in the midst of it waits so long, for itself.
+const TURN_TAKES: Duration = Duration::from_millis(100);
 
 /// A screen of its own, no cursor, pastes in one piece, told when the window is looked
 /// at again; its title kept aside.
@@ -74,7 +78,7 @@ pub(crate) struct Guard;
 impl Guard {
     /// Takes the terminal.
     pub(crate) fn enter(plain: bool) -> io::Result<Self> {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = turn().ok_or(io::ErrorKind::NotConnected)?;
         PLAIN.store(plain, Ordering::Relaxed);
         tell_witness(Some(&leaving(KEYBOARD.load(Ordering::SeqCst))));
         enable_raw_mode()?;
@@ -85,6 +89,12 @@ impl Guard {
         out.flush()?;
         Ok(guard)
     }
+}
+
+/// While this is held nobody else writes to the terminal; none if nobody may any more.
+pub(super) fn turn() -> Option<MutexGuard<'static, ()>> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    (!FOR_GOOD.load(Ordering::SeqCst)).then_some(turn)
 }
 
 /// What undoes everything that was asked of the terminal.
@@ -108,10 +118,26 @@ impl Drop for Guard {
 
 /// Gives the terminal back as it was, if it is ours. Safe to call from anywhere, any number of times.
 pub fn restore() {
+    let _turn = TURN.try_lock();
+    give_back();
+}
+
+/// The same for the last time: whoever is about to take it, or to draw, comes too late.
+pub fn restore_for_good() {
+    FOR_GOOD.store(true, Ordering::SeqCst);
+    let end = Instant::now() + TURN_TAKES;
+    let mut turn = TURN.try_lock();
+    while matches!(turn, Err(TryLockError::WouldBlock)) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+        turn = TURN.try_lock();
+    }
+    give_back();
+}
+
+fn give_back() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
     }
-    let _turn = TURN.try_lock();
     let _ = disable_raw_mode();
     let text = leaving(KEYBOARD.swap(false, Ordering::SeqCst));
     write_patiently(text.as_bytes(), PATIENCE);

@@ -10,6 +10,6 @@ mod screen;
 mod wait;
 
 pub(crate) use guard::{Guard, enhance_keyboard, is_terminal, size};
-pub use guard::{Witness, install_panic_hook, restore, watch_terminal};
+pub use guard::{Witness, install_panic_hook, restore, restore_for_good, watch_terminal};
 pub(crate) use screen::Screen;
 pub(crate) use wait::{Waker, wait};

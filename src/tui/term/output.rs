@@ -16,6 +16,8 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
+use super::guard::turn;
+
 /// The way to the terminal.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -54,6 +56,11 @@ impl Output {
 
     /// Sends what the terminal takes.
     pub(crate) fn send(&mut self) -> io::Result<()> {
+        let Some(_turn) = turn() else {
+            self.waiting.clear();
+            self.sent = 0;
+            return Ok(());
+        };
         while self.is_behind() {
             match self.tty.write(&self.waiting[self.sent..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
