@@ -40,6 +40,7 @@
 //!     timeout: None,
 //!     screen: e2e_tui::process::Screen::default(),
 //!     script: ScriptOptions::default(),
+//!     replace_archives: false,
 //! })?;
 //! let outcome = run.finish().await;
 //! println!("{}: {}", outcome.verdict.badge(), outcome.reason);

@@ -5,9 +5,14 @@ mod support;
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use support::{Bench, Finished};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use support::{Bench, Finished, planted::Planted, wait_for};
 
 fn finished(command: &mut std::process::Command) -> Finished {
     Finished::of(&command.output().expect("the binary runs"))
@@ -31,74 +36,14 @@ fn unpacked(path: &Path) -> Vec<(String, Vec<u8>)> {
     entries.collect()
 }
 
-fn base64(bytes: &[u8]) -> String {
-    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let block = |block: &[u8]| {
-        let n = block.iter().chain([0, 0].iter()).take(3).fold(0u32, |n, b| n << 8 | u32::from(*b));
-        (0..4).map(move |i| if i <= block.len() { char::from(letters[(n >> (18 - 6 * i) & 63) as usize]) } else { '=' }).collect::<String>()
-    };
-    bytes.chunks(3).map(block).collect()
-}
-
-fn percent(text: &str, keep: &[u8], upper: bool) -> String {
-    let each = |b: u8| match b {
-        b if b.is_ascii_alphanumeric() || keep.contains(&b) => char::from(b).to_string(),
-        b if upper => format!("%{b:02X}"),
-        b => format!("%{b:02x}"),
-    };
-    text.bytes().map(each).collect()
-}
-
 #[test]
 fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
     let bench = Bench::new("planted");
-    // Half of them declared, half of them only named like secrets in the environment.
-    let secrets: Vec<(String, String)> = (0..200)
-        .map(|n| {
-            let value = format!("pl{n:03}\"x/y {}\\&é{:x}-end{n:03}", n * 7919, n * 104_729 + 77);
-            (if n < 100 { format!("PLANTED_{n}") } else { format!("PLANTED_{n}_TOKEN") }, value)
-        })
-        .collect();
-    let mut said = Vec::new();
-    for (n, (_, secret)) in secrets.iter().enumerate() {
-        let json = serde_json::to_string(secret).expect("text");
-        let colour = format!("{}\x1b[3{}m{}\x1b[0m", &secret[..4], n % 8, &secret[4..]);
-        let encoded = [
-            secret.clone(),
-            json.clone(),
-            serde_json::to_string(&json).expect("text"),
-            percent(secret, b"-._~", true),
-            percent(secret, b"-._~/", false),
-            percent(secret, b"-._*", true).replace("%20", "+"),
-            base64(secret.as_bytes()),
-            base64(format!("user:{secret}").as_bytes()),
-            base64(format!("me:{secret}").as_bytes()),
-            colour,
-        ];
-        for (kind, text) in encoded.iter().enumerate() {
-            writeln!(said, "{n} {kind} ERROR header=[{text}] ##e2e").expect("memory");
-            writeln!(said, "##e2e mark saw {text}").expect("memory");
-        }
-    }
-    let file = bench.dir.path().join("said");
-    std::fs::write(&file, &said).expect("a disk");
-    let declared = secrets[..100].iter().fold(String::new(), |all, (name, _)| {
-        let key = name.to_lowercase();
-        all + &format!("{key} = {{ env = \"{name}\" }}\n")
-    });
-    let scenario = format!(
-        "name = \"planted\"\ndescription = \"secret\"\n[secrets]\n{declared}\
-         [process.chunks]\nrole = \"task\"\ncommand = [\"dd\", \"if={0}\", \"bs=37\", \"status=none\"]\n\
-         [process.argv]\nrole = \"task\"\nenv = {{ GIVEN = \"${{secrets.planted_3}}\" }}\nshell = 'printf \"%s\\n\" \"$GIVEN\" >&2; exit 0'\n\
-         [process.leaker]\nrole = \"task\"\nshell = \"sh -c 'sleep 600; :' '${{secrets.planted_4}}' & exit 0\"\n\
-         [process.missing]\nrole = \"test\"\ncommand = [\"${{secrets.planted_5}}\"]\ndepends_on = {{ chunks = \"completed\" }}\n",
-        file.display()
-    );
+    let planted = Planted::in_bench(&bench);
     let (report, archive) = (bench.dir.path().join("r.json"), bench.dir.path().join("a.tar.zst"));
     let junit = bench.dir.path().join("r.xml");
-    let path = bench.write("scenario.toml", &scenario);
     let mut command = bench.command();
-    command.envs(secrets.iter().map(|(name, value)| (name, value))).env("GITHUB_ACTIONS", "true").arg("run").arg(&path);
+    planted.tell(&mut command).env("GITHUB_ACTIONS", "true").arg("run").arg(&planted.scenario);
     command.arg("--report").arg(format!("json={}", report.display())).arg("--archive").arg(&archive);
     command.arg("--report").arg(format!("junit={}", junit.display()));
     let run = finished(&mut command);
@@ -111,8 +56,7 @@ fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
     everything.push(("report".into(), std::fs::read(&report).expect("it was written")));
     everything.push(("junit".into(), std::fs::read(&junit).expect("it was written")));
     let mut events = bench.command();
-    events.envs(secrets.iter().map(|(name, value)| (name, value))).arg("run").arg(&path).arg("--events");
-    let events = finished(&mut events);
+    let events = finished(planted.tell(&mut events).arg("run").arg(&planted.scenario).arg("--events"));
     assert!(events.stdout.contains("\"event\":\"marked\""), "the marks are there");
     everything.push(("events".into(), [events.stdout, events.stderr].concat().into_bytes()));
     everything.extend(walk(&recording).into_iter().map(|path| (path.display().to_string(), std::fs::read(&path).expect("readable"))));
@@ -123,26 +67,7 @@ fn c15_two_hundred_secrets_in_five_encodings_are_in_no_file_report_or_screen() {
     }
     assert!(everything.len() > 20);
     for (place, bytes) in &everything {
-        let text = String::from_utf8_lossy(bytes);
-        // As somebody reads it who decodes everything once.
-        let plain = e2e_tui::logs::plain(text.replace('\n', "\u{1}").as_bytes());
-        for (_, secret) in &secrets {
-            let (head, tail) = (&secret[..8], &secret[secret.len() - 7..]);
-            let json = serde_json::to_string(secret).expect("text");
-            let encoded = [
-                secret.clone(),
-                json[1..json.len() - 1].to_owned(),
-                percent(secret, b"-._~", true),
-                percent(secret, b"-._~/", false),
-                base64(secret.as_bytes())[..secret.len() * 8 / 6].to_owned(),
-            ];
-            for text in [&text, plain.as_str()] {
-                for spelling in &encoded {
-                    assert!(!text.contains(spelling.as_str()), "{place} holds {spelling}");
-                }
-                assert!(!(text.contains(head) || text.contains(tail)), "{place} holds a part of {secret}");
-            }
-        }
+        planted.assert_absent(place, bytes);
     }
 }
 
@@ -296,6 +221,42 @@ fn d11_a_disk_that_fails_to_sync_is_reported_and_the_old_archive_stands() {
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
     assert_eq!(std::fs::read(&target).expect("it is there"), b"the old one");
     assert_eq!(walk(&out), [target]);
+}
+
+/// Whether a process has handlers of its own for all signals that end it.
+fn minds_signals(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok()).unwrap_or(0);
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM].iter().all(|signal| caught >> (*signal as i32 - 1) & 1 == 1)
+}
+
+#[test]
+fn an_export_into_a_pipe_that_nobody_reads_ends_at_a_signal() {
+    let bench = Bench::new("fifo");
+    bench.run("name = \"x\"\n[process.test]\nrole = \"test\"\nshell = \"head -c 400000 /dev/urandom | base64\"\n", &[]).assert_code(0);
+    let fifo = bench.dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let export = || {
+        let child = bench.command().arg("export").arg(bench.recording()).arg("-o").arg(&fifo).spawn().expect("the binary runs");
+        wait_for("it to mind signals", Duration::from_secs(20), || minds_signals(child.id()));
+        child
+    };
+    let ends = |child: std::process::Child, signal: Signal, code: i32| {
+        kill(Pid::from_raw(child.id().cast_signed()), signal).expect("it lives");
+        let export = Finished::of(&child.wait_with_output().expect("it ends"));
+        export.assert_code(code);
+        assert!(export.stderr.contains("was given up"), "{}", export.stderr);
+    };
+    // Nobody has opened the other end.
+    ends(export(), Signal::SIGTERM, 143);
+    ends(export(), Signal::SIGINT, 130);
+    // Somebody has, and reads nothing.
+    let reader = rustix::fs::open(&fifo, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK, rustix::fs::Mode::empty());
+    let reader = reader.expect("a pipe");
+    let child = export();
+    wait_for("the pipe to be full", Duration::from_secs(20), || rustix::io::ioctl_fionread(&reader).is_ok_and(|bytes| bytes >= 65_536));
+    ends(child, Signal::SIGTERM, 143);
+    bench.assert_nothing_left(Duration::from_millis(500));
 }
 
 #[test]

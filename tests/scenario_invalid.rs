@@ -15,6 +15,7 @@ fn overrides(text: &str) -> Overrides {
                 overrides.set.insert(name.into(), value.into());
             }
             Some(("only", names)) => overrides.only.extend(names.split(',').map(str::to_owned)),
+            Some(("layouts", names)) => overrides.layouts = Some(names.split(',').map(str::to_owned).collect()),
             _ => panic!("{option} is no option"),
         }
     }

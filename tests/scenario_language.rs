@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use e2e_tui::{
-    model::{Condition, Probe, ProcessId, ProcessSpec, RestartMode, Role, RunSpec, Signal, StdinMode},
+    model::{Condition, Probe, ProcessId, ProcessSpec, RestartMode, Role, RunSpec, Signal, StdinMode, StepAction, StepSpec},
     scenario::{Diagnostics, Environment, Leases, Located, Overrides, Parts, Resolved, Scenario, load, locate_from},
 };
 use nix::time::{ClockId, clock_gettime};
@@ -20,7 +20,7 @@ fn env() -> Environment {
 
 fn overrides(set: &[(&str, &str)], only: &[&str]) -> Overrides {
     let set = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Overrides { set, only: only.iter().map(|n| (*n).to_owned()).collect(), env: env() }
+    Overrides { set, only: only.iter().map(|n| (*n).to_owned()).collect(), env: env(), layouts: None }
 }
 
 fn try_scenario(text: &str, overrides: &Overrides) -> Result<Scenario, Diagnostics> {
@@ -320,6 +320,53 @@ fn set_overrides_a_variable_and_only_leaves_what_is_needed() {
     // What does not run need not be complete: without `--only`, the variable is missed.
     let error = try_scenario(text, &overrides(&[], &[])).expect_err("c needs it").to_string();
     assert!(error.contains("`env.THIS_IS_NOT_SET` is not set"), "{error}");
+}
+
+#[test]
+fn only_leaves_out_the_steps_and_the_ports_of_what_does_not_run() {
+    let text = r#"
+        name = "x"
+        [ports]
+        a = "auto"
+        c = "auto"
+        spare = "auto"
+        [process.a]
+        command = ["a"]
+        listens = "a"
+        [process.c]
+        command = ["c", "${ports.spare}", "${run.dir}"]
+        listens = "c"
+        [process.w]
+        command = ["w"]
+        replicas = 2
+        [[step]]
+        when = { process = "c", is = "ready" }
+        do = { mark = "never" }
+        [[step]]
+        when = { log = "c", matches = "x" }
+        do = { kill = "a" }
+        [[step]]
+        when = { process = "w", is = "running" }
+        do = [{ kill = "c" }, { kill = "a" }, { stop = "w" }]
+        [[step]]
+        do = { kill = "c" }
+        note = "c goes away."
+        [[step]]
+        do = { mark = "end" }
+    "#;
+    let scenario = try_scenario(text, &overrides(&[], &["a", "w-2"])).unwrap_or_else(|d| panic!("{d}"));
+    let resolved = resolve(&scenario);
+    assert_eq!(names(&resolved.spec), ["a", "w-2"]);
+    let told = |spec: &RunSpec| -> Vec<_> {
+        let words = |step: &StepSpec| step.actions.iter().map(StepAction::words).collect::<Vec<_>>().join(", ");
+        spec.steps.iter().map(|step| (step.when.words(), words(step))).collect()
+    };
+    // A step is a whole: one that speaks of somebody who is not there would show something else than its author meant.
+    let wanted = [(String::new(), "mark \"end\"".to_owned())];
+    assert_eq!(told(scenario.draft()), wanted);
+    assert_eq!(told(&resolved.spec), wanted);
+    assert_eq!(resolved.spec.ports.keys().collect::<Vec<_>>(), ["a"], "nobody asks for the others");
+    assert!(resolved.run_dir.is_none(), "nor for a folder");
 }
 
 #[test]

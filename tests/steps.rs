@@ -4,8 +4,12 @@ mod support;
 
 use std::time::Duration;
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
-use support::{Bench, Finished};
+use support::{Bench, Finished, wait_for};
 
 fn run(name: &str, scenario: &str, args: &[&str]) -> (Finished, Value, Bench) {
     let bench = Bench::new(name);
@@ -132,5 +136,53 @@ fn what_there_is_no_step_for_is_said_before_anything_starts() {
     let run = bench.run(&format!("{PAIR}[[step]]\nnote = \"x\"\n"), &["--from-step", "2"]);
     run.assert_code(2);
     assert!(run.stderr.contains("has 1 step"), "{}", run.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn a_step_replaces_its_own_archive_and_no_other() {
+    let bench = Bench::new("foreign");
+    let steps = "[[step]]\nwhen = { process = \"server\", is = \"ready\" }\ndo = [{ export = \"x.tar.zst\" }, { send = { process = \"test\", text = \"go\" } }]\n";
+    let scenario = format!("{PAIR}{steps}");
+    // Somebody else's: the same format, and none of ours.
+    let foreign = zstd::encode_all(&b"a dump of a database"[..], 3).expect("it can be packed");
+    let target = bench.dir.path().join("x.tar.zst");
+    std::fs::write(&target, &foreign).expect("a disk");
+    let refused = bench.run(&scenario, &[]);
+    refused.assert_code(1);
+    assert!(refused.stderr.contains("step 1 failed: ") && refused.stderr.contains("x.tar.zst exists"), "{}", refused.stderr);
+    assert_eq!(std::fs::read(&target).expect("it is there"), foreign, "it is as it was");
+    // What is asked for by name is replaced; then the same script finds an archive of its own.
+    bench.run(&scenario, &["--force"]).assert_code(0);
+    bench.run(&scenario, &[]).assert_code(0);
+    let other = scenario.replacen("name = \"pair\"", "name = \"other\"", 1);
+    let refused = bench.run(&other, &[]);
+    refused.assert_code(1);
+    assert!(refused.stderr.contains("x.tar.zst exists"), "the archive of another scenario stays: {}", refused.stderr);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
+fn an_archive_that_a_step_is_writing_when_the_run_is_ended_leaves_nothing_beside_it() {
+    let bench = Bench::new("cut");
+    let scenario = r#"
+name = "cut"
+[process.talker]
+shell = "head -c 60000000 /dev/urandom | base64; echo done; sleep 600"
+[[step]]
+when = { log = "talker", matches = "^done" }
+do = { export = "out/x.tar.zst" }
+"#;
+    let file = bench.write("scenario.toml", scenario);
+    let out = bench.dir.path().join("out");
+    std::fs::create_dir(&out).expect("a folder");
+    let names = || -> Vec<String> {
+        std::fs::read_dir(&out).expect("readable").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    let child = bench.command().args(["run", "--quiet"]).arg(file).spawn().expect("the binary runs");
+    wait_for("the archive to be begun", Duration::from_secs(60), || names().iter().any(|name| name.ends_with(".part")));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it lives");
+    Finished::of(&child.wait_with_output().expect("it ends")).assert_code(130);
+    assert!(names().iter().all(|name| name == "x.tar.zst"), "{:?}", names());
     bench.assert_nothing_left(Duration::from_millis(500));
 }

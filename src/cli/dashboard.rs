@@ -66,7 +66,8 @@ async fn show(
     let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
     let screen = tui::child_screen(&options, &spec);
     let script = ScriptOptions::default();
-    let request = RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, script, screen };
+    let request =
+        RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, screen, script, replace_archives: false };
     let run = PreparedRun::new(request, guardian)?;
     let handle = run.handle().clone();
     let dir = run.dir().cloned();

@@ -6,15 +6,16 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
+    time::Duration,
 };
 
 use e2e_tui::{
     model::exit_code,
     record::{
         Part, Recording,
-        archive::{ExportError, export_watched},
+        archive::{ExportError, export_watched, sweep_unfinished},
         default_dir, find,
     },
 };
@@ -37,20 +38,20 @@ pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
         let (from, until) = span(&Recording::open(&dir)?, &args.part)?;
         Some(Part { from, until })
     };
-    let interrupted = Arc::new(AtomicBool::new(false));
+    let stopped_by = Arc::new(AtomicU8::new(0));
     let runtime = super::run_time()?;
-    runtime.spawn(wait_for_a_signal(interrupted.clone()));
+    runtime.spawn(stop_on_a_signal(stopped_by.clone(), target.clone()));
     let progress = Progress::default();
     let watch = |share| {
         progress.tell(share);
-        !interrupted.load(Ordering::Relaxed)
+        stopped_by.load(Ordering::Relaxed) == 0
     };
     let exported = export_watched(&dir, &target, args.force, part, &watch);
     progress.clear();
     let exported = match exported {
         Err(given_up @ ExportError::GivenUp(_)) => {
             tell!("{given_up}");
-            return Ok(INTERRUPTED);
+            return Ok(stopped_by.load(Ordering::Relaxed));
         }
         exported => exported?,
     };
@@ -69,18 +70,28 @@ pub(super) fn main(args: &ExportArgs) -> anyhow::Result<u8> {
     Ok(exit_code::PASSED)
 }
 
-/// The code of a program that Ctrl-C has ended.
-const INTERRUPTED: u8 = 130;
+/// So long a signal waits for the export to notice: as long as a piece of it takes to be written.
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Sets `flag` when somebody wants this to end.
-async fn wait_for_a_signal(flag: Arc<AtomicBool>) {
+/// Puts the exit code of a signal into `code`, so that the export gives up. One that does not, since it writes into a pipe that
+/// nobody reads, ends with the program; what it has written beside its target goes.
+async fn stop_on_a_signal(code: Arc<AtomicU8>, target: PathBuf) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    flag.store(true, Ordering::Relaxed);
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up), Ok(mut quit)] = kinds.map(signal) else { return };
+    let kind = tokio::select! {
+        _ = interrupt.recv() => kinds[0],
+        _ = terminate.recv() => kinds[1],
+        _ = hang_up.recv() => kinds[2],
+        _ = quit.recv() => kinds[3],
+    };
+    // As a shell would tell it.
+    let ended_by = u8::try_from(128 + kind.as_raw_value()).unwrap_or(exit_code::TEST_FAILED);
+    code.store(ended_by, Ordering::Relaxed);
+    tokio::time::sleep(PATIENCE).await;
+    let _ = sweep_unfinished(&target);
+    tell!("{}", ExportError::GivenUp(target));
+    std::process::exit(ended_by.into());
 }
 
 /// `packing 34 %` on a terminal, in a row of its own.

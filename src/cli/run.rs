@@ -95,7 +95,7 @@ fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
         },
         // A terminal that cannot clear a row would show each state of the line for good.
         progress: std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb"),
-        rehearse: args.rehearse,
+        rehearse: args.rehearse.then(|| args.from_step.unwrap_or(1)),
         annotations: std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
         reports,
         archive,
@@ -131,7 +131,9 @@ async fn run(
     let timeout = timeout.or(spec.timeout);
     let keep = scenario::keep(common);
     let screen = headless::child_screen(spec.processes.keys());
-    let live = LiveRun::start(RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout, script, screen })?;
+    let request =
+        RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: true, timeout, screen, script, replace_archives: options.force };
+    let live = LiveRun::start(request)?;
     let dir = live.dir().map(|dir| dir.path.clone());
     if let Some(dir) = &dir {
         super::panic::remember_recording(dir.clone());

@@ -85,5 +85,7 @@ pub(super) fn overrides(common: &Common) -> anyhow::Result<Overrides> {
         overrides.set.insert(name.to_owned(), value.to_owned());
     }
     overrides.only.clone_from(&common.only);
+    // Where the user's own files are wrong, that is told when they are used; steps are then not held against them.
+    overrides.layouts = common.looks.options(true).ok().map(|looks| looks.layouts.iter().map(|layout| layout.name().to_owned()).collect());
     Ok(overrides)
 }

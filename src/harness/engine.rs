@@ -187,6 +187,7 @@ fn begin(plan: Plan, over: Arc<Over>) -> Result<(LiveRun, Arc<Engine>), HarnessE
         timeout,
         script: ScriptOptions::default(),
         screen: Screen::default(),
+        replace_archives: false,
     };
     let (mut held, mut refused) = (None, None);
     let live = LiveRun::start_under(request, open, |events| match binary::holder(hold, binary.as_ref(), events) {

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -41,8 +42,8 @@ pub struct HeadlessOptions {
     pub progress: bool,
     /// Which reports are wanted.
     pub reports: Reports,
-    /// Tell how each step of the script went.
-    pub rehearse: bool,
+    /// Tell how each step of the script went, from this one on.
+    pub rehearse: Option<u32>,
     /// Tell failures as GitHub shows them.
     pub annotations: bool,
     /// Where an archive of the run goes.
@@ -167,8 +168,8 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
         }
     }
     let _ = block.write_all(closing_block(&closing).as_bytes());
-    if options.rehearse {
-        let _ = block.write_all(rehearsal(&handle.snapshot()).as_bytes());
+    if let Some(from_step) = options.rehearse {
+        let _ = block.write_all(rehearsal(&handle.snapshot(), from_step).as_bytes());
     }
     let mut report = Report::of(&events, &logs, dir.map(|dir| dir.id), archive);
     if exit_code != outcome.exit_code {
@@ -234,7 +235,8 @@ struct Outs {
 }
 
 impl Outs {
-    /// Only one of them carries the progress line: where both are terminals, they are the same.
+    /// Only one of them carries the progress line: where both are terminals, they are the same. What goes into a pipe may come
+    /// out on the terminal that stderr is (`| tee`, `| grep`), into the middle of that line: there is none then.
     fn open(handle: &RunHandle, options: &HeadlessOptions) -> io::Result<Self> {
         let (out, err) = (Stdout::new()?, Box::new(io::stderr()));
         let (wanted, terminal) = (options.progress && options.output != Output::Nothing, io::stdout().is_terminal());
@@ -242,12 +244,19 @@ impl Outs {
             let (progress, above) = Progress::start(handle.clone(), out)?;
             return Ok(Self { out: Box::new(above), err, progress: Some(progress) });
         }
-        if wanted && !terminal && io::stderr().is_terminal() {
+        if wanted && !terminal && io::stderr().is_terminal() && !is_pipe(io::stdout()) {
             let (progress, above) = Progress::start(handle.clone(), io::stderr())?;
             return Ok(Self { out: Box::new(out), err: Box::new(above), progress: Some(progress) });
         }
         Ok(Self { out: Box::new(out), err, progress: None })
     }
+}
+
+/// Whether somebody reads at the other end.
+fn is_pipe(end: impl AsFd) -> bool {
+    use rustix::fs::FileType;
+    let kind = rustix::fs::fstat(end).map(|meta| FileType::from_raw_mode(meta.st_mode));
+    kind.is_ok_and(|kind| matches!(kind, FileType::Fifo | FileType::Socket))
 }
 
 /// The exit code of a run that passed, but whose output could not be printed: who reads it has not seen all of it.

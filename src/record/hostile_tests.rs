@@ -288,3 +288,53 @@ fn o4_no_front_prints_it_while_the_run_is_live_either() {
     }
     assert_fronts_harmless("live", &events, logs);
 }
+
+/// An archive of a few kilobytes that speaks of more than any run has: many steps and expectations, begun over and over, and
+/// events enough for a checkpoint of the fold at every turn.
+fn boastful_archive(target: &std::path::Path) {
+    let line = |value: Value| serde_json::to_string(&value).expect("plain data") + "\n";
+    let info = RunInfo {
+        run: "x".into(),
+        scenario: "x".into(),
+        description: String::new(),
+        origin: "x".into(),
+        started: "2026-11-23T06:25:57.881890Z".into(),
+        containment: Containment::Subreaper,
+        timeout_ms: None,
+        processes: Vec::new(),
+        expectations: Vec::new(),
+        steps: Vec::new(),
+    };
+    let manifest = Manifest::begin(&info);
+    let mut begin = serde_json::to_value(Event { seq: 1, at: At(0), kind: EventKind::RunStarted(info) }).expect("plain data");
+    begin["steps"] = Value::Array(vec![serde_json::json!({}); 200_000]);
+    let begin = line(begin);
+    let checks = |seq: u64| line(serde_json::json!({ "seq": seq, "at_us": seq, "event": "checks", "met": 0, "of": seq % 7 }));
+    let file = std::fs::File::create(target).expect("a disk");
+    let mut archive = tar::Builder::new(zstd::Encoder::new(file, 3).expect("zstd"));
+    let events: String = std::iter::repeat_n(begin, 4).chain((2..200_000).map(checks)).collect();
+    for (name, content) in [("manifest.json", manifest.to_json()), ("events.jsonl", events.into_bytes())] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o600);
+        archive.append_data(&mut header, name, content.as_slice()).expect("a disk");
+    }
+    archive.into_inner().and_then(zstd::Encoder::finish).expect("a disk");
+}
+
+#[test]
+fn r2_what_a_strangers_archive_boasts_of_is_not_kept_in_every_checkpoint() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let target = dir.path().join("x.tar.zst");
+    boastful_archive(&target);
+    assert!(std::fs::metadata(&target).expect("it is there").len() < 2 << 20, "it is small");
+    let recording = Recording::open_named(&target.display().to_string(), dir.path()).expect("it is one");
+    let events = recording.journal.from(0);
+    assert_eq!(events.iter().filter(|event| matches!(event.kind, EventKind::RunStarted(_))).count(), 1, "a run begins once");
+    assert_eq!(recording.snapshot.steps.len(), 10_000, "more than anybody has, and no more than that");
+    let mut history = crate::supervisor::History::default();
+    history.refresh(&recording.journal);
+    assert!(history.bytes() <= 64 << 20, "{} bytes", history.bytes());
+    let halfway = history.at(&recording.journal, 100_000);
+    assert_eq!((halfway.steps.len(), halfway.checks), (10_000, (0, u32::try_from(100_000 % 7).expect("small"))));
+}

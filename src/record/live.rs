@@ -9,12 +9,12 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    archive::{export, is_archive},
     holder::Holder,
     manifest::Manifest,
     place::{PlaceError, RunDir, default_dir},
     recorder::Recorder,
     shelf,
+    step_archives::StepArchives,
 };
 use crate::{
     logs::{Capture, LogStore},
@@ -56,6 +56,8 @@ pub struct RunRequest {
     pub screen: Screen,
     /// How it takes the steps of its scenario.
     pub script: ScriptOptions,
+    /// Whether the archives of its steps replace any file; else only archives of the same scenario.
+    pub replace_archives: bool,
 }
 
 /// Why a run did not start. Nothing of it exists then.
@@ -104,6 +106,7 @@ struct Kept {
     dir: Option<RunDir>,
     manifest: Manifest,
     recorder: Option<Recorder>,
+    step_archives: Option<Arc<StepArchives>>,
     spawner: Arc<dyn Spawner>,
     pid_file: Option<PidFile>,
     /// Whether old recordings go when this one is done: only where nobody named a place of his own.
@@ -144,7 +147,7 @@ impl PreparedRun {
         open: bool,
         launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
     ) -> Result<Self, StartError> {
-        let RunRequest { spec, secrets, keep, end_when_done, timeout, script, screen } = request;
+        let RunRequest { spec, secrets, keep, end_when_done, timeout, script, screen, replace_archives } = request;
         let clock = RunClock::start();
         let redactor = Redactor::new(secrets.into_iter().chain(secrets_of_environment()));
         let (dir, mut trouble) = place(&keep, &spec.name, clock)?;
@@ -182,10 +185,11 @@ impl PreparedRun {
         for process in spec.processes.values() {
             logs.set_manner(&process.id, process.log.format, &process.log.alert);
         }
-        let ours = dir.0.as_ref().and_then(|dir| dir.path.canonicalize().ok());
-        let ours = ours.iter().flat_map(|own| own.ancestors().take(2)).map(Path::to_owned).collect();
+        let ours = dir.0.as_ref().map(own_folders).unwrap_or_default();
         let (capture_sender, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
+        let step_archives = dir.0.as_ref().map(|dir| StepArchives::new(dir.path.clone(), spec.name.clone(), replace_archives));
+        let step_archives = step_archives.map(Arc::new);
         let (handle, unstarted) = supervisor::prepare(RunParts {
             spec,
             info,
@@ -201,7 +205,7 @@ impl PreparedRun {
             open,
             timeout,
             script,
-            export: dir.0.as_ref().map(|dir| export_of(dir.path.clone())),
+            export: step_archives.clone().map(|archives| Arc::new(move |target: &Path| archives.write(target)) as Export),
             runs,
             ours,
             screen,
@@ -212,7 +216,7 @@ impl PreparedRun {
                 .collect(),
         });
         let tidy = matches!(keep, Keep::Default);
-        Ok(Self { kept: Kept { handle, dir: None, manifest, recorder, spawner, pid_file, tidy }, dir, unstarted })
+        Ok(Self { kept: Kept { handle, dir: None, manifest, recorder, step_archives, spawner, pid_file, tidy }, dir, unstarted })
     }
 
     /// The handle to ask and read through. What is asked for waits until the run starts.
@@ -271,8 +275,11 @@ impl LiveRun {
 
     /// Waits for the end of the run, then until all of it is on disk.
     pub async fn finish(self) -> Outcome {
-        let Kept { handle, dir, manifest, recorder, spawner, pid_file, tidy } = self.kept;
+        let Kept { handle, dir, manifest, recorder, step_archives, spawner, pid_file, tidy } = self.kept;
         let outcome = handle.ended().await;
+        if let Some(archives) = step_archives {
+            let _ = tokio::task::spawn_blocking(move || archives.give_up()).await;
+        }
         if let Ok(parts) = self.task.await {
             // The spawner goes first: what it kills may still say something, and that is read.
             let capture = parts.capture;
@@ -306,13 +313,10 @@ impl LiveRun {
     }
 }
 
-/// Packs the recording in `dir` for a step. A step may be carried out again, so an archive that is there is written over;
-/// any other file is left alone.
-fn export_of(dir: PathBuf) -> Export {
-    Arc::new(move |target| {
-        let done = export(&dir, target, is_archive(target)).map_err(|e| e.to_string())?;
-        Ok(format!("exported {}   {:.1} KiB, {} lines, secrets masked", target.display(), done.size as f64 / 1024.0, done.lines))
-    })
+/// The folder of the recording, and that of all recordings: what is written there is the run's own doing.
+fn own_folders(dir: &RunDir) -> Vec<PathBuf> {
+    let own = dir.path.canonicalize().ok();
+    own.iter().flat_map(|own| own.ancestors().take(2)).map(Path::to_owned).collect()
 }
 
 /// A folder for the run; none, with the reason, if the default place cannot be written.

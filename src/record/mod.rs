@@ -21,6 +21,7 @@ mod open;
 mod place;
 mod recorder;
 mod shelf;
+mod step_archives;
 
 #[cfg(test)]
 mod crash_tests;

@@ -22,6 +22,9 @@ use crate::{
 
 /// Bytes of one event, at most.
 const MAX_EVENT: u64 = 16 << 20;
+/// Processes, expectations and steps of one run, at most, each: ten times what anybody runs. A step takes three bytes in an
+/// archive and some hundred times that in every checkpoint of the fold.
+const MAX_PARTS: usize = 10_000;
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -158,14 +161,15 @@ fn everybody(manifest: &Manifest, events: &[Event]) -> Vec<ProcessId> {
 }
 
 /// The events of a file whose last line may be cut, as a kill leaves it. It may come from anybody: a line longer than any
-/// event of ours is left out, and texts are made fit to be shown.
+/// event of ours is left out, as is what no run has so often, and texts are made fit to be shown.
 fn whole_events(mut file: impl BufRead) -> io::Result<Vec<Event>> {
     let (mut events, mut line) = (Vec::<Event>::new(), Vec::new());
+    let mut cast = Cast::default();
     while file.by_ref().take(MAX_EVENT).read_until(b'\n', &mut line)? > 0 {
         if line.len() as u64 == MAX_EVENT && line.last() != Some(&b'\n') {
             file.skip_until(b'\n')?;
         } else {
-            events.extend(serde_json::from_slice::<Event>(&line));
+            events.extend(serde_json::from_slice::<Event>(&line).ok().and_then(|event| cast.admit(event)));
         }
         line.clear();
     }
@@ -174,6 +178,39 @@ fn whole_events(mut file: impl BufRead) -> io::Result<Vec<Event>> {
         event.kind.each_name(&mut make_one_line);
     }
     Ok(events)
+}
+
+/// Who takes part in a run that is read, counted.
+#[derive(Debug, Default)]
+struct Cast {
+    begun: bool,
+    processes: usize,
+}
+
+impl Cast {
+    /// The event, if a run can have one more like it, with as many parts as a run can have.
+    fn admit(&mut self, mut event: Event) -> Option<Event> {
+        match &mut event.kind {
+            // A run begins once.
+            EventKind::RunStarted(_) if self.begun => return None,
+            EventKind::RunStarted(info) => {
+                self.begun = true;
+                info.processes.truncate(MAX_PARTS);
+                info.expectations.truncate(MAX_PARTS);
+                info.steps.truncate(MAX_PARTS);
+                info.steps.shrink_to_fit();
+                self.processes = info.processes.len();
+            }
+            EventKind::ProcessAdded { .. } => {
+                self.processes += 1;
+                if self.processes > MAX_PARTS {
+                    return None;
+                }
+            }
+            _ => {}
+        }
+        Some(event)
+    }
 }
 
 #[cfg(test)]

@@ -38,11 +38,13 @@ pub struct Overrides {
     pub only: Vec<String>,
     /// The environment that `${env.NAME}` and `[secrets]` are read from.
     pub env: Environment,
+    /// The names of the layouts that a step can show; none: nobody knows them here, and any name will do.
+    pub layouts: Option<Vec<String>>,
 }
 
 impl Default for Overrides {
     fn default() -> Self {
-        Self { set: IndexMap::new(), only: Vec::new(), env: Environment::current() }
+        Self { set: IndexMap::new(), only: Vec::new(), env: Environment::current(), layouts: None }
     }
 }
 
@@ -97,6 +99,7 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     let only = overrides.only.iter().map(|name| option(&mut sources, located, "--only", name)).collect::<Vec<_>>();
     let Some((tree, below)) = layers::read(&mut sources, file, &mut out) else { return Err(out.finish(Arc::new(sources))) };
     let (mut names, instances) = declare(&tree, &sources, &overrides.env, &set, &mut out);
+    names.layouts.clone_from(&overrides.layouts);
     read_templates(&mut sources, &mut names, &instances, &mut out);
     let top = Top { origin: located.name.clone(), source: with_layers(located, &sources, &below), dir: located.dir.clone() };
     let mut walk = Walk::new(&sources, &names, Stage::Draft);
@@ -113,7 +116,15 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
         let kept = format!("of {all_steps} steps {} are left", draft.steps.len());
         walk.out.push(Diagnostic::warning(message).at(*at, kept));
     }
-    let (needed_ports, uses_run_dir) = (walk.used_ports().iter().cloned().collect(), walk.uses_run_dir());
+    let instances: Vec<Instance> = instances.into_iter().filter(|i| selected.contains(&i.id)).collect();
+    let (needed_ports, uses_run_dir) = if overrides.only.is_empty() {
+        needs(&walk)
+    } else {
+        // What is left out needs nothing. Whatever is wrong with the rest has been told.
+        let mut rest = Walk::new(&sources, &names, Stage::Draft);
+        rest.run(&tree, &top, &instances);
+        needs(&rest)
+    };
     let out = std::mem::take(&mut walk.out);
     let failed = out.errors() > 0;
     let below = below.into_iter().map(|id| sources.get(id).name.clone()).collect();
@@ -122,8 +133,12 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     if failed {
         return Err(warnings);
     }
-    let instances = instances.into_iter().filter(|i| selected.contains(&i.id)).collect();
     Ok(Scenario { sources, tree, names, top, origin: located.origin, below, instances, draft, needed_ports, uses_run_dir, warnings })
+}
+
+/// The ports that a walk has met a use of, and whether something lies in the run's own folder.
+fn needs(walk: &Walk<'_>) -> (Vec<String>, bool) {
+    (walk.used_ports().iter().cloned().collect(), walk.uses_run_dir())
 }
 
 /// Leaves out what a run is told of processes that it does not have.

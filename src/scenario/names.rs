@@ -109,6 +109,8 @@ pub(super) struct Names {
     pub(super) templates: HashMap<PathBuf, SourceId>,
     pub(super) env: Environment,
     pub(super) scenario_dir: PathBuf,
+    /// The names of the layouts that steps can show, where they are known.
+    pub(super) layouts: Option<Vec<String>>,
 }
 
 impl Names {

@@ -3,16 +3,16 @@
 //! Every so many events the fold is kept as it stands. A snapshot shares its rows until they change, so that costs little,
 //! and an instant is never further from a checkpoint than that many events.
 
-use std::time::Duration;
+use std::{mem::size_of, sync::Arc, time::Duration};
 
 use super::Journal;
-use crate::model::{EventKind, Snapshot, narrate};
+use crate::model::{EventKind, ExitRecord, Leak, ProbeRecord, ProcessSnapshot, Snapshot, narrate};
 
 /// Events between two checkpoints.
 const EVERY: usize = 2000;
-/// Rows of all checkpoints together. Beyond that every second checkpoint goes: memory stays flat in a run of days, and a
-/// jump costs twice as many events.
-const ROWS: usize = 16_384;
+/// Bytes that all checkpoints together may hold, about. Beyond that every second checkpoint goes: memory stays flat in a run
+/// of days and in whatever a stranger's archive says, and a jump costs twice as many events.
+const BYTES: usize = 64 << 20;
 /// A state that follows so soon belongs to the event before it: it follows the fact that changed it.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
@@ -24,6 +24,7 @@ pub struct History {
     read: usize,
     checkpoints: Vec<Checkpoint>,
     every: usize,
+    most: usize,
 }
 
 /// The fold behind so many events.
@@ -31,11 +32,13 @@ pub struct History {
 struct Checkpoint {
     events: usize,
     snapshot: Snapshot,
+    /// What it holds beyond what it shares with the checkpoint before.
+    bytes: usize,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { newest: Snapshot::default(), read: 0, checkpoints: Vec::new(), every: EVERY }
+        Self { newest: Snapshot::default(), read: 0, checkpoints: Vec::new(), every: EVERY, most: BYTES }
     }
 }
 
@@ -49,7 +52,8 @@ impl History {
                 self.read += 1;
             }
             if self.read == next {
-                self.checkpoints.push(Checkpoint { events: next, snapshot: self.newest.clone() });
+                let bytes = own_bytes(&self.newest, self.checkpoints.last().map(|before| &before.snapshot));
+                self.checkpoints.push(Checkpoint { events: next, snapshot: self.newest.clone(), bytes });
                 self.thin_out();
             }
         }
@@ -92,12 +96,44 @@ impl History {
     }
 
     fn thin_out(&mut self) {
-        if self.checkpoints.len() * self.newest.rows.len().max(1) <= ROWS {
-            return;
+        while self.bytes() > self.most && !self.checkpoints.is_empty() {
+            self.every *= 2;
+            self.checkpoints.retain(|checkpoint| checkpoint.events.is_multiple_of(self.every));
+            // Who shared with one that is gone has that for itself.
+            for at in 0..self.checkpoints.len() {
+                let before = at.checked_sub(1).map(|before| &self.checkpoints[before].snapshot);
+                self.checkpoints[at].bytes = own_bytes(&self.checkpoints[at].snapshot, before);
+            }
         }
-        self.every *= 2;
-        self.checkpoints.retain(|checkpoint| checkpoint.events.is_multiple_of(self.every));
     }
+
+    /// What all checkpoints hold, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.checkpoints.iter().map(|checkpoint| checkpoint.bytes).sum()
+    }
+}
+
+/// What `snapshot` holds, about, beyond what it shares with `before`.
+fn own_bytes(snapshot: &Snapshot, before: Option<&Snapshot>) -> usize {
+    let none = Snapshot::default();
+    let before = before.unwrap_or(&none);
+    unshared(&snapshot.rows, &before.rows, row_bytes)
+        + unshared(&snapshot.steps, &before.steps, |step| size_of_val(step) + step.detail.len())
+        + unshared(&snapshot.expectations, &before.expectations, size_of_val)
+}
+
+fn unshared<T>(all: &[Arc<T>], before: &[Arc<T>], bytes: impl Fn(&T) -> usize) -> usize {
+    let shared = |at: usize, one| before.get(at).is_some_and(|other| Arc::ptr_eq(one, other));
+    let own = all.iter().enumerate().filter(|(at, one)| !shared(*at, one)).map(|(_, one)| bytes(one)).sum::<usize>();
+    own + size_of_val(all)
+}
+
+/// A row with what grows in it.
+fn row_bytes(row: &ProcessSnapshot) -> usize {
+    let exits =
+        row.exits.iter().map(|exit| size_of::<ExitRecord>() + exit.tail.iter().map(|line| size_of::<String>() + line.len()).sum::<usize>());
+    let leaks = row.leaks.iter().map(|leak| size_of::<Leak>() + leak.command.len());
+    size_of_val(row) + row.probes.len() * size_of::<ProbeRecord>() + exits.chain(leaks).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -204,10 +240,11 @@ mod tests {
     #[test]
     fn a_run_of_days_keeps_no_more_checkpoints_than_one_of_hours() {
         let journal = journal(30_000);
-        let mut history = History { every: 2, ..History::default() };
+        let most = 8 << 20;
+        let mut history = History { every: 2, most, ..History::default() };
         history.refresh(&journal);
-        assert!(history.every > 2 && history.checkpoints.len() * NAMES.len() <= ROWS, "{}", history.checkpoints.len());
-        assert!(history.checkpoints.len() * NAMES.len() > ROWS / 4);
+        assert!(history.every > 2 && history.bytes() <= most, "{} bytes every {}", history.bytes(), history.every);
+        assert!(history.checkpoints.len() > 2 && history.bytes() > most / 8, "{} bytes every {}", history.bytes(), history.every);
         assert!(history.checkpoints.windows(2).all(|pair| pair[1].events - pair[0].events == history.every));
         let seq = journal.from(17_000)[0].seq;
         assert_eq!(history.fold_to(&journal, seq).0.seq.max(seq), history.at(&journal, seq).seq);

@@ -132,12 +132,20 @@ impl Stage {
         self.show();
         self.events.refresh(&self.sources.journal);
         self.history.refresh(&self.sources.journal);
+        self.show_views(now);
+        if let Some(seek) = self.wanted.take() {
+            self.seek(seek, now);
+        }
+    }
+
+    /// Shows what steps want to be seen. Who looks at the past is shown it when they are back.
+    pub(super) fn show_views(&mut self, now: At) {
+        if self.past.is_some() {
+            return;
+        }
         let views = self.events.take_views();
         if self.abilities.live && !views.is_empty() {
             self.with_world(now, |app, world| views.iter().for_each(|view| app.show(view, world)));
-        }
-        if let Some(seek) = self.wanted.take() {
-            self.seek(seek, now);
         }
     }
 

@@ -90,7 +90,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         return drawn;
     }
     match &scene.app.overlay {
-        Some(Overlay::Prompt { kind, typing }) => drawn.cursor = prompt::draw(scene, *kind, typing, areas.hints, buf),
+        Some(Overlay::Prompt { kind, typing }) => drawn.cursor = prompt::draw(scene, kind, typing, areas.hints, buf),
         Some(Overlay::Type { process }) => typing::draw(scene, process, areas.hints, buf),
         Some(Overlay::AskQuit) => overlay::question(scene, areas.hints, buf),
         None if !own_row && message::replies(scene) => message::draw(scene, areas.hints, buf),

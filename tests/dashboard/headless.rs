@@ -49,3 +49,28 @@ fn quiet_and_terminals_that_cannot_clear_a_row_have_no_such_line() {
         assert!(!written.contains("waits for") && !written.contains("\x1b[K"), "{args:?} {term}: {written}");
     }
 }
+
+#[test]
+fn a_pipe_that_may_end_on_the_same_terminal_has_no_such_line_beside_it_and_a_file_has() {
+    for (into, line) in [("| cat", false), ("> log", true)] {
+        let bench = Bench::new("tee");
+        let file = bench.write("scenario.toml", STEPS);
+        let program = bench.command().get_program().to_owned();
+        let mut command = bench.command_of("sh");
+        command.arg("-c").arg(format!("\"$0\" run \"$1\" {into}")).arg(program).arg(file);
+        let mut terminal = Terminal::start(&command, 80, 24);
+        if line {
+            terminal.wait_for("waits for test");
+        } else {
+            terminal.wait_for("server | up");
+        }
+        bench.write("go1", "");
+        bench.write("go2", "");
+        terminal.ended();
+        let screen = terminal.wait_for("Recorded:");
+        let written = String::from_utf8_lossy(&terminal.written()).into_owned();
+        assert_eq!(written.contains("waits for") && written.contains("\x1b[K"), line, "{into}: {written}");
+        assert_eq!(screen.contains("test   | step 2"), !line, "{into}: {screen}");
+        bench.assert_nothing_left(Duration::from_secs(2));
+    }
+}

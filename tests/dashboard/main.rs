@@ -7,6 +7,7 @@ mod killed;
 mod opening;
 mod past;
 mod pictures;
+mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
 mod suspend;

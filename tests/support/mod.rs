@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod planted;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -21,8 +21,8 @@ mod unpack;
 #[cfg(test)]
 mod unpack_tests;
 
-pub(super) use pack::is_archive;
 pub use pack::{ExportError, Exported, export, export_part, export_watched, sweep_unfinished};
 #[cfg(test)]
 pub(super) use summary::summary;
+pub(super) use unpack::packed_scenario;
 pub use unpack::{UnpackError, Unpacked, unpack};

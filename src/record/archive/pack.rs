@@ -94,14 +94,6 @@ pub fn export_watched(
     Ok(Exported { path: target.to_owned(), size, lines: recording.logs.total_lines() })
 }
 
-/// Whether an archive is at `path`, as far as its first bytes tell.
-pub(in crate::record) fn is_archive(path: &Path) -> bool {
-    const ZSTD: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
-    let mut magic = [0; 4];
-    let plain = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
-    plain && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == ZSTD
-}
-
 /// Removes what an export of this program to `target` has written so far. Such an export then fails at its end, and what
 /// stood at the target still stands there.
 pub fn sweep_unfinished(target: &Path) -> io::Result<()> {

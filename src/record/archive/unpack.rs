@@ -14,7 +14,10 @@ use std::{
 use super::caps::{CAPS, Caps, Counted, Gauge, Packed, Passed};
 use crate::{
     model::{ProcessId, one_line},
-    record::beside::{sweep, temporary_beside},
+    record::{
+        Manifest,
+        beside::{sweep, temporary_beside},
+    },
 };
 
 /// The most that decompression may look back, as a power of two: 128 MiB of memory.
@@ -82,6 +85,20 @@ impl Drop for Folder {
         // Nobody is left to be told; the next one tries again.
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The scenario whose run is packed at `path`, as its manifest says; none if no archive of a run is there.
+pub(in crate::record) fn packed_scenario(path: &Path) -> Option<String> {
+    std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    let mut decoder = zstd::Decoder::new(File::open(path).ok()?).ok()?;
+    decoder.window_log_max(WINDOW_LOG).ok()?;
+    // The manifest stands behind the summary.
+    let mut archive = tar::Archive::new(decoder.take(2 * CAPS.document));
+    let mut entries = archive.entries().ok()?.raw(true).take(2).flatten();
+    let manifest = entries.find(|entry| *entry.path_bytes() == *b"manifest.json")?;
+    let mut text = Vec::new();
+    manifest.take(CAPS.document).read_to_end(&mut text).ok()?;
+    serde_json::from_slice::<Manifest>(&text).ok().map(|manifest| manifest.scenario)
 }
 
 /// Reads the archive at `path`, a file or a pipe, into a private folder.

@@ -24,6 +24,7 @@ impl Walk<'_> {
         self.owners();
         self.unused_ports();
         self.graces(spec);
+        self.starts_in_order(spec);
     }
 
     fn circles(&mut self, spec: &RunSpec) {

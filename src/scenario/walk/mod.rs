@@ -9,7 +9,8 @@
 //!                     ├─ text     ${…} filled in
 //!                     ├─ scalar   numbers, durations, words, patterns
 //!                     ├─ process  a process, with probe, policy and kind
-//!                     └─ cross    what holds between processes: cycles, conditions, ports
+//!                     ├─ cross    what holds between processes: cycles, conditions, ports
+//!                     └─ script   what holds between steps
 //! ```
 
 mod cross;
@@ -21,6 +22,7 @@ mod policy;
 mod probe;
 mod process;
 mod scalar;
+mod script;
 mod state;
 mod steps;
 mod text;

@@ -92,6 +92,16 @@ pub(super) struct Places {
     pub(super) listens: Vec<(ProcessId, String, Span)>,
     /// `stop.grace`
     pub(super) grace: IndexMap<ProcessId, Span>,
+    /// What the steps start and stop, in their order.
+    pub(super) deeds: Vec<Deed>,
+}
+
+/// A start or a stop by a step.
+#[derive(Debug, Clone)]
+pub(super) struct Deed {
+    pub(super) process: ProcessId,
+    pub(super) stops: bool,
+    pub(super) at: Span,
 }
 
 /// The walk.

@@ -9,7 +9,7 @@ use super::{
         support,
         tree::{Entry, Node, Table, Value},
     },
-    state::{Scope, Walk},
+    state::{Deed, Scope, Walk},
 };
 use crate::model::{
     FaultKind, FaultSpec, Health, HealthSpec, ProcessId, RestartMode, RunSpec, StateOrHealth, StdinMode, StepAction, StepSpec, StepWhen,
@@ -44,6 +44,9 @@ impl Walk<'_> {
         let when = table.node("when").map_or(Some(StepWhen::AtOnce), |n| self.when(n, spec));
         let note = table.node("note").and_then(|n| self.name("note", n, "a text")).unwrap_or_default().to_owned();
         let mut actions = Vec::new();
+        if let Some(node) = table.node("do").filter(|node| one_or_list(node).is_empty()) {
+            self.does_nothing(node);
+        }
         for node in table.node("do").into_iter().flat_map(one_or_list) {
             self.action(node, spec, &mut actions);
         }
@@ -169,12 +172,15 @@ impl Walk<'_> {
         let Some(table) = self.table("do", node, "a table like { kill = \"NAME\" }") else { return };
         self.check_keys(table, keys::DO, "`do`");
         self.not_yet(table, support::DO);
+        if table.iter().next().is_none() {
+            self.does_nothing(node);
+        }
         for (key, entry) in table.iter() {
             let node = &entry.node;
             match key {
-                "start" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Start)),
-                "stop" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Stop)),
-                "restart" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Restart)),
+                "start" => all.extend(self.deeds(key, entry).into_iter().map(StepAction::Start)),
+                "stop" => all.extend(self.deeds(key, entry).into_iter().map(StepAction::Stop)),
+                "restart" => all.extend(self.deeds(key, entry).into_iter().map(StepAction::Restart)),
                 "kill" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Kill)),
                 "focus" => all.extend(self.named_process(key, entry).into_iter().map(StepAction::Focus)),
                 "signal" => self.signal_action(node, all),
@@ -183,13 +189,41 @@ impl Walk<'_> {
                 "mark" => all.extend(self.plain(key, node, Scope::TOP).map(StepAction::Mark)),
                 "wait" => all.extend(self.duration(key, node, Scope::TOP).map(StepAction::Wait)),
                 "rerun" => all.extend(self.choice(key, node, Scope::TOP, &["tests"]).map(|_| StepAction::RerunTests)),
-                "layout" => all.extend(self.plain(key, node, Scope::TOP).map(StepAction::Layout)),
-                "filter" => all.extend(self.plain(key, node, Scope::TOP).map(StepAction::Filter)),
+                "layout" => all.extend(self.layout(node).map(StepAction::Layout)),
+                // What is typed at the dashboard and is no pattern is taken as it stands; in a file it is a slip.
+                "filter" => all.extend(self.pattern(key, node, Scope::TOP).map(|p| StepAction::Filter(p.as_str().to_owned()))),
                 "export" => all.extend(self.path(key, node, Scope::TOP).map(StepAction::Export)),
                 // Reported with the unknown keys.
                 _ => {}
             }
         }
+    }
+
+    fn does_nothing(&mut self, node: &Node) {
+        self.out.push(
+            Diagnostic::error("this `do` does nothing")
+                .at(node.span, "nothing is in it")
+                .help("name something to do, like { kill = \"NAME\" }; a step that only says something has a `note` and no `do`"),
+        );
+    }
+
+    /// The processes that a step starts or stops, noted for what must hold between steps.
+    fn deeds(&mut self, key: &str, entry: &Entry) -> Vec<ProcessId> {
+        let processes = self.named_process(key, entry);
+        let deed = |process: &ProcessId| Deed { process: process.clone(), stops: key == "stop", at: entry.node.span };
+        self.places.deeds.extend(processes.iter().map(deed));
+        processes
+    }
+
+    fn layout(&mut self, node: &Node) -> Option<String> {
+        let name = self.plain("layout", node, Scope::TOP)?;
+        let known = self.names.layouts.as_deref().unwrap_or_default();
+        if !known.is_empty() && !known.contains(&name) {
+            let all = || known.iter().map(String::as_str);
+            let help = did_you_mean(&name, all()).unwrap_or_else(|| format!("there are {}", list_of(all()).replace(" or ", " and ")));
+            self.out.push(Diagnostic::error(format!("there is no layout `{}`", shown(&name))).at(node.span, "to be shown here").help(help));
+        }
+        Some(name)
     }
 
     fn signal_action(&mut self, node: &Node, all: &mut Vec<StepAction>) {

@@ -1,6 +1,8 @@
 //! The script: steps one after the other, each as soon as what it waits for has come about.
 //!
-//! - A `when` counts from the end of the step before: a line said earlier is none. A state may hold already.
+//! - A `when` counts from the end of the step before: a line said earlier is none. A state may hold already. What is said
+//!   while the step before is carried out counts: it may be what that step brought about, and whether its end or the line is
+//!   told first is chance.
 //! - A step is done when all it does is: a start when the process is alive, a stop when its tree is empty, a kill when its
 //!   victim's end is told. So the next step never meets the state from before.
 //! - A step that cannot be carried out, or whose `when` is not met within its `timeout`, fails the run, and the rest is left
@@ -60,8 +62,12 @@ pub(super) struct Script {
     /// Counts stretches of waiting, so that what belongs to a former one is known by its number.
     stretch: u32,
     held: bool,
+    /// While the step under way was carried out, the line was said that the next one waits for.
+    heard: bool,
     /// Somebody asked for the step under way; that it fails is between the two.
     by_hand: bool,
+    /// How many steps `--from-step` leaves out.
+    left_out: usize,
     /// The first step that failed, in words.
     failure: Option<String>,
     failed: usize,
@@ -100,7 +106,7 @@ impl Script {
     pub(super) fn of(spec: &RunSpec, options: ScriptOptions) -> Self {
         let skipped = (options.from_step.saturating_sub(1) as usize).min(spec.steps.len());
         let rehearsal = options.rehearse.then_some(Rehearsal::Running);
-        Self { steps: spec.steps.clone(), at: skipped, rehearsal, ..Self::default() }
+        Self { steps: spec.steps.clone(), at: skipped, left_out: skipped, rehearsal, ..Self::default() }
     }
 
     /// The first step that failed, in words.
@@ -136,7 +142,12 @@ impl Script {
 
     /// Why a rehearsal has passed.
     pub(super) fn passed_because(&self) -> Option<String> {
-        self.is_rehearsed().then(|| format!("{} passed", count(self.steps.len())))
+        self.is_rehearsed().then(|| format!("{} passed", count(self.wanted())))
+    }
+
+    /// How many steps this run is to carry out.
+    fn wanted(&self) -> usize {
+        self.steps.len() - self.left_out
     }
 
     /// The number of the step at `index`.
@@ -187,7 +198,7 @@ impl Machine {
         if self.script.step().is_none() {
             return self.script_is_done();
         }
-        self.script.phase = Phase::Waiting { met: false };
+        self.script.phase = Phase::Waiting { met: std::mem::take(&mut self.script.heard) };
         self.bound_wait();
     }
 
@@ -235,8 +246,10 @@ impl Machine {
 
     /// A line that step `index` waits for was said.
     pub(super) fn said(&mut self, index: usize) {
-        if let (Phase::Waiting { met }, true) = (&mut self.script.phase, index == self.script.at) {
-            *met = true;
+        match &mut self.script.phase {
+            Phase::Waiting { met } if index == self.script.at => *met = true,
+            Phase::Acting { .. } if index == self.script.at + 1 => self.script.heard = true,
+            _ => {}
         }
     }
 
@@ -300,6 +313,7 @@ impl Machine {
     fn start_step(&mut self) {
         self.script.stretch += 1;
         self.script.phase = Phase::Acting { next: 0, awaits: None };
+        self.script.heard = false;
         let note = self.script.step().map(|step| step.note.clone()).unwrap_or_default();
         self.tell_step(self.script.at, StepStage::Started, note, None);
     }
@@ -313,7 +327,7 @@ impl Machine {
             StepAction::Start(process) => Command::Start { process },
             StepAction::Stop(process) => Command::Stop { process, now: false },
             StepAction::Restart(process) => Command::Restart { process, now: false },
-            StepAction::Kill(process) => {
+            StepAction::Kill(process) | StepAction::Signal { process, signal: Signal::KILL } => {
                 end = self.by_name.get(&process).map(|&i| (i, self.procs[i].generation));
                 Command::Signal { process, signal: Signal::KILL }
             }
@@ -411,7 +425,7 @@ impl Machine {
         self.script.phase = Phase::Idle;
         if self.script.rehearsal == Some(Rehearsal::Running) {
             self.script.rehearsal = Some(Rehearsal::Over);
-            let of = count(self.script.steps.len());
+            let of = count(self.script.wanted());
             let failed = self.script.failed;
             let end = if failed == 0 { TestEnd::Passed } else { TestEnd::Failed(format!("{failed} of {of} failed")) };
             self.course.open = false;

@@ -1,7 +1,7 @@
 //! Dependencies, starting, readiness.
 
 use super::core::Machine;
-use super::types::{After, Effect, Life, ReadyReport, StopOrder, TimerKind, Tree};
+use super::types::{After, Effect, Goal, Life, ReadyReport, StopOrder, TimerKind, Tree};
 use crate::model::{Condition, Dependency, EventKind, Failure, Health, ProcessId, ProcessState, Role, StartCause};
 
 /// How a dependency stands.
@@ -157,6 +157,9 @@ impl Machine {
         if proc.spec.health.is_some() {
             proc.health = Health::Unknown;
         }
+        // Who still waits for the end of the former generation has seen it, although somebody wanted a new one before.
+        self.resolve_goal(i, Goal::Down, true, &Ok(()));
+        let proc = &self.procs[i];
         let (process, generation, unless_done) = (proc.id().clone(), proc.generation, !proc.unfinished);
         self.set_state(i, ProcessState::Pending { waits_for: Vec::new() });
         self.out.push(Effect::Spawn { process, generation, unless_done });

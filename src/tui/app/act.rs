@@ -196,7 +196,7 @@ impl App {
             PromptKind::Find => self.log.find.as_ref().map(crate::logs::Pattern::typed),
             PromptKind::FilterIn => self.log.within.as_ref().map(crate::logs::Pattern::typed),
             PromptKind::FilterOut => self.log.without.as_ref().map(crate::logs::Pattern::typed),
-            PromptKind::SendLine | PromptKind::Mark => None,
+            PromptKind::SendLine(_) | PromptKind::Mark => None,
         };
         // A new search begins empty; a filter that stands is there to be changed.
         let typing = if kind == PromptKind::Find { Typing::default() } else { Typing::with(text.unwrap_or("")) };

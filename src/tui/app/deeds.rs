@@ -51,7 +51,7 @@ impl App {
             self.overlay = Some(Overlay::Type { process });
             return vec![Outcome::Seek(Seek::Follow)];
         }
-        self.overlay = Some(Overlay::Prompt { kind: PromptKind::SendLine, typing: Typing::default() });
+        self.overlay = Some(Overlay::Prompt { kind: PromptKind::SendLine(process), typing: Typing::default() });
         Vec::new()
     }
 

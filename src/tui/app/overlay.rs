@@ -13,23 +13,24 @@ use crate::{
 };
 
 /// What a prompt asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PromptKind {
     Find,
     FilterIn,
     FilterOut,
-    SendLine,
+    /// A line for this process, wherever the selection moves while it is typed.
+    SendLine(ProcessId),
     Mark,
 }
 
 impl PromptKind {
     /// What stands before the input.
-    pub(crate) fn sign(self) -> &'static str {
+    pub(crate) fn sign(&self) -> &'static str {
         match self {
             Self::Find => "/",
             Self::FilterIn => "&",
             Self::FilterOut => "!",
-            Self::SendLine => ">",
+            Self::SendLine(_) => ">",
             Self::Mark => "mark:",
         }
     }

@@ -111,7 +111,7 @@ impl App {
                 PromptKind::Find => self.log.find = typed,
                 PromptKind::FilterIn => self.log.within = typed,
                 PromptKind::FilterOut => self.log.without = typed,
-                PromptKind::SendLine | PromptKind::Mark => {}
+                PromptKind::SendLine(_) | PromptKind::Mark => {}
             }
         }
     }
@@ -151,9 +151,7 @@ impl App {
         match kind {
             PromptKind::Find if !text.is_empty() => vec![Outcome::Seek(Seek::Nearest)],
             PromptKind::Find | PromptKind::FilterIn | PromptKind::FilterOut => Vec::new(),
-            PromptKind::SendLine => {
-                let Some(row) = self.target(world.snapshot) else { return Vec::new() };
-                let process = row.id().clone();
+            PromptKind::SendLine(process) => {
                 self.say(world.now, format!("sent to {process}: {text}"));
                 vec![Outcome::Send(Command::SendLine { process, text: text.to_owned() })]
             }

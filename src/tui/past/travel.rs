@@ -90,6 +90,7 @@ impl Stage {
         self.wanted = None;
         self.went = true;
         self.show();
+        self.show_views(now);
         if self.past.is_none() {
             // What came to be known meanwhile opens now.
             for outcome in self.with_world(now, App::explain) {

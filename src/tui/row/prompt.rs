@@ -15,14 +15,14 @@ use crate::tui::{
 };
 
 /// Draws a prompt; returns where the cursor belongs.
-pub(crate) fn draw(scene: &Scene<'_>, kind: PromptKind, typing: &Typing, area: Rect, buf: &mut Buffer) -> Option<Position> {
+pub(crate) fn draw(scene: &Scene<'_>, kind: &PromptKind, typing: &Typing, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let look = scene.look;
     let hint = hint(scene, kind);
     let hint = if usize::from(area.width) > text::width(&hint) + 24 { hint } else { String::new() };
     let end = area.width.saturating_sub(text::width(&hint) as u16 + 2);
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     pen.gap(1).text(kind.sign(), look.style(Role::Prompt));
-    if matches!(kind, PromptKind::SendLine | PromptKind::Mark) {
+    if matches!(kind, PromptKind::SendLine(_) | PromptKind::Mark) {
         pen.gap(1);
     }
     let start = pen.column();
@@ -47,7 +47,7 @@ pub(crate) fn draw_plain(typing: &Typing, area: Rect, buf: &mut Buffer, look: &L
     Some(Position { x: area.x + (cursor - skip).min(area.width - 1), y: area.y })
 }
 
-fn hint(scene: &Scene<'_>, kind: PromptKind) -> String {
+fn hint(scene: &Scene<'_>, kind: &PromptKind) -> String {
     let log = &scene.app.log;
     let more = if scene.window.complete { "" } else { "+" };
     match kind {
@@ -56,13 +56,10 @@ fn hint(scene: &Scene<'_>, kind: PromptKind) -> String {
             format!("{found}Enter go  Tab filter  Esc cancel")
         }
         PromptKind::FilterIn | PromptKind::FilterOut => {
-            let tab = if kind == PromptKind::FilterIn { "  Tab find" } else { "" };
+            let tab = if *kind == PromptKind::FilterIn { "  Tab find" } else { "" };
             format!("{} shown{more}   Enter keep{tab}  Esc cancel", counted(scene.window.shown, "line"))
         }
-        PromptKind::SendLine => {
-            let whom = scene.app.selected(scene.snapshot).map_or(String::new(), |row| row.id().to_string());
-            format!("Enter send to {whom}  Esc cancel")
-        }
+        PromptKind::SendLine(process) => format!("Enter send to {process}  Esc cancel"),
         PromptKind::Mark => "Enter set the mark  Esc cancel".into(),
     }
 }

@@ -5,7 +5,7 @@ use super::{
     theatre::{Story, Theatre, id},
 };
 use crate::{
-    model::{Actor, Command, EventKind, ProcessState, Role, RunInfo, StartCause, StepInfo, StepStage, View},
+    model::{Actor, Command, EventKind, ProcessInfo, ProcessState, Reads, Role, RunInfo, StartCause, StepInfo, StepStage, View},
     tui::{app::Outcome, layout::Pane},
 };
 
@@ -131,4 +131,38 @@ fn steps_stand_in_the_log_and_among_the_events() {
     ] {
         assert!(screen.contains(wanted), "{wanted} is missing in\n{screen}");
     }
+}
+
+#[test]
+fn a_step_that_moves_the_focus_does_not_redirect_a_line_that_is_being_typed() {
+    let mut theatre = Theatre::new(&["upstream", "proxy"]).sized(120, 40);
+    let reader = |name, port| ProcessInfo { reads: Reads::Pipe, ..info(name, Role::Service, "", false, Some(port)) };
+    let mut story = Story::default();
+    story.event(0, begin("readers", vec![reader("upstream", 20001), reader("proxy", 20002)]));
+    for name in ["upstream", "proxy"] {
+        story.event(10, spawned(name, 1, 7, StartCause::Run, false)).event(12, state(name, 1, ProcessState::Ready));
+    }
+    theatre.play(story).at(500);
+    theatre.keys(">").type_text("hel");
+    play(&mut theatre, vec![(900, EventKind::Viewed { view: View::Focus(id("proxy")), by: Actor::Step(1) })]);
+    assert_eq!(theatre.stage.app.table.selected, 1);
+    let screen = theatre.picture();
+    assert!(screen.contains("| > hel") && screen.contains("Enter send to upstream"), "{screen}");
+    theatre.type_text("lo").keys("Enter");
+    let sent = Command::SendLine { process: id("upstream"), text: "hello".into() };
+    assert_eq!(theatre.outcomes.pop(), Some(Outcome::Send(sent)));
+}
+
+#[test]
+fn who_looks_at_the_past_is_shown_what_steps_want_to_be_seen_when_they_come_back() {
+    let mut theatre = scripted();
+    play(&mut theatre, first_done());
+    theatre.keys("[");
+    let layout = theatre.stage.app.layout;
+    let view = |view| EventKind::Viewed { view, by: Actor::Step(2) };
+    play(&mut theatre, vec![(1000, view(View::Layout("logs".into()))), (1001, view(View::Focus(id("proxy"))))]);
+    assert_eq!((theatre.stage.app.layout, theatre.stage.app.table.selected), (layout, 0), "the past stays as it is");
+    theatre.keys("=");
+    let app = &theatre.stage.app;
+    assert_eq!((theatre.stage.options.layouts[app.layout].name(), app.table.selected), ("logs", 1));
 }

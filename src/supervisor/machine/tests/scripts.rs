@@ -306,3 +306,84 @@ fn the_time_of_a_hold_does_not_count_against_a_timeout() {
     assert!(told(&b)[0].starts_with("1 failed: waited 3 s for "), "{:?}", told(&b));
     assert_eq!(told(&b)[1..], ["2 skipped: step 1 failed"]);
 }
+
+#[test]
+fn a_line_that_a_step_brings_about_counts_for_the_next_one_whoever_is_heard_first() {
+    let mut b = run(
+        vec![service("s"), service("proxy"), spec("t", Role::Test)],
+        vec![
+            step(is("s", "ready"), vec![StepAction::Kill(id("s"))]),
+            step(says("proxy"), mark("refused")),
+            step(says("proxy"), mark("again")),
+        ],
+    );
+    for name in ["s", "proxy", "t"] {
+        b.up(name);
+    }
+    b.give(Input::Said { step: 1 });
+    b.ready("s");
+    assert_eq!(told(&b), ["1 started"], "what was said before the kill is not of it");
+    // The proxy is heard before the end of the victim is told.
+    b.give(Input::Said { step: 1 });
+    b.give(Input::Said { step: 2 });
+    b.ends("s", Exit::Signal(Signal::KILL));
+    assert_eq!(marks(&b), ["refused"], "one line is not two");
+    b.give(Input::Said { step: 2 });
+    assert_eq!(marks(&b), ["refused", "again"]);
+}
+
+#[test]
+fn a_kill_by_its_signal_is_awaited_as_a_kill_is() {
+    let kill = StepAction::Signal { process: id("s"), signal: Signal::KILL };
+    let mut b = run(
+        vec![on_failure(service("s"), 3), spec("t", Role::Test)],
+        vec![step(is("s", "ready"), vec![kill]), step(is("s", "ready"), mark("back"))],
+    );
+    b.up("s");
+    b.up("t");
+    b.ready("s");
+    assert_eq!(told(&b), ["1 started"]);
+    b.ends("s", Exit::Signal(Signal::KILL));
+    assert_eq!((told(&b), marks(&b)), (vec!["1 started".to_owned(), "1 done".into()], Vec::new()));
+    b.pass(2000);
+    b.up("s");
+    b.ready("s");
+    assert_eq!(marks(&b), ["back"]);
+}
+
+#[test]
+fn a_stop_that_somebody_undoes_is_over_when_what_it_stopped_is_gone() {
+    let mut b = run(
+        vec![service("s"), spec("t", Role::Test)],
+        vec![step(StepWhen::After(Duration::from_millis(100)), vec![StepAction::Stop(id("s"))]), step(StepWhen::AtOnce, mark("on"))],
+    );
+    b.up("s");
+    b.up("t");
+    b.ready("s");
+    // Its leader has ended; what it said last is still being read when the step stops it, and somebody starts it again.
+    let (process, generation) = (id("s"), 1);
+    b.give(Input::LeaderExited { process: process.clone(), generation, exit: Exit::Code(0) });
+    b.pass(100);
+    assert_eq!(told(&b), ["1 started"]);
+    b.ask(Command::Start { process: process.clone() });
+    b.give(Input::TreeEmpty { process: process.clone(), generation });
+    b.give(Input::Drained { process, generation, tail: Vec::new() });
+    assert_eq!(b.generation("s"), 2);
+    assert_eq!(marks(&b), ["on"], "{:?}", told(&b));
+}
+
+#[test]
+fn a_rehearsal_from_a_later_step_counts_those_that_are_carried_out() {
+    for (late, reason) in [(mark("two"), "1 step passed"), (vec![StepAction::Kill(id("idle"))], "1 of 1 step failed")] {
+        let mut b = scripted(
+            vec![service("s"), ProcessSpec { autostart: false, ..service("idle") }],
+            vec![step(StepWhen::AtOnce, mark("one")), step(is("s", "ready"), late)],
+            ScriptOptions { from_step: 2, rehearse: true },
+        );
+        b.up("s");
+        b.ready("s");
+        b.obey();
+        b.give(Input::FinalCensus { leaks: Vec::new() });
+        assert_eq!(b.finished().map(|o| o.reason.clone()).as_deref(), Some(reason), "{:?}", told(&b));
+    }
+}
