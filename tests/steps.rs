@@ -142,7 +142,7 @@ fn what_there_is_no_step_for_is_said_before_anything_starts() {
 #[test]
 fn a_step_replaces_its_own_archive_and_no_other() {
     let bench = Bench::new("foreign");
-    let steps = "[[step]]\nwhen = { process = \"server\", is = \"ready\" }\ndo = [{ export = \"x.tar.zst\" }, { send = { process = \"test\", text = \"go\" } }]\n";
+    let steps = "[[step]]\nwhen = { process = \"test\", is = \"running\" }\ndo = [{ export = \"x.tar.zst\" }, { send = { process = \"test\", text = \"go\" } }]\n";
     let scenario = format!("{PAIR}{steps}");
     // Somebody else's: the same format, and none of ours.
     let foreign = zstd::encode_all(&b"a dump of a database"[..], 3).expect("it can be packed");
@@ -180,7 +180,7 @@ do = { export = "out/x.tar.zst" }
         std::fs::read_dir(&out).expect("readable").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     };
     let child = bench.command().args(["run", "--quiet"]).arg(file).spawn().expect("the binary runs");
-    wait_for("the archive to be begun", Duration::from_secs(60), || names().iter().any(|name| name.ends_with(".part")));
+    wait_for("the archive to be begun", Duration::from_mins(1), || names().iter().any(|name| name.starts_with(".x.tar.zst.")));
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it lives");
     Finished::of(&child.wait_with_output().expect("it ends")).assert_code(130);
     assert!(names().iter().all(|name| name == "x.tar.zst"), "{:?}", names());

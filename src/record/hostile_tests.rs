@@ -309,7 +309,7 @@ fn boastful_archive(target: &std::path::Path) {
     let mut begin = serde_json::to_value(Event { seq: 1, at: At(0), kind: EventKind::RunStarted(info) }).expect("plain data");
     begin["steps"] = Value::Array(vec![serde_json::json!({}); 200_000]);
     let begin = line(begin);
-    let checks = |seq: u64| line(serde_json::json!({ "seq": seq, "at_us": seq, "event": "checks", "met": 0, "of": seq % 7 }));
+    let checks = |seq: u64| line(serde_json::json!({ "seq": seq, "at_us": seq * 10_000, "event": "checks", "met": 0, "of": seq % 7 }));
     let file = std::fs::File::create(target).expect("a disk");
     let mut archive = tar::Builder::new(zstd::Encoder::new(file, 3).expect("zstd"));
     let events: String = std::iter::repeat_n(begin, 4).chain((2..200_000).map(checks)).collect();

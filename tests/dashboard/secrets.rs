@@ -34,6 +34,7 @@ const TOUR: &[(&str, &str)] = &[
     ("4i", "missing"),
     ("\x1b", "PROCESS"),
     ("F", "What happened"),
+    ("G", "following"),
     ("{", "PAST "),
     ("=", "LIVE"),
 ];
