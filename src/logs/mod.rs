@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - [`Capture`] reads the pipes (`orders` to the thread, `reader` its loop, `source` one stream, `scan` whole lines of it,
-//!   `alert` what matters in them); [`crate::redact`] masks secrets before a byte goes anywhere.
+//!   `alert` what matters in them, found by `anchors`); [`crate::redact`] masks secrets before a byte goes anywhere.
 //! - [`LogStore`] keeps bytes on disk and a small index in memory (`segment`, `record`, `order`); a disk that refuses is
 //!   replaced by a `ring` in memory, and `cap` gives the oldest bytes back to the disk. Chunks of output and lifecycle
 //!   lines share one sequence of numbers, which is the order of everything.
@@ -28,6 +28,9 @@
 //! The folder of a recording's logs is a public format: see [`record`](self) for the index.
 
 mod alert;
+#[cfg(test)]
+mod alert_tests;
+mod anchors;
 mod append;
 mod between;
 mod cap;
