@@ -250,10 +250,44 @@ impl Patterns {
         view.raw(&(seen..seen + 1)).next().filter(|_| seen < view.bytes.len()).map(|raw| raw.start)
     }
 
-    /// Where the longest end of `bytes` begins that is the beginning of a spelling, broken into lines or not.
-    pub(super) fn begun(&self, bytes: &[u8], run: usize) -> usize {
-        let begun = self.literal_open(bytes);
-        self.broken_open(bytes, 0, run).map_or(begun, |broken| begun.min(broken))
+    /// What belongs to a secret that `bytes` end within: nothing more comes. A beginning counts from `least` bytes of the
+    /// secret on, however many they are written in. Like [`Self::cover`], in order and without what a reader swallows.
+    pub(super) fn begun(&self, bytes: &[u8], run: usize, least: usize) -> Vec<Range<usize>> {
+        let mut all = self.begun_in(bytes, Reading::ALL, 0, least);
+        if let Some(view) = wrap::open_view(bytes, 0, run) {
+            if let Some(range) = self.literal_begun(&view.bytes, least) {
+                all.extend(view.raw(&range));
+            }
+        }
+        all.sort_unstable_by_key(|range| range.start);
+        joined(all)
+    }
+
+    fn literal_begun(&self, bytes: &[u8], least: usize) -> Option<Range<usize>> {
+        let begun = self.literal_open(bytes)..bytes.len();
+        (begun.len() >= least).then_some(begun)
+    }
+
+    fn begun_in(&self, bytes: &[u8], readings: &[Reading], depth: usize, least: usize) -> Vec<Range<usize>> {
+        let mut all: Vec<_> = self.literal_begun(bytes, least).into_iter().collect();
+        for reading in readings.iter().copied().filter(|reading| self.is_of_use(*reading)) {
+            let deeper = depth + usize::from(reading != Reading::Terminal);
+            let within = if deeper < 2 { reading.within() } else { &[] };
+            // An unfinished escape at the end is cut off in one view and taken for what it looks like in the other: with an
+            // `ESC ]` that nothing ends, the text behind it is shown.
+            for open in [true, false] {
+                let Some(view) = reading.views(bytes, self.reach(), open).pop().filter(|view| view.end == bytes.len()) else { continue };
+                let found = self.begun_in(&view.bytes, within, deeper, least);
+                for range in &found {
+                    all.extend(view.raw(range));
+                }
+                if let Some(unfinished) = view.unfinished.filter(|_| reading != Reading::Terminal && !found.is_empty()) {
+                    // Half of the next byte tells half of it.
+                    all.push(unfinished.at..bytes.len());
+                }
+            }
+        }
+        all
     }
 
     fn open_in(&self, bytes: &[u8], readings: &[Reading], depth: usize) -> usize {

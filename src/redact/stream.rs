@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::{Redactor, redactor::star, wrap};
 
-/// The beginning of a secret is masked at the end of a stream from this length on; shorter ones are the beginnings of
-/// ordinary words.
+/// The beginning of a secret is masked at the end of a stream from this length on, in bytes of the secret; shorter ones are
+/// the beginnings of ordinary words.
 const BEGINNING: usize = 8;
 
 /// Masks one stream, chunk by chunk.
@@ -58,13 +58,9 @@ impl StreamMask {
     pub fn flush(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.held);
         let Some(patterns) = self.redactor.patterns() else { return bytes };
-        let begun = patterns.begun(&bytes, self.run);
+        let begun = patterns.begun(&bytes, self.run, BEGINNING);
         let covered = patterns.cover(&bytes, self.run);
-        star(&mut bytes, covered);
-        if bytes.len() - begun >= BEGINNING {
-            let end = bytes.len();
-            star(&mut bytes, std::iter::once(begun..end));
-        }
+        star(&mut bytes, covered.into_iter().chain(begun));
         star(&mut bytes, std::mem::take(&mut self.covered));
         bytes
     }

@@ -173,6 +173,45 @@ fn who_is_killed_within_a_secret_shows_no_half_of_it() {
 }
 
 #[test]
+fn who_is_killed_within_a_secret_shows_no_half_of_it_however_it_is_written() {
+    let redactor = redactor(&["hunter2/hun\"ter & 2"]);
+    for (text, masked) in [
+        // A colour in its middle, whole and unfinished; a title that nothing ends, with a colour in it.
+        ("T=hunter2\x1b[31m/hun", "T=*******\x1b[31m****"),
+        ("T=h\x1b[1mu\x1b[2mn\x1b[3mter2/h", "T=*\x1b[1m*\x1b[2m*\x1b[3m******"),
+        ("T=hunter2/hun\x1b[31", "T=***********\x1b[31"),
+        ("T=hunter2/hun\x1b", "T=***********\x1b"),
+        ("\x1b]0;hunter2/\x1b[1mhun", "\x1b]0;********\x1b[1m***"),
+        // Percent-encoded, up to within the next byte; of a form; twice; coloured.
+        ("?t=hunter2%2Fhun%22ter", "?t=*******************"),
+        ("?t=hunter2%2fhun%2", "?t=***************"),
+        ("?t=hunter2%2fhun%", "?t=**************"),
+        ("?t=hunter2%2Fhun%22ter+%26+", "?t=************************"),
+        ("?t=hunter2%252Fhun%2522", "?t=********************"),
+        ("?t=hunter2%252Fhun%25", "?t=******************"),
+        ("?t=hunter2%2\x1b[31mFhu\x1b[0mn", "?t=*********\x1b[31m***\x1b[0m*"),
+        // In literals of a language, and in one within another.
+        (r#"{"t":"hunter2\/hun\"te"#, r#"{"t":"****************"#),
+        (r#"{"t":"hunter2/hun\u002"#, r#"{"t":"****************"#),
+        (r#"{"t":"hunter2/hun\"#, r#"{"t":"************"#),
+        (r#"{"y":"{\"t\":\"hunter2/hun\\\"te"#, r#"{"y":"{\"t\":\"*****************"#),
+        // In base64.
+        ("Basic aHVudGVyMi9odW4", "Basic ***************"),
+        // Too little to tell: the beginnings of ordinary words.
+        ("T=hunt\x1b[31mer2", "T=hunt\x1b[31mer2"),
+        ("T=hunter2\x1b[31m\x1b[1m", "T=hunter2\x1b[31m\x1b[1m"),
+        ("?t=hunter2%2", "?t=hunter2%2"),
+        ("T=hunter2/hum\x1b[31", "T=hunter2/hum\x1b[31"),
+    ] {
+        for at in 0..text.len() {
+            let (one, two) = text.as_bytes().split_at(at);
+            let out = streamed(&redactor, [one, two]).escape_ascii().to_string();
+            assert_eq!(out, masked.as_bytes().escape_ascii().to_string(), "cut at {at}");
+        }
+    }
+}
+
+#[test]
 fn hundreds_of_secrets_are_found_by_the_same_search() {
     let secrets: Vec<String> = (0..300).map(|n| format!("{n:03}-planted/secret{n}")).collect();
     let redactor = Redactor::new(secrets.clone());
@@ -337,6 +376,30 @@ proptest! {
         let shown = plain(&out);
         prop_assert!(shown.starts_with("<[*") && shown.ends_with("*]>."), "{:?} -> {:?}", line, shown);
         prop_assert!(shown[2..shown.len() - 3].bytes().all(|b| b == b'*'), "{:?} -> {:?}", line, shown);
+    }
+
+    /// The same of a writer that was killed anywhere in it: eight bytes of a secret or more are never shown.
+    #[test]
+    fn nothing_of_a_secret_survives_its_writer(
+        secret in "[a-z0-9]{2,4}[a-zA-Z0-9/ \"'&<+%\\\\:ü€😀-]{8,12}[a-z0-9]{2,4}",
+        encoding in encodings(),
+        upper in proptest::collection::vec(any::<bool>(), 1..6),
+        colours in proptest::collection::vec(1usize..40, 0..4),
+        killed in 0usize..100,
+        unfinished in prop_oneof![Just(""), Just("\x1b"), Just("\x1b[3"), Just("\x1b]0")],
+        cuts in proptest::collection::vec(0usize..160, 0..8),
+    ) {
+        let redactor = redactor(&[&secret]);
+        let encoded = encoding.apply(&secret, &upper);
+        let ends: Vec<_> = encoded.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
+        let said = &encoded[..ends[killed % ends.len()]];
+        let eight = secret.char_indices().map(|(at, c)| at + c.len_utf8()).find(|end| *end >= 8).unwrap_or(secret.len());
+        let enough = if matches!(encoding, Encoding::Base64 { .. }) { 8 } else { encoding.apply(&secret[..eight], &upper).len() };
+        prop_assume!(said.len() >= enough);
+        let line = format!("<[{}{unfinished}", coloured(said, &colours));
+        let out = streamed(&redactor, chunks(line.as_bytes(), &cuts));
+        prop_assert_eq!(out.len(), line.len());
+        prop_assert_eq!(plain(&out), format!("<[{}{}", "*".repeat(said.len()), plain(unfinished.as_bytes())), "{:?}", line);
     }
 
     /// What the log swallows of a line is what the mask reads over: a difference would show a secret.
