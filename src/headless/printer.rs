@@ -10,12 +10,15 @@ use std::{
 
 use super::ci::disarm;
 use crate::{
-    logs::{Color, LogLine, LogStore, LogView, Selection, Source, Stretch, TextStyle, plain, styled},
+    logs::{Color, LogLine, LogStore, LogView, MAX_LINE, Selection, Source, Stretch, TextStyle, plain, styled},
     model::ProcessId,
 };
 
 /// What comes within this time is printed together: a flood of small chunks costs no look each.
 const GATHER: Duration = Duration::from_millis(10);
+
+/// Bytes of many lines that are printed at once: memory must be bounded, however short they are.
+const AT_ONCE: usize = 2 * MAX_LINE;
 
 /// Whether stdout takes colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,21 +186,26 @@ impl<W: Write> Pen<W> {
 
     /// Writes whole lines of text, as many at once as they are.
     fn lines(&mut self, process: &ProcessId, text: &[u8]) -> io::Result<()> {
-        self.line.clear();
         let mut prefix = Vec::new();
         self.prefix(&mut prefix, process.as_str(), '|')?;
         // In colour, tabs are spaces and marks do not pile up; nowhere does a line command a CI system.
         let as_they_are = memchr::memmem::find(text, b"##").is_none()
             && (self.colour == Colour::No || text.is_ascii() && memchr::memchr(b'\t', text).is_none());
         let mut rest = text;
+        if as_they_are {
+            while !rest.is_empty() {
+                // No line is longer than that.
+                let end = memchr::memrchr(b'\n', &rest[..rest.len().min(AT_ONCE)]).map_or(rest.len(), |end| end + 1);
+                let used = behind_prefixes(&mut self.line, &prefix, &rest[..end]);
+                self.out.write_all(&self.line[..used])?;
+                rest = &rest[end..];
+            }
+            return Ok(());
+        }
+        self.line.clear();
         while let Some(end) = memchr::memchr(b'\n', rest) {
             self.line.extend_from_slice(&prefix);
-            let line = &rest[..end];
-            if as_they_are {
-                self.line.extend_from_slice(line);
-            } else {
-                paint(&mut self.line, self.colour, line)?;
-            }
+            paint(&mut self.line, self.colour, &rest[..end])?;
             self.line.push(b'\n');
             rest = &rest[end + 1..];
         }
@@ -231,6 +239,36 @@ impl<W: Write> Pen<W> {
         self.line = text;
         self.out.write_all(&self.line)
     }
+}
+
+/// Writes `prefix` and a line of `text` by turns into `room`, which grows as it must, and returns how many bytes they are.
+/// What a line costs here, a run to a file costs a million times: so no line asks whether there is room for it, and most
+/// prefixes are copied at a size the compiler knows.
+fn behind_prefixes(room: &mut Vec<u8>, prefix: &[u8], text: &[u8]) -> usize {
+    const WIDTH: usize = 16;
+    let lines = memchr::memchr_iter(b'\n', text).count();
+    let needed = text.len() + lines * prefix.len() + WIDTH;
+    if room.len() < needed {
+        room.resize(needed, 0);
+    }
+    let short: Option<[u8; WIDTH]> = (prefix.len() <= WIDTH).then(|| {
+        let mut padded = [0; WIDTH];
+        padded[..prefix.len()].copy_from_slice(prefix);
+        padded
+    });
+    let (mut at, mut start) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', text).map(|end| end + 1) {
+        match &short {
+            // The line is written over what it is too long by.
+            Some(padded) => room[at..at + WIDTH].copy_from_slice(padded),
+            None => room[at..at + prefix.len()].copy_from_slice(prefix),
+        }
+        at += prefix.len();
+        room[at..at + end - start].copy_from_slice(&text[start..end]);
+        at += end - start;
+        start = end;
+    }
+    at
 }
 
 /// `64 KiB`, `1.5 MiB`.
@@ -280,4 +318,26 @@ fn name_colour(name: &str) -> u8 {
     const COLOURS: [u8; 6] = [36, 35, 34, 96, 95, 94];
     let sum = name.bytes().fold(7_u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b)));
     COLOURS[sum as usize % COLOURS.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn prefixes_stand_before_every_line(
+            texts in proptest::collection::vec("([a-z ]{0,40}\n){0,8}", 1..4),
+            prefix in "[a-z]{1,30} \\| ",
+        ) {
+            let mut room = Vec::new();
+            for text in texts {
+                let used = behind_prefixes(&mut room, prefix.as_bytes(), text.as_bytes());
+                let expected: String = text.lines().map(|line| format!("{prefix}{line}\n")).collect();
+                prop_assert_eq!(str::from_utf8(&room[..used]).expect("text"), expected);
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     scan::Place,
     segment::{Segment, Writer},
     store::{CHUNK, Inner, LogStore, Stream},
-    text::is_rough,
+    text::survey,
 };
 use crate::model::{At, Generation, ProcessId};
 
@@ -72,9 +72,8 @@ impl LogStore {
             }
         };
         // Only this thread appends to the stream, so whether its last line goes on cannot change meanwhile.
-        let rough = is_rough(bytes, self.read().streams[usize::from(stream)].goes_on(generation));
+        let (newlines, rough) = survey(bytes, self.read().streams[usize::from(stream)].goes_on(generation));
         let flags = if rough { ROUGH } else { 0 } | if stored.is_none() { IN_MEMORY } else { 0 };
-        let newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
         let ends_line = bytes.last() == Some(&b'\n');
         let record = {
             let mut inner = self.write();

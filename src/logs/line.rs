@@ -62,7 +62,7 @@ impl LogLine {
 }
 
 impl LogStore {
-    /// Reads a chunk into `into`; false if it is lost. The store's lock must not be held: this reads from disk.
+    /// Reads a chunk into `into`; false if it is lost, with anything in `into`. The store's lock must not be held: this reads from disk.
     pub(super) fn chunk(&self, stream: u16, index: u64, record: &Record, into: &mut Vec<u8>) -> io::Result<bool> {
         self.chunk_part(stream, index, record, record.len(), into)
     }
@@ -70,10 +70,10 @@ impl LogStore {
     /// Reads the first `len` bytes of a chunk.
     fn chunk_part(&self, stream: u16, index: u64, record: &Record, len: u64, into: &mut Vec<u8>) -> io::Result<bool> {
         let mut record = *record;
-        into.clear();
         if record.is(IN_MEMORY) {
             let inner = self.read();
             if let Some(bytes) = inner.ring.get(stream, index) {
+                into.clear();
                 into.extend_from_slice(&bytes[..usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len())]);
                 return Ok(true);
             }
@@ -85,6 +85,7 @@ impl LogStore {
             return Ok(false);
         }
         let Some(files) = self.segments[usize::from(stream)].files.get() else { return Ok(false) };
+        // What is there already is overwritten, not cleared first.
         into.resize(usize::try_from(len.min(record.len())).map_err(io::Error::other)?, 0);
         files.data.read_exact_at(into, record.offset)?;
         // What was dropped between looking it up and reading it reads as zeros.

@@ -1,7 +1,7 @@
 //! All of a log, for who prints it: where many lines follow each other that are shown as they are, they are handed out as
 //! one text. A line for itself costs ten times as much.
 
-use std::io;
+use std::{io, ops::Range};
 
 use super::{
     line::{LogLine, MAX_LINE},
@@ -46,8 +46,8 @@ impl LogView {
             match piece {
                 Piece::Lines(mut part) => {
                     next = part.row + part.take;
-                    if let Some(count) = lines_of(store, &part, colours, &mut bytes)? {
-                        each(Stretch::Lines { process: store.owner(part.stream).0, text: &bytes })?;
+                    if let Some((count, place)) = lines_of(store, &part, colours, &mut bytes)? {
+                        each(Stretch::Lines { process: store.owner(part.stream).0, text: &bytes[place] })?;
                         (part.row, part.skip, part.take) = (part.row + count, part.skip + count, part.take - count);
                     }
                     if part.take > 0 {
@@ -65,32 +65,34 @@ impl LogView {
     }
 }
 
-/// The lines of a part that end in their chunk, as text, and how many they are; none if there are none, if they are lost,
-/// or if one of them has to be looked at for itself.
-fn lines_of(store: &LogStore, part: &Part, colours: bool, bytes: &mut Vec<u8>) -> io::Result<Option<u64>> {
+/// How many lines of a part end in their chunk, and where in `bytes` they stand as text; none if there are none, if they
+/// are lost, or if one of them has to be looked at for itself.
+fn lines_of(store: &LogStore, part: &Part, colours: bool, bytes: &mut Vec<u8>) -> io::Result<Option<(u64, Range<usize>)>> {
     let rough = part.record.is(ROUGH);
     if (rough && colours) || !store.chunk(part.stream, part.index, &part.record, bytes)? {
         return Ok(None);
     }
-    let newlines = || memchr::memchr_iter(b'\n', bytes);
     // The newline before the first line of the part, and that behind its last.
     let before = usize::try_from(part.skip).unwrap_or(usize::MAX) + usize::from(part.record.is(CONTINUES));
-    let start = if before == 0 { 0 } else { newlines().nth(before - 1).map_or(bytes.len(), |end| end + 1) };
-    let count = (memchr::memchr_iter(b'\n', &bytes[start..]).count() as u64).min(part.take);
-    let Some(last) = count.checked_sub(1).and_then(|last| memchr::memchr_iter(b'\n', &bytes[start..]).nth(last as usize)) else {
-        return Ok(None);
+    let nth = |from: usize, n: usize| memchr::memchr_iter(b'\n', &bytes[from..]).nth(n).map(|at| from + at + 1);
+    let start = if before == 0 { 0 } else { nth(0, before - 1).unwrap_or(bytes.len()) };
+    let count = memchr::memchr_iter(b'\n', &bytes[start..]).count() as u64;
+    // Mostly the part ends with its chunk; where it does not, the end is counted.
+    let end = match usize::try_from(part.take) {
+        Ok(take) if (take as u64) < count => take.checked_sub(1).and_then(|last| nth(start, last)),
+        _ => memchr::memrchr(b'\n', &bytes[start..]).map(|at| start + at + 1),
     };
-    bytes.truncate(start + last + 1);
-    bytes.drain(..start);
-    if has_long_line(bytes) {
+    let Some(end) = end else { return Ok(None) };
+    if has_long_line(&bytes[start..end]) {
         return Ok(None);
     }
-    if rough {
-        bytes.pop();
-        *bytes = plain_lines(bytes);
-        bytes.push(b'\n');
+    let count = count.min(part.take);
+    if !rough {
+        return Ok(Some((count, start..end)));
     }
-    Ok(Some(count))
+    *bytes = plain_lines(&bytes[start..end - 1]);
+    bytes.push(b'\n');
+    Ok(Some((count, 0..bytes.len())))
 }
 
 /// Whether a line of `text` is longer than a view shows.

@@ -28,8 +28,9 @@ pub(super) enum Token<'a> {
 /// The longest control sequence (`ESC [ … m`) that is taken for one.
 const MAX_CONTROL: usize = 256;
 
-/// Bytes looked at together.
-const BLOCK: usize = 4096;
+/// Bytes looked at at once, and how often that is done before a count of as many as one byte can hold may overflow.
+const LANES: usize = 32;
+const BLOCK: usize = LANES * 255;
 
 /// Characters of a line that events and last words carry.
 const MAX_SHORT: usize = 500;
@@ -43,16 +44,47 @@ pub(super) fn is_disguised(c: char) -> bool {
 /// Whether what is shown of `bytes` differs from them: control characters (but tab and newline), escape sequences, bytes
 /// that are no UTF-8. A character that is split between chunks does not count.
 pub(super) fn is_rough(bytes: &[u8], continues: bool) -> bool {
-    // Plain ASCII first, in blocks without an early exit: that runs at memory speed. Most output is nothing else.
-    let doubtful = |b: u8| (u8::from(b.cast_signed() < 0x20) & u8::from(b != b'\n')) | u8::from(b == 0x7f);
+    survey(bytes, continues).1
+}
+
+/// How many newlines `bytes` hold, and whether they are rough.
+pub(super) fn survey(bytes: &[u8], continues: bool) -> (u64, bool) {
     let odd = |b: u8| (u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t')) | u8::from(b == 0x7f);
-    let (mut seen, mut high) = (0, 0);
-    for block in bytes.chunks(BLOCK).filter(|block| block.iter().fold(0, |seen, &b| seen | doubtful(b)) != 0) {
-        (seen, high) = block.iter().fold((seen, high), |(seen, high), &b| (seen | odd(b), high | b));
+    let (mut newlines, mut seen, mut high) = (0, 0, 0);
+    for block in bytes.chunks(BLOCK) {
+        let (count, doubtful) = glance(block);
+        newlines += count;
+        if doubtful {
+            (seen, high) = block.iter().fold((seen, high), |(seen, high), &b| (seen | odd(b), high | b));
+        }
     }
-    if seen != 0 || high < 0x80 {
-        return seen != 0;
+    (newlines, seen != 0 || high >= 0x80 && is_disguising(bytes, continues))
+}
+
+/// How many newlines a block holds, and whether anything in it is neither that nor printable ASCII. Most output is nothing
+/// else, and without an early exit this runs at memory speed.
+fn glance(block: &[u8]) -> (u64, bool) {
+    // Counted up by one, all that is doubtful is below 0x21 as a signed number, and the newline too.
+    let doubtful = |b: u8| u8::from(b.wrapping_add(1).cast_signed() < 0x21);
+    let (mut newlines, mut doubts) = ([0_u8; LANES], [0_u8; LANES]);
+    let (groups, rest) = block.as_chunks::<LANES>();
+    for group in groups {
+        for ((b, newlines), doubts) in group.iter().zip(&mut newlines).zip(&mut doubts) {
+            let newline = u8::from(*b == b'\n');
+            *newlines += newline;
+            *doubts |= doubtful(*b) ^ newline;
+        }
     }
+    let (mut count, mut doubt) = (newlines.iter().map(|n| u64::from(*n)).sum(), doubts.iter().any(|doubt| *doubt != 0));
+    for b in rest {
+        count += u64::from(*b == b'\n');
+        doubt |= doubtful(*b) != 0 && *b != b'\n';
+    }
+    (count, doubt)
+}
+
+/// Whether bytes above ASCII are no text, or such text as must not reach a terminal.
+fn is_disguising(bytes: &[u8], continues: bool) -> bool {
     let split = if continues { bytes.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count() } else { 0 };
     let text = match str::from_utf8(&bytes[split..]) {
         Ok(text) => text,
@@ -314,6 +346,28 @@ mod tests {
             let bytes = &text.as_bytes()[cut.min(text.len())..];
             let each: Vec<String> = bytes.split(|b| *b == b'\n').map(plain).collect();
             prop_assert_eq!(plain_lines(bytes), each.join("\n").into_bytes());
+        }
+
+        /// Wherever something stands in however many blocks.
+        #[test]
+        fn a_survey_counts_and_sees_everything(
+            pieces in proptest::collection::vec(("[a-c ]|\n|\t|\u{1}|\u{7f}|\u{e9}|\u{202e}|\u{9b}", 0usize..3 * BLOCK), 0..4),
+            newlines in proptest::collection::vec(0usize..200, 0..4),
+            wrong in proptest::option::weighted(0.2, prop_oneof![Just(0xff_u8), Just(0x80)]),
+        ) {
+            let mut bytes = Vec::new();
+            for (piece, ordinary) in &pieces {
+                bytes.resize(bytes.len() + ordinary, b'x');
+                bytes.extend(piece.bytes());
+                bytes.extend(newlines.iter().flat_map(|count| std::iter::repeat_n(b'\n', *count).chain(*b"y")));
+                bytes.extend(wrong);
+            }
+            let count = bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            let rough = match str::from_utf8(&bytes) {
+                Ok(text) => text.chars().any(|c| (c.is_control() && c != '\n' && c != '\t') || is_disguised(c)),
+                Err(_) => true,
+            };
+            prop_assert_eq!(survey(&bytes, false), (count, rough));
         }
 
         #[test]
