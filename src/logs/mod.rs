@@ -49,6 +49,8 @@ mod heard;
 mod level;
 mod line;
 mod long;
+#[cfg(test)]
+mod long_tests;
 mod manner;
 mod matcher;
 mod open;
