@@ -335,7 +335,7 @@ mod tests {
             let mut room = Vec::new();
             for text in texts {
                 let used = behind_prefixes(&mut room, prefix.as_bytes(), text.as_bytes());
-                let expected: String = text.lines().map(|line| format!("{prefix}{line}\n")).collect();
+                let expected: String = text.lines().flat_map(|line| [prefix.as_str(), line, "\n"]).collect();
                 prop_assert_eq!(str::from_utf8(&room[..used]).expect("text"), expected);
             }
         }

@@ -96,10 +96,12 @@ impl Anchors {
             }
         }
         let packed = packed::Config::new().builder().extend(&anchors).build();
-        let search = packed.map(Search::Packed).unwrap_or_else(|| {
+        let search = if let Some(packed) = packed {
+            Search::Packed(packed)
+        } else {
             let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(&anchors);
             Search::Automaton(automaton.expect("a few dozen short literals"))
-        });
+        };
         Self { search, texts: anchored }
     }
 

@@ -362,7 +362,7 @@ mod tests {
                 bytes.extend(newlines.iter().flat_map(|count| std::iter::repeat_n(b'\n', *count).chain(*b"y")));
                 bytes.extend(wrong);
             }
-            let count = bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            let count = bytes.split(|b| *b == b'\n').count() as u64 - 1;
             let rough = match str::from_utf8(&bytes) {
                 Ok(text) => text.chars().any(|c| (c.is_control() && c != '\n' && c != '\t') || is_disguised(c)),
                 Err(_) => true,

@@ -254,10 +254,10 @@ impl Patterns {
     /// secret on, however many they are written in. Like [`Self::cover`], in order and without what a reader swallows.
     pub(super) fn begun(&self, bytes: &[u8], run: usize, least: usize) -> Vec<Range<usize>> {
         let mut all = self.begun_in(bytes, Reading::ALL, 0, least);
-        if let Some(view) = wrap::open_view(bytes, 0, run) {
-            if let Some(range) = self.literal_begun(&view.bytes, least) {
-                all.extend(view.raw(&range));
-            }
+        if let Some(view) = wrap::open_view(bytes, 0, run)
+            && let Some(range) = self.literal_begun(&view.bytes, least)
+        {
+            all.extend(view.raw(&range));
         }
         all.sort_unstable_by_key(|range| range.start);
         joined(all)
