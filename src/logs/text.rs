@@ -28,9 +28,8 @@ pub(super) enum Token<'a> {
 /// The longest control sequence (`ESC [ … m`) that is taken for one.
 const MAX_CONTROL: usize = 256;
 
-/// Bytes looked at at once, and how often that is done before a count of as many as one byte can hold may overflow.
-const LANES: usize = 32;
-const BLOCK: usize = LANES * 255;
+/// Bytes looked at together: as many as stay at hand from one look to the next.
+const BLOCK: usize = 4096;
 
 /// Characters of a line that events and last words carry.
 const MAX_SHORT: usize = 500;
@@ -49,38 +48,17 @@ pub(super) fn is_rough(bytes: &[u8], continues: bool) -> bool {
 
 /// How many newlines `bytes` hold, and whether they are rough.
 pub(super) fn survey(bytes: &[u8], continues: bool) -> (u64, bool) {
+    // Plain ASCII first, without an early exit: that runs at memory speed. Most output is nothing else.
+    let doubtful = |b: u8| (u8::from(b.cast_signed() < 0x20) & u8::from(b != b'\n')) | u8::from(b == 0x7f);
     let odd = |b: u8| (u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t')) | u8::from(b == 0x7f);
     let (mut newlines, mut seen, mut high) = (0, 0, 0);
     for block in bytes.chunks(BLOCK) {
-        let (count, doubtful) = glance(block);
-        newlines += count;
-        if doubtful {
+        newlines += memchr::memchr_iter(b'\n', block).count() as u64;
+        if block.iter().fold(0, |seen, &b| seen | doubtful(b)) != 0 {
             (seen, high) = block.iter().fold((seen, high), |(seen, high), &b| (seen | odd(b), high | b));
         }
     }
     (newlines, seen != 0 || high >= 0x80 && is_disguising(bytes, continues))
-}
-
-/// How many newlines a block holds, and whether anything in it is neither that nor printable ASCII. Most output is nothing
-/// else, and without an early exit this runs at memory speed.
-fn glance(block: &[u8]) -> (u64, bool) {
-    // Counted up by one, all that is doubtful is below 0x21 as a signed number, and the newline too.
-    let doubtful = |b: u8| u8::from(b.wrapping_add(1).cast_signed() < 0x21);
-    let (mut newlines, mut doubts) = ([0_u8; LANES], [0_u8; LANES]);
-    let (groups, rest) = block.as_chunks::<LANES>();
-    for group in groups {
-        for ((b, newlines), doubts) in group.iter().zip(&mut newlines).zip(&mut doubts) {
-            let newline = u8::from(*b == b'\n');
-            *newlines += newline;
-            *doubts |= doubtful(*b) ^ newline;
-        }
-    }
-    let (mut count, mut doubt) = (newlines.iter().map(|n| u64::from(*n)).sum(), doubts.iter().any(|doubt| *doubt != 0));
-    for b in rest {
-        count += u64::from(*b == b'\n');
-        doubt |= doubtful(*b) != 0 && *b != b'\n';
-    }
-    (count, doubt)
 }
 
 /// Whether bytes above ASCII are no text, or such text as must not reach a terminal.
