@@ -152,7 +152,8 @@ fn verdict(manifest: &Manifest) -> (String, bool) {
     match &manifest.outcome {
         Some(outcome) => match outcome.verdict {
             Verdict::Passed | Verdict::Stopped => (outcome.verdict.word().to_owned(), false),
-            Verdict::Failed | Verdict::Leaked | Verdict::TimedOut | Verdict::Error => (outcome.verdict.badge().to_owned(), true),
+            // Whatever else there may be is not well.
+            _ => (outcome.verdict.badge().to_owned(), true),
         },
         None if manifest.lease.is_held() => ("runs now".into(), false),
         None => ("broken off".into(), true),

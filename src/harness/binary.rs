@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{BINARY_VARIABLE, HarnessError};
 use crate::{
     model::Containment,
-    process::{Guardian, Hold, LocalSpawner, Orphans, TreeEvent},
+    process::{Guardian, GuardianProcess, Hold, LocalSpawner, Orphans, TreeEvent},
     record::{Holder, StartError},
 };
 
@@ -48,6 +48,10 @@ fn beside_this_program() -> Option<PathBuf> {
 
 /// Starts whoever starts processes. Nothing of this program is changed: it becomes no subreaper.
 pub(super) fn holder(hold: Hold, binary: Option<&Binary>, events: UnboundedSender<TreeEvent>) -> Result<Holder, HarnessError> {
+    if let (Containment::Group, Some(binary)) = (hold.containment, binary) {
+        // It is not needed for this, but its parts may be started.
+        GuardianProcess::start_from(&binary.path).and_then(GuardianProcess::verify).map_err(|source| binary.refused(source))?;
+    }
     match (hold.containment, binary) {
         // A thread of this program and a watcher process. What daemonises itself with an emptied environment gets away.
         (Containment::Group, _) | (Containment::Auto, None) => Ok(LocalSpawner::start(events).map_err(StartError::Spawner)?.into()),

@@ -1,6 +1,6 @@
 //! How a harness is set up.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -14,7 +14,11 @@ use crate::{
     model::{Containment, RunSpec},
     record::Keep,
     scenario::{Leases, Overrides, Parts, load, locate},
+    supervisor::Driver,
 };
+
+/// The fewest bytes that can be masked without hiding half of every line.
+const SHORTEST_SECRET: usize = 4;
 
 /// Stands where the binary's path would, in scenarios that are read without one.
 const NO_BINARY: &str = "/nonexistent/e2e-tui";
@@ -36,7 +40,7 @@ const NO_BINARY: &str = "/nonexistent/e2e-tui";
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use = "a builder does nothing before `start` or `from_scenario`"]
 pub struct HarnessBuilder {
     name: Option<String>,
@@ -49,6 +53,24 @@ pub struct HarnessBuilder {
     recordings: Option<PathBuf>,
     secrets: Vec<String>,
     deny_leaks: bool,
+}
+
+impl fmt::Debug for HarnessBuilder {
+    /// Without the values of secrets and variables.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HarnessBuilder")
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .field("archive_on_failure", &self.archive_on_failure)
+            .field("vars", &self.vars.keys().collect::<Vec<_>>())
+            .field("only", &self.only)
+            .field("containment", &self.containment)
+            .field("binary", &self.binary)
+            .field("recordings", &self.recordings)
+            .field("secrets", &self.secrets.len())
+            .field("deny_leaks", &self.deny_leaks)
+            .finish()
+    }
 }
 
 impl HarnessBuilder {
@@ -67,8 +89,9 @@ impl HarnessBuilder {
         self
     }
 
-    /// How long the test may take. Past it everything is stopped, and whatever the test waits for fails with
-    /// [`ProcessError::RunEnded`]. A scenario's own timeout counts where none is set here.
+    /// How long the test may take. Past it everything is stopped, whatever the test waits for fails with
+    /// [`ProcessError::RunEnded`], and so does its end: [`shutdown`](E2ETestHarness::shutdown) gives an error, a drop panics. A
+    /// scenario's own timeout counts where none is set here.
     ///
     /// ```no_run
     /// use e2e_tui::E2ETestHarness;
@@ -176,7 +199,8 @@ impl HarnessBuilder {
         self
     }
 
-    /// A value that is masked wherever it turns up in logs, recording and archive. At least four bytes long.
+    /// A value that is masked wherever it turns up in logs, recording and archive. One of fewer than four bytes is an error of
+    /// [`start`](Self::start).
     ///
     /// ```no_run
     /// use e2e_tui::E2ETestHarness;
@@ -220,7 +244,7 @@ impl HarnessBuilder {
         let ports = PortAllocator::new()?;
         let options = self.options();
         let spec = self.spec();
-        let manager = self.engine(spec, true, Vec::new()).await?;
+        let manager = self.engine(spec, Driver::Test, Vec::new()).await?;
         Ok(E2ETestHarness::of(manager, ports, options, Kept::default()))
     }
 
@@ -236,7 +260,7 @@ impl HarnessBuilder {
     /// ```
     pub async fn process_manager(self) -> Result<ProcessManager, HarnessError> {
         let spec = self.spec();
-        self.engine(spec, true, Vec::new()).await
+        self.engine(spec, Driver::Test, Vec::new()).await
     }
 
     /// Runs a scenario, which is found as the command line finds it: by its path, in `scenarios/`, or among the bundled ones. All
@@ -269,18 +293,21 @@ impl HarnessBuilder {
         }
         let options = self.options();
         let kept = Kept { leases: resolved.leases, run_dir: resolved.run_dir };
-        let manager = self.engine(resolved.spec, false, resolved.secrets).await?;
+        let manager = self.engine(resolved.spec, Driver::TestOfScenario, resolved.secrets).await?;
         Ok(E2ETestHarness::of(manager, ports, options, kept))
     }
 
-    async fn engine(self, spec: RunSpec, open: bool, secrets: Vec<String>) -> Result<ProcessManager, HarnessError> {
-        let secrets = secrets.into_iter().chain(self.secrets.into_iter().filter(|secret| secret.len() >= 4)).collect();
+    async fn engine(self, spec: RunSpec, driver: Driver, secrets: Vec<String>) -> Result<ProcessManager, HarnessError> {
+        if let Some(short) = self.secrets.iter().find(|secret| secret.len() < SHORTEST_SECRET) {
+            return Err(HarnessError::ShortSecret(short.len()));
+        }
+        let secrets = secrets.into_iter().chain(self.secrets).collect();
         let plan = Plan {
             timeout: self.timeout.or(spec.timeout),
             spec: spec.clone(),
             secrets,
             keep: self.recordings.map_or(Keep::Default, Keep::In),
-            open,
+            driver,
             binary: Binary::find(self.binary),
         };
         Ok(ProcessManager::of(Engine::start(plan).await?, &spec))
@@ -298,7 +325,9 @@ impl HarnessBuilder {
 
     fn options(&self) -> Options {
         let variable = || std::env::var_os("E2E_TUI_ARCHIVES").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        Options { archives: self.archive_on_failure.clone().or_else(variable), deny_leaks: self.deny_leaks }
+        // The test may change its working directory, and a person wants to read the whole path.
+        let archives = self.archive_on_failure.clone().or_else(variable).map(|dir| std::path::absolute(&dir).unwrap_or(dir));
+        Options { archives, deny_leaks: self.deny_leaks }
     }
 }
 
@@ -318,7 +347,7 @@ fn as_name(name: &str) -> String {
         }
     }
     let clean = clean.trim_matches('-');
-    let tail = &clean[clean.len().saturating_sub(48)..];
+    let tail = clean[clean.len().saturating_sub(48)..].trim_start_matches(['-', '_']);
     if tail.is_empty() { "test".to_owned() } else { tail.to_owned() }
 }
 

@@ -18,19 +18,24 @@ use tokio::{
 
 use super::{
     HarnessError,
+    aside::aside,
     binary::{self, Binary},
     logs::{Bell, LogAggregator},
+    timer::Timer,
     trouble::Trouble,
 };
 use crate::{
     model::{Actor, Command, Outcome, RunSpec},
     process::{Hold, KILL_BOUND, Screen, Spawner},
     record::{Keep, LiveRun, RunRequest, StartError},
-    supervisor::{RunHandle, ScriptOptions, TestEnd},
+    supervisor::{Driver, RunHandle, ScriptOptions, TestEnd},
 };
 
 /// How long a killed run may take to be on disk: KILL, what is left in the pipes, the recorder.
-const END_BOUND: Duration = Duration::from_secs(6);
+pub(super) const END_BOUND: Duration = Duration::from_secs(6);
+
+/// How long a run whose processes were killed past it may take to be on disk.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What to run, and how.
 pub(super) struct Plan {
@@ -38,8 +43,7 @@ pub(super) struct Plan {
     pub(super) secrets: Vec<String>,
     pub(super) keep: Keep,
     pub(super) timeout: Option<Duration>,
-    /// The test says how the run ended, not what its processes do.
-    pub(super) open: bool,
+    pub(super) driver: Driver,
     pub(super) binary: Option<Binary>,
 }
 
@@ -132,6 +136,16 @@ impl Engine {
         ended
     }
 
+    /// When the run does not end by itself: whoever is left is killed past its supervisor. Then it may be over.
+    pub(super) async fn last_resort(&self) {
+        let Some(spawner) = self.spawner.upgrade() else { return };
+        aside(move || spawner.kill_all(KILL_BOUND)).await;
+        tokio::select! {
+            _ = self.over() => {}
+            () = Timer::start(&self.runtime, LAST_WORDS) => {}
+        }
+    }
+
     /// Waits in this thread for something that is awaited on the harness's own. None: it took longer, or the run is over.
     pub(super) fn wait_in_thread<T: Send + 'static>(
         &self,
@@ -177,7 +191,7 @@ fn live(plan: Plan, started: oneshot::Sender<Result<Arc<Engine>, HarnessError>>)
 }
 
 fn begin(plan: Plan, over: Arc<Over>) -> Result<(LiveRun, Arc<Engine>), HarnessError> {
-    let Plan { spec, secrets, keep, timeout, open, binary } = plan;
+    let Plan { spec, secrets, keep, timeout, driver, binary } = plan;
     let hold = Hold::of(&spec);
     let request = RunRequest {
         spec: Arc::new(spec),
@@ -190,7 +204,7 @@ fn begin(plan: Plan, over: Arc<Over>) -> Result<(LiveRun, Arc<Engine>), HarnessE
         replace_archives: false,
     };
     let (mut held, mut refused) = (None, None);
-    let live = LiveRun::start_under(request, open, |events| match binary::holder(hold, binary.as_ref(), events) {
+    let live = LiveRun::start_under(request, driver, |events| match binary::holder(hold, binary.as_ref(), events) {
         Ok(holder) => {
             held = Some(holder.spawner());
             Ok(holder)
@@ -205,11 +219,11 @@ fn begin(plan: Plan, over: Arc<Over>) -> Result<(LiveRun, Arc<Engine>), HarnessE
     let run = live.handle().clone();
     let trouble = Trouble::default();
     let bell = Bell::of(&run.logs());
-    let logs = LogAggregator::new(run.logs(), run.journal(), run.clock(), bell, Handle::current(), trouble.clone());
+    let dir = live.dir().map(|dir| dir.path.clone());
+    let logs = LogAggregator::new(&run, bell, Handle::current(), trouble.clone(), dir.as_deref());
     let spawner = held
         .map(|spawner| Arc::downgrade(&spawner))
         .ok_or_else(|| HarnessError::System(std::io::Error::other("the run has no spawner")))?;
-    let dir = live.dir().map(|dir| dir.path.clone());
     let thread = thread::current().id();
     Ok((live, Arc::new(Engine { run, runtime: Handle::current(), logs, trouble, dir, binary, spawner, over, thread })))
 }

@@ -225,6 +225,12 @@ pub enum HarnessError {
     /// A thread or runtime could not be had.
     #[error("the harness could not be started: {0}")]
     System(#[source] std::io::Error),
+    /// A value that is to be masked is shorter than four bytes.
+    #[error("a secret of {0} bytes cannot be masked: it takes four, or half of every line would be hidden")]
+    ShortSecret(usize),
+    /// The run did not pass: it had timed out, had lost its guardian, or was said to have failed.
+    #[error("the run did not pass: {} (exit code {})", .0.outcome.reason, .0.outcome.exit_code)]
+    NotPassed(Box<super::TestReport>),
     /// Something that the test had started outlived its stop, or held a port.
     #[error("{} leaked:{}", if .0.len() == 1 { "a process or port".to_owned() } else { format!("{} processes or ports", .0.len()) },
         super::logs::listed(.0))]

@@ -2,24 +2,21 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::AtomicBool,
     time::Duration,
 };
 
 use super::{
     HarnessBuilder, HarnessError, LogAggregator, PortAllocator, ProcessConfig, ProcessError, ProcessHandle, ProcessManager, ProcessType,
-    ProxyConfig, ProxyHandle, ProxyMode, RestartPolicy, ServerHandle, TestReport,
+    ProxyConfig, ProxyHandle, ProxyMode, RestartPolicy, ServerHandle,
 };
 use crate::{
     model::{Actor, Command, Outcome, ProcessId},
     scenario::Lease,
-    supervisor::TestEnd,
 };
 
 /// How much longer than a process's own time for becoming ready is waited: the supervisor's reason is the better one.
 const READY_SLACK: Duration = Duration::from_secs(2);
-/// How long the take-down of a test may take before KILL.
-const TAKE_DOWN: Duration = Duration::from_secs(15);
 
 /// What becomes of a test's run.
 #[derive(Debug, Clone, Default)]
@@ -57,11 +54,11 @@ pub(super) struct Kept {
 /// ```
 #[derive(Debug)]
 pub struct E2ETestHarness {
-    manager: ProcessManager,
+    pub(super) manager: ProcessManager,
     ports: PortAllocator,
-    options: Options,
+    pub(super) options: Options,
     /// Whether the end was carried out, or is being.
-    ended: AtomicBool,
+    pub(super) ended: AtomicBool,
     _kept: Kept,
 }
 
@@ -368,59 +365,4 @@ impl E2ETestHarness {
     pub fn recording(&self) -> Option<&Path> {
         self.manager.recording()
     }
-
-    /// Ends the test as passed: everything is stopped in order, nothing is left, and the recording is complete.
-    ///
-    /// # Errors
-    /// [`HarnessError::Leaked`] if something that the test had started outlived its stop, or held a port.
-    ///
-    /// ```no_run
-    /// # async fn example(harness: e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
-    /// let report = harness.shutdown().await?;
-    /// assert_eq!(report.outcome.exit_code, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn shutdown(self) -> Result<TestReport, HarnessError> {
-        // Should this future be dropped on the way, the drop of `self` ends what is left.
-        let done = self.manager.end_in_order(TestEnd::Passed, TAKE_DOWN).await;
-        self.ended.store(true, Ordering::SeqCst);
-        let engine = &self.manager.inner.engine;
-        let outcome = engine.outcome().or_else(|| engine.run.snapshot().outcome.clone());
-        done?;
-        let Some(outcome) = outcome else { return Err(ProcessError::RunEnded { reason: "without a verdict".to_owned() }.into()) };
-        TestReport::of(engine, outcome).without_leaks()
-    }
-}
-
-impl Drop for E2ETestHarness {
-    fn drop(&mut self) {
-        let engine = &self.manager.inner.engine;
-        if self.ended.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        let panicking = std::thread::panicking();
-        let end = if panicking { TestEnd::Failed("the test panicked".to_owned()) } else { TestEnd::Unknown };
-        let outcome = engine.end_now(end);
-        self.manager.inner.hooks.run();
-        let Some(outcome) = outcome else { return };
-        let mut report = TestReport::of(engine, outcome);
-        let trouble = engine.trouble.first();
-        if panicking || report.outcome.exit_code != 0 || trouble.is_some() {
-            let no_archive = self.options.archives.as_deref().and_then(|dir| report.archive_in(dir));
-            let mut text = report.text(engine);
-            if let Some(trouble) = trouble.filter(|_| !panicking) {
-                text = format!("an error was handed to the test: {trouble}\n{text}");
-            }
-            tell(&(text + &no_archive.unwrap_or_default()));
-        }
-        let pass = panicking || !self.options.deny_leaks || report.leaks.is_empty();
-        assert!(pass, "{}", HarnessError::Leaked(report.leaks));
-    }
-}
-
-/// On standard error, where the test's own panic is told; libtest keeps it with the test.
-#[expect(clippy::print_stderr, reason = "a failed test's evidence belongs beside its panic")]
-fn tell(text: &str) {
-    eprint!("{text}");
 }

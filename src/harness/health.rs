@@ -3,11 +3,13 @@
 //! The built-in ones are questions that the supervisor knows how to ask; any other is a type of the test suite's own that
 //! implements [`HealthCheck`]. Thresholds and what follows are the supervisor's.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, panic::resume_unwind, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    health::{Question, ask},
-    model::{CustomProbe, HttpProbe, Probe, ProbeOutcome, Text},
+    health::{Answer, Question, ask},
+    model::{CustomProbe, HttpProbe, Probe, ProbeOutcome, Text, human_duration, words_of},
 };
 
 use super::LogPattern;
@@ -91,25 +93,83 @@ pub struct HealthError(pub String);
 /// }
 /// ```
 pub trait HealthCheck: Send + Sync {
-    /// Asks once. It is given up after [`timeout`](Self::timeout). Runs on a tokio runtime of the harness.
+    /// Asks once. It is given up after [`timeout`](Self::timeout). Runs on a tokio runtime of the
+    /// harness, on a thread beside its supervisor; a panic is a bad answer.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), e2e_tui::harness::HealthError> {
+    /// use e2e_tui::harness::{HealthCheck, HealthStatus, TcpHealthCheck};
+    ///
+    /// assert_eq!(TcpHealthCheck::new("127.0.0.1:6379").check().await?, HealthStatus::Healthy);
+    /// # Ok(())
+    /// # }
+    /// ```
     fn check(&self) -> BoxFuture<'_, Result<HealthStatus, HealthError>>;
 
-    /// The pause after one check before the next.
+    /// The pause after one check before the next; 5 s unless it says otherwise.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use e2e_tui::harness::{HealthCheck, TcpHealthCheck};
+    ///
+    /// assert_eq!(HealthCheck::interval(&TcpHealthCheck::new("127.0.0.1:6379")), Duration::from_secs(5));
+    /// ```
     fn interval(&self) -> Duration {
         INTERVAL
     }
 
-    /// How long one check may take.
+    /// How long one check may take; 2 s unless it says otherwise.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use e2e_tui::harness::{HealthCheck, TcpHealthCheck};
+    ///
+    /// assert_eq!(HealthCheck::timeout(&TcpHealthCheck::new("127.0.0.1:6379")), Duration::from_secs(2));
+    /// ```
     fn timeout(&self) -> Duration {
         TIMEOUT
     }
 
-    /// Failures in a row that make the process unhealthy.
+    /// Failures in a row that make the process unhealthy; 3 unless it says otherwise.
+    ///
+    /// ```
+    /// use e2e_tui::harness::{BoxFuture, HealthCheck, HealthError, HealthStatus};
+    ///
+    /// struct Touchy;
+    ///
+    /// impl HealthCheck for Touchy {
+    ///     fn check(&self) -> BoxFuture<'_, Result<HealthStatus, HealthError>> {
+    ///         Box::pin(async { Ok(HealthStatus::Healthy) })
+    ///     }
+    ///
+    ///     fn failures(&self) -> u32 {
+    ///         1
+    ///     }
+    /// }
+    /// ```
     fn failures(&self) -> u32 {
         3
     }
 
     /// What stands for it in messages.
+    ///
+    /// ```
+    /// use e2e_tui::harness::{BoxFuture, HealthCheck, HealthError, HealthStatus};
+    ///
+    /// struct Migrated;
+    ///
+    /// impl HealthCheck for Migrated {
+    ///     fn check(&self) -> BoxFuture<'_, Result<HealthStatus, HealthError>> {
+    ///         Box::pin(async { Err(HealthError("no table `orders`".into())) })
+    ///     }
+    ///
+    ///     fn name(&self) -> String {
+    ///         "the database's migrations".into()
+    ///     }
+    /// }
+    /// ```
     fn name(&self) -> String {
         "a check of the test suite".to_owned()
     }
@@ -124,11 +184,38 @@ pub trait HealthCheck: Send + Sync {
 /// The probe that asks `check`.
 pub(super) fn probe_of(check: &Arc<dyn HealthCheck>) -> Probe {
     check.probe().unwrap_or_else(|| {
-        let asked = check.clone();
+        let (asked, turn) = (check.clone(), Arc::new(()));
         Probe::Custom(CustomProbe::new(&check.name(), move || {
-            let check = asked.clone();
-            async move { outcome(check.check().await) }
+            let (check, turn) = (asked.clone(), turn.clone());
+            async move { outcome(ask_beside(check, turn).await) }
         }))
+    })
+}
+
+/// Asks on a thread beside the supervisor's: a check that blocks its thread holds up nobody but itself. While one does that was
+/// given up, `turn` is taken, and no other is asked.
+async fn ask_beside(check: Arc<dyn HealthCheck>, turn: Arc<()>) -> Result<HealthStatus, HealthError> {
+    // The probe holds one, this question another.
+    if Arc::strong_count(&turn) > 2 {
+        return Err(HealthError("the check before this one still blocks its thread".to_owned()));
+    }
+    let (asker, gone) = oneshot::channel::<()>();
+    let runtime = Handle::current();
+    let asked = tokio::task::spawn_blocking(move || {
+        let answer = runtime.block_on(async {
+            tokio::select! {
+                answer = check.check() => answer,
+                _ = gone => Err(HealthError("nobody waits for the answer".to_owned())),
+            }
+        });
+        drop(turn);
+        answer
+    });
+    let answer = asked.await;
+    drop(asker);
+    answer.unwrap_or_else(|ended| match ended.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(_) => Err(HealthError("the run has ended".to_owned())),
     })
 }
 
@@ -140,23 +227,49 @@ fn outcome(answer: Result<HealthStatus, HealthError>) -> ProbeOutcome {
     }
 }
 
-/// Asks a built-in question on the current tokio runtime.
-async fn ask_once(probe: Option<Probe>, timeout: Duration) -> Result<HealthStatus, HealthError> {
-    let question = probe.and_then(|probe| Question::of(&probe, &[], |_| None).ok().flatten());
-    let Some(question) = question else {
-        return Err(HealthError("this check needs the process it belongs to, and is asked by its supervisor only".to_owned()));
-    };
-    Ok(match ask(&question, timeout, None).await.outcome {
+/// An answer that the supervisor was given, as test suites see it.
+pub(super) fn status(answer: Result<Answer, String>) -> Result<HealthStatus, HealthError> {
+    answer.map_err(HealthError).map(|answer| match answer.outcome {
         ProbeOutcome::Ok => HealthStatus::Healthy,
         ProbeOutcome::Degraded { why } => HealthStatus::Degraded { why },
         ProbeOutcome::Failed { why, .. } => HealthStatus::Unhealthy { why },
     })
 }
 
+/// Asks a check of the test suite's own, on the harness's runtime.
+pub(super) async fn ask_custom(runtime: &Handle, check: Arc<dyn HealthCheck>) -> Result<HealthStatus, HealthError> {
+    let (limit, name) = (check.timeout(), check.name());
+    let asked = runtime.spawn(async move { tokio::time::timeout(limit, ask_beside(check, Arc::new(()))).await });
+    match asked.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Ok(HealthStatus::Unhealthy { why: format!("no answer within {}", human_duration(limit)) }),
+        Err(ended) => Err(HealthError(match ended.try_into_panic() {
+            Ok(panic) => format!("{name} panicked: {}", words_of(&*panic)),
+            Err(_) => "the run has ended".to_owned(),
+        })),
+    }
+}
+
+/// Asks a built-in question on the current tokio runtime.
+async fn ask_once(probe: Option<Probe>, timeout: Duration) -> Result<HealthStatus, HealthError> {
+    let question = probe.and_then(|probe| Question::of(&probe, &[], |_| None).ok().flatten());
+    let Some(question) = question else {
+        return Err(HealthError("this check needs the process it belongs to: ask with `manager.check_health(..)`".to_owned()));
+    };
+    status(Ok(ask(&question, timeout, None).await))
+}
+
+/// What all built-in checks have; `$example` makes one.
 macro_rules! built_in {
-    ($check:ident) => {
+    ($check:ident, $example:literal) => {
         impl $check {
             /// The pause after one check before the next; 5 s unless set.
+            ///
+            /// ```no_run
+            #[doc = concat!("use e2e_tui::harness::", stringify!($check), ";")]
+            ///
+            #[doc = concat!("let check = ", $example, ".interval(std::time::Duration::from_millis(500));")]
+            /// ```
             #[must_use]
             pub fn interval(mut self, interval: Duration) -> Self {
                 self.interval = interval;
@@ -164,6 +277,12 @@ macro_rules! built_in {
             }
 
             /// How long one check may take; 2 s unless set.
+            ///
+            /// ```no_run
+            #[doc = concat!("use e2e_tui::harness::", stringify!($check), ";")]
+            ///
+            #[doc = concat!("let check = ", $example, ".timeout(std::time::Duration::from_millis(200));")]
+            /// ```
             #[must_use]
             pub fn timeout(mut self, timeout: Duration) -> Self {
                 self.timeout = timeout;
@@ -201,13 +320,27 @@ macro_rules! built_in {
 /// assert_eq!(check.check().await, Ok(HealthStatus::Healthy));
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpHealthCheck {
     url: String,
     expected_status: u16,
     headers: Vec<(String, String)>,
     interval: Duration,
     timeout: Duration,
+}
+
+impl fmt::Debug for HttpHealthCheck {
+    /// Without the values of its headers: tokens live there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("HttpHealthCheck")
+            .field("url", &self.url)
+            .field("expected_status", &self.expected_status)
+            .field("headers", &headers)
+            .field("interval", &self.interval)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
 }
 
 impl HttpHealthCheck {
@@ -257,7 +390,7 @@ impl HttpHealthCheck {
     }
 }
 
-built_in!(HttpHealthCheck);
+built_in!(HttpHealthCheck, "HttpHealthCheck::new(\"http://127.0.0.1:8080/health\")");
 
 /// A TCP connection that must be accepted.
 ///
@@ -289,7 +422,7 @@ impl TcpHealthCheck {
     }
 }
 
-built_in!(TcpHealthCheck);
+built_in!(TcpHealthCheck, "TcpHealthCheck::new(\"127.0.0.1:6379\")");
 
 /// A command that must exit with 0. It runs under the supervisor: what it forks does not survive it.
 ///
@@ -321,7 +454,7 @@ impl ExecHealthCheck {
     }
 }
 
-built_in!(ExecHealthCheck);
+built_in!(ExecHealthCheck, "ExecHealthCheck::new([\"pg_isready\", \"-q\"])");
 
 /// A line of the process's output that shows it is ready. It may capture the port that it listens on as `(?<port>…)`. For
 /// readiness only: it is seen once.
@@ -354,7 +487,7 @@ impl LogHealthCheck {
     }
 }
 
-built_in!(LogHealthCheck);
+built_in!(LogHealthCheck, "LogHealthCheck::new(\"^listening on\")");
 
 /// A line sent to the process's stdin, and the answer on its stdout. Its stdin becomes a pipe.
 ///
@@ -388,4 +521,18 @@ impl StdioHealthCheck {
     }
 }
 
-built_in!(StdioHealthCheck);
+built_in!(StdioHealthCheck, "StdioHealthCheck::new(\"ping\", \"^pong\")");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_token_is_shown() {
+        let check = HttpHealthCheck::new("http://127.0.0.1:1/health").header("Authorization", "Bearer s3cret-token");
+        let shown = format!("{check:?}");
+        assert!(shown.contains("Authorization") && !shown.contains("s3cret"), "{shown}");
+        let builder = crate::harness::E2ETestHarness::builder().secret("s3cret-token").var("token", "s3cret-token");
+        assert!(!format!("{builder:?}").contains("s3cret"), "{builder:?}");
+    }
+}

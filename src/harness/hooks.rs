@@ -2,27 +2,47 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
+
+use super::aside::aside;
 
 /// How long one hook may take before the next is called.
 const BUDGET: Duration = Duration::from_secs(10);
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// Hooks in the order in which they were added.
-#[derive(Default)]
-pub(super) struct Hooks(Mutex<Vec<Hook>>);
+/// Hooks in the order in which they were added; none once they were called.
+pub(super) struct Hooks(Mutex<Option<Vec<Hook>>>);
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+}
 
 impl Hooks {
+    /// Adds a hook. When all were called, it is called at once.
     pub(super) fn add(&self, hook: impl FnOnce() + Send + 'static) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
+        let hook: Hook = Box::new(hook);
+        let late = match &mut *self.lock() {
+            Some(hooks) => {
+                hooks.push(hook);
+                None
+            }
+            None => Some(hook),
+        };
+        call(late.into_iter().collect());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Hook>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self) -> Vec<Hook> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        self.lock().take().unwrap_or_default()
     }
 
     /// Calls all that were not called yet. Each has a thread of its own, so that one which hangs or panics costs only itself.
@@ -33,16 +53,8 @@ impl Hooks {
     /// The same, without holding up the caller's runtime.
     pub(super) async fn run_from_task(&self) {
         let hooks = self.take();
-        if hooks.is_empty() {
-            return;
-        }
-        let (done, called) = tokio::sync::oneshot::channel();
-        let spawned = thread::Builder::new().name("e2e-tui-hooks".to_owned()).spawn(move || {
-            call(hooks);
-            let _ = done.send(());
-        });
-        if spawned.is_ok() {
-            let _ = called.await;
+        if !hooks.is_empty() {
+            aside(move || call(hooks)).await;
         }
     }
 }
@@ -83,5 +95,7 @@ mod tests {
         hooks.run();
         hooks.run();
         assert_eq!(count.load(Ordering::SeqCst), 2);
+        hooks.add(counted(2));
+        assert_eq!(count.load(Ordering::SeqCst), 3, "nothing is up that it would have to wait for");
     }
 }

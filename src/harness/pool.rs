@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{BoxFuture, HarnessError, PortAllocator, ProcessConfig, ProcessManager, ServerHandle, handles::ProcessHandle};
+use super::{
+    BoxFuture, HarnessError, PortAllocator, ProcessConfig, ProcessManager, ServerHandle, handles::ProcessHandle, ports::PortLease,
+    timer::Timer,
+};
 
 /// How long the reset of a process may take before another is started in its place.
 const RESET: Duration = Duration::from_secs(5);
@@ -46,8 +49,14 @@ struct Shared {
     ports: PortAllocator,
     make: Box<Make>,
     reset: Option<Box<Reset>>,
-    idle: Mutex<Vec<ServerHandle>>,
+    idle: Mutex<Vec<Pooled>>,
     most_idle: usize,
+}
+
+/// A server, and the lease of its port: given back once the server is gone, whatever becomes of it.
+struct Pooled {
+    server: ServerHandle,
+    _lease: PortLease,
 }
 
 impl std::fmt::Debug for ProcessPool {
@@ -57,7 +66,21 @@ impl std::fmt::Debug for ProcessPool {
 }
 
 impl ProcessPool {
-    /// A pool whose processes `manager` starts; `make` says how one is started that listens on a given port.
+    /// A pool whose processes `manager` starts; `make` says how one is started that listens on a given port. The pool's end is the
+    /// end of the manager, unless it was given a clone.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use e2e_tui::harness::{HarnessError, ProcessManager, ProcessPool, ProcessType};
+    ///
+    /// # async fn example() -> Result<(), HarnessError> {
+    /// let manager = ProcessManager::new().await?;
+    /// let upstream = |port| ProcessType::MockUpstream { port, response_delay: Duration::ZERO }.to_process_config();
+    /// let pool = ProcessPool::new(manager, upstream)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(manager: ProcessManager, make: impl Fn(u16) -> ProcessConfig + Send + Sync + 'static) -> Result<Self, HarnessError> {
         let ports = PortAllocator::new()?;
         let shared = Shared { manager, ports, make: Box::new(make), reset: None, idle: Mutex::default(), most_idle: 4 };
@@ -65,7 +88,18 @@ impl ProcessPool {
     }
 
     /// How a process that was used is made as good as new. One for which that fails is ended, and another started in its place.
-    /// Has no effect on a pool that is shared already.
+    /// Has no effect on a pool that is shared already. A reset that takes longer than five seconds has failed.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: e2e_tui::harness::ProcessPool) {
+    /// let pool = pool.reset_with(|server| {
+    ///     Box::pin(async move {
+    ///         let reset = e2e_tui::TestClient::new(&server.url).call_tool("reset", serde_json::json!({})).await;
+    ///         reset.map(|_| ()).map_err(|error| error.to_string())
+    ///     })
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn reset_with(
         mut self,
@@ -105,6 +139,19 @@ impl ProcessPool {
         self.shared.lock().len()
     }
 
+    /// Where its ports come from. One is leased for as long as its server lives.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: &e2e_tui::harness::ProcessPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = pool.lend().await?;
+    /// assert_eq!(pool.port_allocator().leased(), pool.idle() + 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn port_allocator(&self) -> &PortAllocator {
+        &self.shared.ports
+    }
+
     /// Lends a server that is ready and as good as new.
     ///
     /// ```no_run
@@ -115,51 +162,54 @@ impl ProcessPool {
     /// # }
     /// ```
     pub async fn lend(&self) -> Result<PooledProcess, HarnessError> {
-        while let Some(server) = self.shared.take() {
-            if self.shared.is_as_new(&server).await {
-                return Ok(PooledProcess { server: Some(server), shared: self.shared.clone() });
+        while let Some(pooled) = self.shared.take() {
+            if self.shared.is_as_new(&pooled.server).await {
+                return Ok(PooledProcess { pooled: Some(pooled), shared: self.shared.clone() });
             }
         }
-        let server = self.shared.start().await?;
-        Ok(PooledProcess { server: Some(server), shared: self.shared.clone() })
+        let pooled = self.shared.start().await?;
+        Ok(PooledProcess { pooled: Some(pooled), shared: self.shared.clone() })
     }
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<ServerHandle>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pooled>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<ServerHandle> {
+    fn take(&self) -> Option<Pooled> {
         self.lock().pop()
     }
 
     async fn is_as_new(&self, server: &ServerHandle) -> bool {
         let Some(reset) = &self.reset else { return false };
-        let lives = server.info().is_ok_and(|process| process.state().is_alive());
-        // On the caller's runtime: what a reset needs of one (a client's connection) lives there.
-        lives && matches!(tokio::time::timeout(RESET, reset(server)).await, Ok(Ok(())))
+        if !server.info().is_ok_and(|process| process.state().is_alive()) {
+            return false;
+        }
+        // On the caller's runtime: what a reset needs of one (a client's connection) lives there. Its time does not: it may be paused.
+        tokio::select! {
+            done = reset(server) => done.is_ok(),
+            () = Timer::start(&self.manager.inner.engine.runtime, RESET) => false,
+        }
     }
 
-    async fn start(&self) -> Result<ServerHandle, HarnessError> {
-        let port = self.ports.allocate().await?;
-        let config = (self.make)(port).port(port);
+    async fn start(&self) -> Result<Pooled, HarnessError> {
+        let lease = self.ports.lease()?;
+        let config = (self.make)(lease.port).port(lease.port);
         let patience = config.ready_timeout + RESET;
         let begun = self.manager.begin(config)?;
         let guard = self.manager.alive(begun).await?;
         self.manager.wait_for_ready(guard.process_id(), patience).await?;
-        Ok(ServerHandle::new(ProcessHandle::new(&self.manager, guard), port))
+        Ok(Pooled { server: ServerHandle::new(ProcessHandle::new(&self.manager, guard), lease.port), _lease: lease })
     }
 
-    fn give_back(&self, server: ServerHandle) {
+    fn give_back(&self, pooled: Pooled) {
         let mut idle = self.lock();
         if self.reset.is_some() && idle.len() < self.most_idle {
-            idle.push(server);
+            idle.push(pooled);
         } else {
             drop(idle);
-            let port = server.port;
-            drop(server);
-            self.ports.release(port);
+            drop(pooled);
         }
     }
 }
@@ -177,31 +227,31 @@ impl Shared {
 #[must_use = "dropping it gives it back"]
 pub struct PooledProcess {
     /// There until it is given back.
-    server: Option<ServerHandle>,
+    pooled: Option<Pooled>,
     shared: Arc<Shared>,
 }
 
 impl std::fmt::Debug for PooledProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("PooledProcess").field(&self.server.as_ref().map(|server| &server.process_id)).finish()
+        f.debug_tuple("PooledProcess").field(&self.pooled.as_ref().map(|pooled| &pooled.server.process_id)).finish()
     }
 }
 
 impl Deref for PooledProcess {
     type Target = ServerHandle;
     fn deref(&self) -> &ServerHandle {
-        self.server.as_ref().expect("it is there until it is given back")
+        &self.pooled.as_ref().expect("it is there until it is given back").server
     }
 }
 
 impl Drop for PooledProcess {
     fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
+        if let Some(pooled) = self.pooled.take() {
             // What a test that fails has done to it, no reset may undo.
             if std::thread::panicking() {
-                drop(server);
+                drop(pooled);
             } else {
-                self.shared.give_back(server);
+                self.shared.give_back(pooled);
             }
         }
     }

@@ -74,6 +74,24 @@ impl PortAllocator {
         Ok(port)
     }
 
+    /// A port that is given back when its lease is dropped.
+    pub(super) fn lease(&self) -> Result<PortLease, HarnessError> {
+        Ok(PortLease { port: self.allocate_now()?, ports: self.clone() })
+    }
+
+    /// How many are leased.
+    ///
+    /// ```no_run
+    /// # fn example(ports: &e2e_tui::harness::PortAllocator) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = ports.allocate_now()?;
+    /// assert_eq!(ports.leased(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn leased(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).held.len()
+    }
+
     /// Gives a port back. What listens on it had better be gone.
     ///
     /// ```no_run
@@ -85,5 +103,18 @@ impl PortAllocator {
     /// ```
     pub fn release(&self, port: u16) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&port);
+    }
+}
+
+/// A port for as long as somebody needs it.
+#[derive(Debug)]
+pub(super) struct PortLease {
+    pub(super) port: u16,
+    ports: PortAllocator,
+}
+
+impl Drop for PortLease {
+    fn drop(&mut self) {
+        self.ports.release(self.port);
     }
 }

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{HarnessError, engine::Engine};
+use super::engine::Engine;
 use crate::{
     explain::{Closing, closing_block, explain, leaks},
     model::{Leak, Outcome, ProcessId},
-    record::archive::export,
+    record::archive::{ExportError, export},
 };
+
+/// How many archives of one name there may be in a folder.
+const MOST_NAMESAKES: usize = 1000;
 
 /// How a test's run ended.
 ///
@@ -38,24 +41,27 @@ impl TestReport {
         Self { outcome, leaks: told(leaks(&engine.run.journal().from(0))), recording: engine.dir.clone(), archive: None }
     }
 
-    /// Itself, unless something leaked.
-    pub(super) fn without_leaks(self) -> Result<Self, HarnessError> {
-        if self.leaks.is_empty() { Ok(self) } else { Err(HarnessError::Leaked(self.leaks)) }
-    }
-
-    /// Writes an archive of the recording into `dir`. What goes wrong is for the text that is printed.
+    /// Writes an archive of the recording into `dir`, under a name that no other has there: the archives of tests that record into
+    /// different folders meet in one. What goes wrong is for the text that is printed.
     pub(super) fn archive_in(&mut self, dir: &Path) -> Option<String> {
-        let recording = self.recording.as_ref()?;
-        let id = recording.file_name()?.to_string_lossy().into_owned();
-        let target = dir.join(format!("{id}.tar.zst"));
-        let made = std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()));
-        match made.and_then(|()| export(recording, &target, false).map_err(|error| error.to_string())) {
-            Ok(written) => {
-                self.archive = Some(written.path);
-                None
-            }
-            Err(why) => Some(format!("no archive could be written: {why}\n")),
+        let failed = |why: String| Some(format!("no archive could be written: {why}\n"));
+        let Some(recording) = &self.recording else { return failed("the run was not recorded".to_owned()) };
+        if let Err(error) = std::fs::create_dir_all(dir) {
+            return failed(format!("{}: {error}", dir.display()));
         }
+        let id = recording.file_name().unwrap_or_default().to_string_lossy();
+        let names = (1..).map(|n| if n == 1 { format!("{id}.tar.zst") } else { format!("{id}-{n}.tar.zst") });
+        for name in names.take(MOST_NAMESAKES) {
+            match export(recording, &dir.join(name), false) {
+                Ok(written) => {
+                    self.archive = Some(written.path);
+                    return None;
+                }
+                Err(ExportError::Exists(_)) => {}
+                Err(why) => return failed(why.to_string()),
+            }
+        }
+        failed(format!("{}: {MOST_NAMESAKES} archives there are called {id}", dir.display()))
     }
 
     /// What happened, with the places of recording and archive and how to replay them.

@@ -1,9 +1,9 @@
 //! How a process stands, as a test suite asks: is it there, or why not?
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use super::{Evidence, LogAggregator, ProcessError, engine::Engine};
-use crate::model::{Actor, Exit, Failure, Phase, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot};
+use crate::model::{Actor, Exit, Failure, Phase, ProbeOutcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration};
 
 /// Lines that an error shows.
 const LAST_LINES: usize = 10;
@@ -72,6 +72,53 @@ fn of_failure(failure: &Failure, after: Duration, evidence: Box<Evidence>) -> Pr
         // Never ready, a foreign listener, unhealthy, a limit, its own timeout: alive, and not well.
         other => ProcessError::HealthCheckFailed { last: other.to_string(), evidence },
     }
+}
+
+/// It is not ready, and may yet be. `met`: what its last attempt has met.
+pub(super) fn not_ready(engine: &Engine, row: &ProcessSnapshot, timeout: Duration, met: Option<String>) -> ProcessError {
+    let mut last = format!("not ready within {}; it is {}", human_duration(timeout), row.state.word());
+    match &row.state {
+        ProcessState::Pending { waits_for } if !waits_for.is_empty() => {
+            last.push_str(" and waits for ");
+            last.push_str(&waits_for.join(", "));
+        }
+        ProcessState::Backoff { reason, .. } => _ = write!(last, " since it {reason}"),
+        _ => {}
+    }
+    let probed = || {
+        row.probes.iter().rev().find_map(|probe| match &probe.outcome {
+            ProbeOutcome::Failed { why, .. } => Some(why.clone()),
+            ProbeOutcome::Ok | ProbeOutcome::Degraded { .. } => None,
+        })
+    };
+    if let Some(met) = met.or_else(probed) {
+        _ = write!(last, "; its last check: {met}");
+    }
+    if let Some(exit) = row.exits.last().filter(|_| !matches!(row.state, ProcessState::Backoff { .. })) {
+        _ = write!(last, "; the start before ended with {}", exit.exit);
+    }
+    ProcessError::HealthCheckFailed { last, evidence: Box::new(evidence(engine, row)) }
+}
+
+/// It was to be gone, and lives.
+pub(super) fn alive_still(engine: &Engine, row: &ProcessSnapshot, after: Duration) -> ProcessError {
+    let pid = row.pid.map_or_else(|| "some of its tree".to_owned(), |pid| format!("pid {pid}"));
+    ProcessError::ShutdownTimeout { after, left: format!("{pid} is still alive"), evidence: Box::new(evidence(engine, row)) }
+}
+
+/// All its processes are gone, but the run is not over.
+pub(super) fn never_ended(engine: &Engine, after: Duration) -> ProcessError {
+    let evidence = Evidence { process: "the run".to_owned(), recording: engine.dir.clone(), ..Evidence::default() };
+    ProcessError::ShutdownTimeout {
+        after,
+        left: "nothing lives, but its recording is not complete".to_owned(),
+        evidence: Box::new(evidence),
+    }
+}
+
+/// Whether something of it has outlived its KILL.
+pub(super) fn cannot_be_killed(row: &ProcessSnapshot) -> bool {
+    matches!(row.failure, Some(Failure::CannotBeKilled { .. }))
 }
 
 /// What is known of a process.

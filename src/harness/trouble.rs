@@ -1,20 +1,40 @@
-//! The first error that was handed to the test: a test that then returns it, panics nowhere.
+//! What went wrong in the test: the first error that was handed to it (a test that then returns it, panics nowhere), and what
+//! the test itself says it has failed for.
 
 use std::{
     fmt::Display,
     sync::{Arc, OnceLock},
 };
 
-/// Remembers the first error.
+/// Remembers the first of each.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Trouble(Arc<OnceLock<String>>);
+pub(super) struct Trouble(Arc<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    handed: OnceLock<String>,
+    failed: OnceLock<String>,
+}
 
 impl Trouble {
+    /// An error was handed to the test.
     pub(super) fn note(&self, error: &impl Display) {
-        let _ = self.0.get_or_init(|| error.to_string());
+        let _ = self.0.handed.get_or_init(|| error.to_string());
     }
 
+    /// The test has failed.
+    pub(super) fn fail(&self, error: &impl Display) {
+        let _ = self.0.failed.get_or_init(|| error.to_string());
+    }
+
+    /// The first error that was handed to the test.
     pub(super) fn first(&self) -> Option<&str> {
-        self.0.get().map(String::as_str)
+        self.0.handed.get().map(String::as_str)
+    }
+
+    /// Why the test says it has failed, in one line.
+    pub(super) fn failure(&self) -> Option<String> {
+        let why = self.0.failed.get()?;
+        Some(format!("the test failed: {}", why.lines().next().unwrap_or_default()))
     }
 }

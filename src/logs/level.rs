@@ -1,6 +1,12 @@
 //! How serious lines say they are, and the words and letters for it.
 
 /// How serious a line says it is.
+///
+/// ```
+/// use e2e_tui::harness::LogLevel;
+///
+/// assert!(LogLevel::Error > LogLevel::Warn);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// Fine detail.
@@ -17,6 +23,10 @@ pub enum Level {
 
 impl Level {
     /// Its letter in the log view: `E W I D T`.
+    ///
+    /// ```
+    /// assert_eq!(e2e_tui::harness::LogLevel::Warn.letter(), 'W');
+    /// ```
     pub fn letter(self) -> char {
         match self {
             Self::Trace => 'T',
@@ -28,6 +38,10 @@ impl Level {
     }
 
     /// Its name: `error`.
+    ///
+    /// ```
+    /// assert_eq!(e2e_tui::harness::LogLevel::Error.word(), "error");
+    /// ```
     pub fn word(self) -> &'static str {
         match self {
             Self::Trace => "trace",

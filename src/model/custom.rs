@@ -1,6 +1,8 @@
 //! A question that only the program which drives the run can ask.
 
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{any::Any, fmt, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+
+use futures_util::FutureExt;
 
 use super::ProbeOutcome;
 
@@ -27,9 +29,13 @@ impl CustomProbe {
         &self.name
     }
 
-    /// Asks once.
+    /// Asks once. Should the program's function panic, that is a bad answer, and the next question is asked as ever.
     pub async fn ask(&self) -> ProbeOutcome {
-        (self.ask)().await
+        let asking = AssertUnwindSafe(async { (self.ask)().await });
+        asking.catch_unwind().await.unwrap_or_else(|panic| ProbeOutcome::Failed {
+            short: "panicked".to_owned(),
+            why: format!("{} panicked: {}", self.name, words_of(&*panic)),
+        })
     }
 }
 
@@ -37,4 +43,10 @@ impl fmt::Debug for CustomProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CustomProbe").field(&self.name).finish()
     }
+}
+
+/// What a panic said.
+pub(crate) fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    panic.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("without a word")
 }

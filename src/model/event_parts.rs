@@ -96,6 +96,7 @@ pub enum ProbeOutcome {
 /// Something that should be gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Leak {
     /// The process, if it is one.
     #[serde(default)]

@@ -5,6 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A Unix signal, shown and stored by name (`SIGTERM`).
+///
+/// ```
+/// use e2e_tui::harness::Signal;
+///
+/// assert_eq!(Signal::TERM.to_string(), "SIGTERM");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -28,8 +34,21 @@ impl Signal {
     pub const HUP: Signal = Signal(nix::libc::SIGHUP);
     /// What a terminal's Ctrl-\ sends.
     pub const QUIT: Signal = Signal(nix::libc::SIGQUIT);
+    /// `STOP`: stands still until CONT; cannot be caught.
+    pub const STOP: Signal = Signal(nix::libc::SIGSTOP);
+    /// `USR1`.
+    pub const USR1: Signal = Signal(nix::libc::SIGUSR1);
+    /// `USR2`.
+    pub const USR2: Signal = Signal(nix::libc::SIGUSR2);
 
     /// Reads `TERM` or `SIGTERM`, in any case.
+    ///
+    /// ```
+    /// use e2e_tui::harness::Signal;
+    ///
+    /// assert_eq!(Signal::parse("usr1"), Ok(Signal::USR1));
+    /// assert!(Signal::parse("NONE").is_err());
+    /// ```
     pub fn parse(name: &str) -> Result<Self, UnknownSignal> {
         let upper = name.trim().to_ascii_uppercase();
         let full = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
@@ -42,16 +61,28 @@ impl Signal {
     }
 
     /// The full name: `SIGTERM`; a real-time signal is `SIGRT34`.
+    ///
+    /// ```
+    /// assert_eq!(e2e_tui::harness::Signal::HUP.name(), "SIGHUP");
+    /// ```
     pub fn name(self) -> String {
         nix::sys::signal::Signal::try_from(self.0).map_or_else(|_| format!("SIGRT{}", self.0), |s| s.as_str().to_owned())
     }
 
     /// The name without `SIG`: `TERM`.
+    ///
+    /// ```
+    /// assert_eq!(e2e_tui::harness::Signal::HUP.short(), "HUP");
+    /// ```
     pub fn short(self) -> String {
         self.name().trim_start_matches("SIG").to_owned()
     }
 
     /// All names a user may write, for suggestions.
+    ///
+    /// ```
+    /// assert!(e2e_tui::harness::Signal::names().any(|name| name == "TERM"));
+    /// ```
     pub fn names() -> impl Iterator<Item = &'static str> {
         nix::sys::signal::Signal::iterator().map(|s| s.as_str().trim_start_matches("SIG"))
     }
@@ -83,6 +114,13 @@ impl From<Signal> for String {
 }
 
 /// How a process ended.
+///
+/// ```
+/// use e2e_tui::harness::{Exit, Signal};
+///
+/// assert_eq!(Exit::Code(3).to_string(), "exit 3");
+/// assert_eq!(Exit::Signal(Signal::KILL).code(), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -95,11 +133,19 @@ pub enum Exit {
 
 impl Exit {
     /// Exit code 0.
+    ///
+    /// ```
+    /// assert!(e2e_tui::harness::Exit::Code(0).success());
+    /// ```
     pub fn success(self) -> bool {
         self == Exit::Code(0)
     }
 
     /// The code, if it returned one.
+    ///
+    /// ```
+    /// assert_eq!(e2e_tui::harness::Exit::Code(3).code(), Some(3));
+    /// ```
     pub fn code(self) -> Option<i32> {
         match self {
             Exit::Code(code) => Some(code),
@@ -108,6 +154,12 @@ impl Exit {
     }
 
     /// The signal, if one ended it.
+    ///
+    /// ```
+    /// use e2e_tui::harness::{Exit, Signal};
+    ///
+    /// assert_eq!(Exit::Signal(Signal::KILL).signal(), Some(Signal::KILL));
+    /// ```
     pub fn signal(self) -> Option<Signal> {
         match self {
             Exit::Code(_) => None,

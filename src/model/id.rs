@@ -10,6 +10,14 @@ pub type Generation = u32;
 /// A process of the scenario, by its name. Cheap to clone.
 ///
 /// Names hold `[A-Za-z0-9_-]`, 1 to 64 of them, so they are safe as file names, in events and on any terminal.
+///
+/// ```
+/// use e2e_tui::harness::ProcessId;
+///
+/// let proxy = ProcessId::new("proxy")?;
+/// assert_eq!(proxy.to_string(), "proxy");
+/// # Ok::<_, e2e_tui::model::InvalidName>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -22,16 +30,32 @@ pub struct InvalidName(pub String);
 
 impl ProcessId {
     /// Checks `name` and makes it an id.
+    ///
+    /// ```
+    /// use e2e_tui::harness::ProcessId;
+    ///
+    /// assert!(ProcessId::new("proxy-2").is_ok() && ProcessId::new("the proxy").is_err());
+    /// ```
     pub fn new(name: &str) -> Result<Self, InvalidName> {
         if Self::is_valid(name) { Ok(Self(name.into())) } else { Err(InvalidName(name.chars().take(80).collect())) }
     }
 
     /// Whether `name` may name a process, a port or a variable.
+    ///
+    /// ```
+    /// assert!(!e2e_tui::harness::ProcessId::is_valid("../etc"));
+    /// ```
     pub fn is_valid(name: &str) -> bool {
         (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     }
 
     /// The name.
+    ///
+    /// ```
+    /// let proxy = e2e_tui::harness::ProcessId::new("proxy")?;
+    /// assert_eq!(proxy.as_str(), "proxy");
+    /// # Ok::<_, e2e_tui::model::InvalidName>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }

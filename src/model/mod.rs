@@ -38,6 +38,7 @@ mod watch;
 
 pub use command::{Actor, Command, Request};
 pub use custom::CustomProbe;
+pub(crate) use custom::words_of;
 pub use event::{Event, EventKind};
 pub use event_parts::{Leak, NoticeLevel, ProbeOutcome, ProbeRecord, Sample, StartCause, Then};
 pub use exit::{Exit, Signal, UnknownSignal};

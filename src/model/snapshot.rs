@@ -165,6 +165,7 @@ impl ProcessSnapshot {
 
 /// One end of a generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExitRecord {
     /// Which start.
     pub generation: Generation,
@@ -182,6 +183,7 @@ pub struct ExitRecord {
 
 /// How a stop went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StopRecord {
     /// The first signal sent; none if its own command was run instead.
     pub signal: Option<Signal>,

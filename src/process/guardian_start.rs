@@ -71,6 +71,13 @@ impl GuardianProcess {
         Ok(Self { program: path, begun: Some((child, ours)) })
     }
 
+    /// Whether it is an `e2e-tui` of exactly this version: it is greeted, and let go.
+    pub fn verify(self) -> Result<(), GuardianError> {
+        let Some((_, socket)) = &self.begun else { return Ok(()) };
+        let grip = Hold::from(Containment::Group).take()?;
+        shake_hands(socket, &mut Inbox::default(), TagRange::reserve().values(), &grip, &self.program)
+    }
+
     /// Tells it how trees are to be held together, and waits for its answer. With [`Orphans::Adopt`] this process becomes
     /// a subreaper.
     pub fn serve(mut self, orphans: Orphans, hold: impl Into<Hold>, events: UnboundedSender<TreeEvent>) -> Result<Guardian, GuardianError> {

@@ -23,7 +23,7 @@ use crate::{
         GuardianError, GuardianProcess, Hold, KILL_BOUND, Order, Orphans, PidFile, Screen, Spawner, TakenTerminal, TreeEvent, runs_dir,
     },
     redact::{self, Redactor},
-    supervisor::{self, Export, Journal, Machine, RunHandle, RunParts, ScriptOptions, UnstartedRun},
+    supervisor::{self, Driver, Export, Journal, Machine, RunHandle, RunParts, ScriptOptions, UnstartedRun},
 };
 
 /// Secrets from the environment are at least this long; shorter values would mask half of every log.
@@ -136,7 +136,7 @@ impl PreparedRun {
     pub fn new(request: RunRequest, guardian: GuardianProcess) -> Result<Self, StartError> {
         let hold = Hold::of(&request.spec);
         let limited = request.spec.processes.values().find(|process| process.limits.cpu.is_some()).map(|process| process.id.clone());
-        Self::under(request, false, move |events| match (guardian.serve(Orphans::Adopt, hold, events), limited) {
+        Self::under(request, Driver::Front, move |events| match (guardian.serve(Orphans::Adopt, hold, events), limited) {
             (Err(source @ GuardianError::CpuLimit { .. }), Some(process)) => Err(StartError::Limit { process, source }),
             (guardian, _) => Ok(guardian?.into()),
         })
@@ -144,7 +144,7 @@ impl PreparedRun {
 
     fn under(
         request: RunRequest,
-        open: bool,
+        driver: Driver,
         launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
     ) -> Result<Self, StartError> {
         let RunRequest { spec, secrets, keep, end_when_done, timeout, script, screen, replace_archives } = request;
@@ -202,7 +202,7 @@ impl PreparedRun {
             redactor,
             clock,
             end_when_done,
-            open,
+            driver,
             timeout,
             script,
             export: step_archives.clone().map(|archives| Arc::new(move |target: &Path| archives.write(target)) as Export),
@@ -253,14 +253,13 @@ impl LiveRun {
         PreparedRun::new(request, GuardianProcess::start()?).map(PreparedRun::start)
     }
 
-    /// Starts the run under whom `launch` makes. An `open` run goes on whatever ends in it, until the test that
-    /// drives it says how it ended: see [`RunParts::open`]. Must be called within a tokio runtime.
+    /// Starts the run under whom `launch` makes; `driver` says what ends it. Must be called within a tokio runtime.
     pub fn start_under(
         request: RunRequest,
-        open: bool,
+        driver: Driver,
         launch: impl FnOnce(mpsc::UnboundedSender<TreeEvent>) -> Result<Holder, StartError>,
     ) -> Result<Self, StartError> {
-        PreparedRun::under(request, open, launch).map(PreparedRun::start)
+        PreparedRun::under(request, driver, launch).map(PreparedRun::start)
     }
 
     /// The handle to ask and read through.

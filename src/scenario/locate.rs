@@ -52,6 +52,7 @@ impl Located {
 
 /// Why no scenario was found under a name.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LocateError {
     /// Nothing of that name anywhere.
     #[error("there is no scenario `{name}`: looked for {}\n{help}", tried.join(", "))]

@@ -1,13 +1,14 @@
 //! What a front holds of a run: a handle to ask through, and views to read.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Journal, machine::TestEnd};
 use crate::{
+    health::Answer,
     logs::LogStore,
-    model::{Actor, Command, Outcome, Phase, ProcessSpec, Request, RunClock, Snapshot},
+    model::{Actor, Command, Outcome, Phase, Probe, ProcessId, ProcessSpec, Request, RunClock, Snapshot},
     process::Screen,
 };
 
@@ -29,10 +30,24 @@ pub(super) enum Wish {
     Close(TestEnd),
     /// Terminals of processes have another size.
     Resize(Screen),
+    /// A process is to be asked how it is, now.
+    Ask(Inquiry),
+    /// What the last attempt at becoming ready has met.
+    Tell { process: ProcessId, why: oneshot::Sender<Option<String>> },
     /// Everything is to stand still.
     StandStill,
     /// It is to go on.
     GoOn,
+}
+
+/// One question to a process, out of turn.
+#[derive(Debug)]
+pub(super) struct Inquiry {
+    pub(super) process: ProcessId,
+    /// What to ask; none: what its health check asks.
+    pub(super) probe: Option<Probe>,
+    pub(super) timeout: Duration,
+    pub(super) reply: oneshot::Sender<Result<Answer, String>>,
 }
 
 /// Resolves when a request was carried out, or says why it was not. Dropping it changes nothing: what was asked is done.
@@ -69,7 +84,7 @@ impl RunHandle {
         self.ask(Wish::Add(Arc::new(spec)))
     }
 
-    /// Says how the test that drives the run has ended (see [`RunParts::open`](super::RunParts::open)). The run is taken down by a
+    /// Says how the test that drives the run has ended (see [`Driver::Test`](super::Driver::Test)). The run is taken down by a
     /// [`Command::Shutdown`] after it.
     pub fn close(&self, end: TestEnd) -> Ticket {
         self.ask(Wish::Close(end))
@@ -78,6 +93,21 @@ impl RunHandle {
     /// Says how big the terminals are that processes have of their own: those that live, and those to come.
     pub fn resize_terminals(&self, screen: Screen) {
         drop(self.ask(Wish::Resize(screen)));
+    }
+
+    /// Asks `process` once, out of turn: what `probe` asks, or without one what its health check does. Nothing follows from the
+    /// answer. Fails with why it cannot be asked: it is not there, has no health check, or nobody can write to its stdin.
+    pub async fn probe(&self, process: &ProcessId, probe: Option<Probe>, timeout: Duration) -> Result<Answer, String> {
+        let (reply, answer) = oneshot::channel();
+        drop(self.ask(Wish::Ask(Inquiry { process: process.clone(), probe, timeout, reply })));
+        answer.await.unwrap_or_else(|_| Err("the run has ended".into()))
+    }
+
+    /// What the last attempt of `process` at becoming ready has met, if one has failed.
+    pub async fn why_not_ready(&self, process: &ProcessId) -> Option<String> {
+        let (why, told) = oneshot::channel();
+        drop(self.ask(Wish::Tell { process: process.clone(), why }));
+        told.await.ok().flatten()
     }
 
     pub(super) fn ask(&self, wish: Wish) -> Ticket {

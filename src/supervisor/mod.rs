@@ -39,7 +39,7 @@ mod wanted;
 pub use handle::{RunHandle, Ticket};
 pub use history::History;
 pub use journal::Journal;
-pub use machine::{ScriptOptions, TestEnd};
+pub use machine::{Driver, ScriptOptions, TestEnd};
 pub use parts::{Export, RunParts};
 pub use runtime::{UnstartedRun, prepare};
 pub use signals::{Signals, obey_signals};

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::{Journal, machine::ScriptOptions};
+use super::{Journal, machine::{Driver, ScriptOptions}};
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
     model::{EventKind, RunClock, RunInfo, RunSpec},
@@ -36,8 +36,8 @@ pub struct RunParts {
     pub clock: RunClock,
     /// End the run once there is nothing to wait for (headless).
     pub end_when_done: bool,
-    /// A test drives the run: nothing that ends in it ends it, and its timeout takes it down.
-    pub open: bool,
+    /// Who drives the run.
+    pub driver: Driver,
     /// How long a headless run may take.
     pub timeout: Option<Duration>,
     /// Folders that the run itself writes to: no change in them restarts anything.

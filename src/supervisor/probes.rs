@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    handle::Inquiry,
     launch,
     machine::{Input, ReadyReport},
     runtime::{News, Runtime},
@@ -135,6 +136,33 @@ impl Runtime {
         let occasion = self.occasion(&spec, &health);
         let task = tokio::spawn(watch(self.reporter(process, generation), health, question, occasion));
         self.probes.entry(process.clone()).or_default().push(task.abort_handle());
+    }
+
+    /// Asks once, because somebody wants to know now.
+    pub(super) fn ask_now(&mut self, inquiry: Inquiry, ticket: u64) {
+        let Inquiry { process, probe, timeout, reply } = inquiry;
+        let question = self.parts.spec.processes.get(&process).ok_or_else(|| format!("there is no process {process}")).and_then(|spec| {
+            if let Some(probe) = &probe {
+                return Ok((self.question(spec, probe, &[])?, timeout, None));
+            }
+            let health = spec.health.as_ref().ok_or_else(|| format!("{process} has no health check"))?;
+            Ok((self.question(spec, &health.probe, &health.degraded)?, health.timeout, health.degraded_after))
+        });
+        match question {
+            Ok((question, timeout, degraded_after)) => {
+                tokio::spawn(async move { reply.send(Ok(ask(&question, timeout, degraded_after).await)) });
+            }
+            Err(why) => {
+                let _ = reply.send(Err(why));
+            }
+        }
+        self.resolve(ticket, Ok(()));
+    }
+
+    /// Says what the last attempt of `process` at becoming ready has met.
+    pub(super) fn tell_trouble(&mut self, process: &ProcessId, why: oneshot::Sender<Option<String>>, ticket: u64) {
+        let _ = why.send(self.machine.last_trouble(process).map(str::to_owned));
+        self.resolve(ticket, Ok(()));
     }
 
     /// No more questions to `process`.

@@ -160,9 +160,7 @@ pub fn prepare(parts: RunParts) -> (RunHandle, UnstartedRun) {
         seed: parts.clock.wall().as_nanosecond() as u64,
     };
     let mut machine = Machine::new(&parts.spec, options);
-    if parts.open {
-        machine.keep_open();
-    }
+    machine.driven_by(parts.driver);
     let commands = Commands::new(parts.spawner.clone(), parts.redactor.clone());
     let mut runtime = Runtime {
         screen: parts.screen,
@@ -356,6 +354,8 @@ impl Runtime {
             Wish::Add(spec) => self.add(spec, ticket),
             Wish::Close(end) => self.feed(Input::Close { end, ticket }),
             Wish::Resize(screen) => self.resize(screen, ticket),
+            Wish::Ask(inquiry) => self.ask_now(inquiry, ticket),
+            Wish::Tell { process, why } => self.tell_trouble(&process, why, ticket),
             Wish::StandStill => self.stand_still(ticket),
             Wish::GoOn => {
                 self.go_on();

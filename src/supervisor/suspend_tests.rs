@@ -123,7 +123,7 @@ impl Stage {
             redactor,
             clock,
             end_when_done: false,
-            open: false,
+            driver: super::Driver::Front,
             timeout: None,
             ours: Vec::new(),
             runs: PathBuf::from("/nowhere"),

@@ -159,6 +159,20 @@ async fn s8_ending_everything() {
     }
     let mut polls = 1;
     loop {
+        let harness = yard::harness(&bench).await;
+        let test = async |harness: &E2ETestHarness| {
+            let _kept = harness.start_process(yard::tree(&bench).stop_grace(Duration::from_millis(20))).await?.keep();
+            Ok::<(), e2e_tui::harness::HarnessError>(())
+        };
+        let done = within(polls, harness.run(test)).await;
+        bench.assert_nothing_left(Duration::ZERO);
+        match done {
+            Some(passed) => break passed.expect("no leak"),
+            None => polls += 1,
+        }
+    }
+    let mut polls = 1;
+    loop {
         let manager: ProcessManager = yard::builder(&bench, Held::ByGuardian).process_manager().await.expect("a manager");
         manager.spawn_process(yard::tree(&bench)).await.expect("a shell");
         let done = within(polls, manager.shutdown_all(Duration::from_millis(50))).await;

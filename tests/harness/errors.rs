@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use e2e_tui::harness::{
-    E2ETestHarness, Exit, HarnessError, HttpHealthCheck, LogHealthCheck, ProcessConfig, ProcessError, ProcessType, RestartPolicy, Role,
+    Containment, E2ETestHarness, Exit, HarnessError, HttpHealthCheck, LogHealthCheck, ProcessConfig, ProcessError, ProcessType,
+    RestartPolicy, Role,
 };
 
 use crate::{
@@ -122,6 +123,7 @@ async fn a_time_limit_takes_everything_down_and_fails_what_is_awaited() {
     assert!(error.to_string().contains("stopped by") || error.to_string().contains("has ended"), "{error}");
     let error = process_error(harness.start_process(yard::tree(&bench)).await.expect_err("too late"));
     assert!(matches!(error, ProcessError::RunEnded { .. }), "{error}");
+    assert!(matches!(harness.shutdown().await, Err(HarnessError::NotPassed(_))));
 }
 
 #[tokio::test]
@@ -165,4 +167,80 @@ async fn a_proxy_on_stdio_has_no_url_and_is_a_process_like_others() {
     let proxy = harness.start_process(config.to_process_config()).await.expect("a proxy");
     proxy.send_line(r#"{"jsonrpc":"2.0","id":"ping-7","method":"ping"}"#).await.expect("it reads");
     proxy.logs().wait_for("\"id\":\"ping-7\"", SOON).await.expect("an answer");
+}
+
+#[tokio::test]
+async fn a_binary_of_another_version_is_refused_whoever_holds_processes_together() {
+    let bench = Bench::new("other-version");
+    let other = bench.write("other", "#!/bin/sh\nprintf '\\012\\000\\000\\000H\\005\\000\\000\\0009.9.9' >&0\nsleep 5\n");
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let builder = || E2ETestHarness::builder().recordings_dir(bench.dir.path().join("recordings"));
+    let error = builder().binary(&other).containment(Containment::Group).start().await.expect_err("another version");
+    assert!(error.to_string().contains("is version 9.9.9, but this is version"), "{error}");
+}
+
+#[tokio::test]
+async fn a_wait_that_is_over_too_soon_says_what_the_process_lacks() {
+    let bench = Bench::new("too-soon");
+    let harness = yard::harness(&bench).await;
+    let manager = harness.process_manager();
+    let port = harness.port_allocator().allocate().await.expect("a port");
+    let deaf = yard::script(&bench, "deaf", "sleep 600").port(port);
+    let id = manager.spawn_process(deaf).await.expect("a shell");
+    let waits = yard::script(&bench, "waits", "sleep 600").depends_on(&id);
+    let last = async |process: &str| match manager.wait_for_ready(process, Duration::from_millis(150)).await {
+        Err(ProcessError::HealthCheckFailed { last, .. }) => last,
+        other => panic!("{other:?}"),
+    };
+    let met = last("deaf").await;
+    assert!(met.starts_with("not ready within 150 ms; it is starting; its last check: ") && met.contains("refused"), "{met}");
+    let begin = manager.spawn_process(waits);
+    let wait = async {
+        // The name is there as soon as it is begun.
+        let met = last("waits").await;
+        assert_eq!(met, "not ready within 150 ms; it is pending and waits for deaf ready");
+    };
+    tokio::select! {
+        biased;
+        started = begin => panic!("{started:?}"),
+        () = wait => {}
+    }
+}
+
+const FOLDER: &str = "E2E_TEST_FOLDER";
+
+#[tokio::test]
+#[ignore = "is started by the test below, where there is no binary at hand"]
+async fn without_any_binary() {
+    let folder = std::path::PathBuf::from(std::env::var_os(FOLDER).expect("it was told where"));
+    let builder = || E2ETestHarness::builder().recordings_dir(&folder);
+    let harness = builder().start().await.expect("own programs need none");
+    for _ in 0..2 {
+        let error = process_error(harness.start_mcp_validator().await.expect_err("it is a part of the binary"));
+        assert!(matches!(&error, ProcessError::NoBinary { process } if process == "validator"), "{error}");
+        assert!(error.to_string().contains("E2E_TUI_BIN"), "{error}");
+    }
+    let own = harness.start_process(ProcessConfig::shell("validator", "sleep 600")).await.expect("a shell");
+    assert_eq!(own.process_id.as_str(), "validator", "a start that could not be begun has no name");
+    let error = process_error(builder().from_scenario("reverse").await.expect_err("it has built-in parts"));
+    assert!(matches!(error, ProcessError::NoBinary { .. }), "{error}");
+    let error = process_error(builder().containment(Containment::Subreaper).start().await.expect_err("that takes a guardian"));
+    assert!(matches!(error, ProcessError::NoBinary { .. }), "{error}");
+    assert_eq!(harness.shutdown().await.expect("nothing leaked").outcome.exit_code, 0);
+    println!("ALL OF IT");
+}
+
+#[test]
+fn parts_need_the_binary_and_own_programs_do_not() {
+    let bench = Bench::new("alone");
+    // This very program, in a folder where no binary lies beside it.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo's folder for tests can be written");
+    let this = folder.path().join("harness");
+    std::fs::hard_link(std::env::current_exe().expect("a test has a path"), &this).expect("one disk");
+    let mut command = std::process::Command::new(&this);
+    command.args(["errors::without_any_binary", "--exact", "--ignored", "--nocapture"]).env_remove("E2E_TUI_BIN");
+    let output = command.env(FOLDER, bench.dir.path()).env(yard::MARK, &bench.mark).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("ALL OF IT"), "{said}");
+    bench.assert_nothing_left(SOON);
 }

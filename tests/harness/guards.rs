@@ -91,6 +91,14 @@ fn victim() {
             let _held = planted().await;
             panic!("the test fails");
         }),
+        "panic-unheard" => in_a_runtime(false, async {
+            let held = planted().await;
+            let (reader, writer) = nix::unistd::pipe().expect("a pipe");
+            drop(reader);
+            rustix::stdio::dup2_stderr(&writer).expect("standard error can be replaced");
+            let _held = held;
+            panic!("the test fails");
+        }),
         "panic-multi" => in_a_runtime(true, async {
             let _held = planted().await;
             panic!("the test fails");
@@ -172,6 +180,7 @@ fn s7_a_panic_leaves_nothing_in_any_runtime() {
     for held in Held::BOTH {
         assert_eq!(ends("panic", held).1.code(), Some(101));
         assert_eq!(ends("panic-multi", held).1.code(), Some(101));
+        assert_eq!(ends("panic-unheard", held).1.code(), Some(101), "nobody reads its standard error: no second panic");
         assert_eq!(ends("panic-in-a-task", held).1.code(), Some(0));
     }
 }

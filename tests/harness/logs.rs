@@ -144,3 +144,57 @@ async fn secrets_are_masked_in_what_tests_see_and_in_what_is_kept() {
     teller.logs().assert_seen(r"^token=\*{12}$");
     teller.logs().assert_not_seen("s3cret");
 }
+
+#[tokio::test]
+async fn a_wait_in_vain_says_how_those_stand_who_did_not_say_it() {
+    let bench = Bench::new("in-vain");
+    let harness = yard::harness(&bench).await;
+    let dies = yard::script(&bench, "dies", "read go; echo going >&2; exit 7").role(Role::Task).stdin_pipe();
+    let dies = harness.start_process(dies).await.expect("a shell");
+    dies.send_line("go").await.expect("it reads");
+    dies.exited().await.expect("it ends");
+    let error = dies.logs().wait_for("never", Duration::from_millis(20)).await.expect_err("never");
+    assert_eq!(error.processes, ["dies is failed: exited with 7"]);
+    assert_eq!(error.recording.as_deref(), harness.recording());
+    let told = error.to_string();
+    assert!(told.contains("dies err | going") && told.contains("dies is failed: exited with 7") && told.contains("recorded: "), "{told}");
+    let told = failure(|| _ = dies.logs().assert_seen("never"));
+    assert!(told.contains("dies is failed: exited with 7"), "{told}");
+}
+
+#[tokio::test]
+async fn a_tail_may_be_longer_than_all_that_was_said() {
+    let bench = Bench::new("tail");
+    let (_harness, talker) = talked(&bench).await;
+    let logs = talker.logs();
+    assert_eq!(logs.tail(usize::MAX), logs.entries());
+    assert_eq!(logs.tail(0), []);
+    assert_eq!(logs.tail(1), logs.entries()[4..]);
+    assert_eq!(logs.from_now().tail(3), [], "what was said before does not count");
+}
+
+#[tokio::test]
+async fn a_line_that_still_grows_stands_where_it_begins() {
+    let bench = Bench::new("grows");
+    let harness = yard::harness(&bench).await;
+    // One stream at a time, as they are told to: two pipes have no order of their own.
+    let text = "read go; printf 'the start of '; read go; echo other >&2; read go; echo 'a line'; sleep 600";
+    let talker = harness.start_process(yard::script(&bench, "talker", text).stdin_pipe()).await.expect("a shell");
+    let logs = talker.logs();
+    talker.send_line("go").await.expect("it reads");
+    logs.wait_for("the start", SOON).await.expect("it says so");
+    talker.send_line("go").await.expect("it reads");
+    logs.wait_for("other", SOON).await.expect("it says so");
+    let told = failure(|| _ = logs.assert_sequence(&["other", "the start"]));
+    assert!(told.contains("it was said earlier:"), "{told}");
+    let manager = harness.process_manager().clone();
+    let told = tokio::task::spawn_blocking({
+        let logs = logs.clone();
+        move || failure(|| _ = logs.assert_sequence(&["the start", "a line"]))
+    });
+    // Said while the assertion waits: it is the same line.
+    manager.send_line("talker", "go").await.expect("it reads");
+    let told = told.await.expect("it fails");
+    assert!(told.contains("should have said `a line` after these lines"), "{told}");
+    logs.assert_sequence(&["the start of a line", "other"]);
+}

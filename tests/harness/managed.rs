@@ -9,12 +9,13 @@ use std::{
 };
 
 use e2e_tui::harness::{
-    BoxFuture, HealthCheck, HealthError, HealthStatus, HttpHealthCheck, ProcessManager, ResourceLimits, Role, TcpHealthCheck,
+    BoxFuture, ExecHealthCheck, HealthCheck, HealthError, HealthStatus, HttpHealthCheck, LogHealthCheck, ProcessError, ProcessManager,
+    ResourceLimits, Role, StdioHealthCheck, TcpHealthCheck,
 };
 
 use crate::{
     support::{Bench, wait_for},
-    yard::{self, Held, SOON},
+    yard::{self, Held, MARK, SOON},
 };
 
 /// Unhealthy from the third question on; counts them.
@@ -157,4 +158,155 @@ async fn many_start_at_once_and_one_that_fails_takes_the_others_along() {
     let error = harness.start_all(failing).await.expect_err("one fails");
     assert!(error.to_string().starts_with("fails exited with 4"), "{error}");
     bench.assert_nothing_left(Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn a_hook_that_holds_the_manager_keeps_nothing_alive() {
+    let bench = Bench::new("held-by-hook");
+    let saved = bench.dir.path().join("saved");
+    let manager = yard::builder(&bench, Held::ByGuardian).process_manager().await.expect("a manager");
+    manager.spawn_process(yard::tree(&bench)).await.expect("a shell");
+    manager.wait_for_ready("tree", SOON).await.expect("it stands");
+    let (own, folder) = (manager.clone(), saved.clone());
+    manager.on_shutdown(move || drop(own.save_process_logs("tree", folder).expect("a disk")));
+    let face = manager.clone();
+    drop(manager);
+    bench.assert_nothing_left(Duration::ZERO);
+    assert_eq!(std::fs::read_to_string(saved.join("tree.out")).expect("the hook has run"), "planted\n");
+    let error = face.spawn_process(yard::tree(&bench)).await.expect_err("its manager is gone");
+    assert!(matches!(error, ProcessError::RunEnded { .. }), "{error}");
+    // What is added when everything is down is called at once.
+    let (called, call) = std::sync::mpsc::channel();
+    face.on_shutdown(move || called.send(()).expect("it is waited for"));
+    call.recv_timeout(SOON).expect("nothing is up that it would have to wait for");
+}
+
+#[tokio::test]
+async fn checks_that_need_their_process_can_be_asked_for_too() {
+    let bench = Bench::new("asked");
+    let harness = yard::harness(&bench).await;
+    let manager = harness.process_manager();
+    let flag = bench.dir.path().join("well").display().to_string();
+    std::fs::write(&flag, "").expect("a disk");
+
+    let exec = yard::script(&bench, "exec", "sleep 600").health_check(ExecHealthCheck::new(["test", "-e", &flag]));
+    let exec = harness.start_process(exec.lazy_health()).await.expect("a shell");
+    assert_eq!(manager.check_health("exec").await, Ok(HealthStatus::Healthy));
+    std::fs::remove_file(&flag).expect("it is there");
+    let answer = manager.check_health("exec").await.expect("it can be asked");
+    assert!(matches!(&answer, HealthStatus::Unhealthy { why } if why.contains("exited with 1")), "{answer:?}");
+
+    let echo = "while read line; do test -e $0.silent || echo \"pong $line\"; done";
+    let stdio = yard::script(&bench, "stdio", echo).arg(&flag).health_check(StdioHealthCheck::new("ping", "^pong ping$")).lazy_health();
+    let stdio = harness.start_process(stdio).await.expect("a shell");
+    assert_eq!(manager.check_health("stdio").await, Ok(HealthStatus::Healthy));
+    std::fs::write(format!("{flag}.silent"), "").expect("a disk");
+    let answer = manager.check_health("stdio").await.expect("it can be asked");
+    assert!(matches!(&answer, HealthStatus::Unhealthy { why } if why.contains("no answer within 2 s")), "{answer:?}");
+
+    let log = yard::script(&bench, "log", "test -e $0.again || echo well; sleep 600").arg(&flag);
+    let log = harness.start_process(log.health_check(LogHealthCheck::new("^well$")).ready_when(ExecHealthCheck::new(["true"]))).await;
+    let log = log.expect("a shell");
+    log.logs().wait_for("well", SOON).await.expect("it says so");
+    assert_eq!(manager.check_health("log").await, Ok(HealthStatus::Healthy));
+    std::fs::write(format!("{flag}.again"), "").expect("a disk");
+    log.restart().await.expect("it can");
+    let answer = manager.check_health("log").await.expect("it can be asked");
+    assert_eq!(answer, HealthStatus::Unhealthy { why: "it has not said `^well$`".into() }, "only its newest start counts");
+    drop((exec, stdio, log));
+
+    // A process of a scenario has its check there.
+    let text = format!(
+        "name = \"s\"\n[process.own]\nshell = \"sleep 600\"\nenv = {{ {MARK} = \"{}\" }}\nhealth = {{ exec = [\"true\"], interval = \"1h\" }}\n",
+        bench.mark
+    );
+    let path = bench.write("s.toml", &text).display().to_string();
+    let harness = yard::builder(&bench, Held::ByGuardian).from_scenario(&path).await.expect("a scenario");
+    harness.wait_for_ready("own", SOON).await.expect("it runs");
+    assert_eq!(harness.process_manager().check_health("own").await, Ok(HealthStatus::Healthy));
+}
+
+/// Panics at each question after the first.
+struct Panics(Arc<AtomicU32>);
+
+impl HealthCheck for Panics {
+    fn check(&self) -> BoxFuture<'_, Result<HealthStatus, HealthError>> {
+        Box::pin(async {
+            let asked = self.0.fetch_add(1, Ordering::SeqCst);
+            // Without the host's panic hook, which prints.
+            if asked > 0 {
+                std::panic::resume_unwind(Box::new("no such table".to_owned()));
+            }
+            Ok(HealthStatus::Healthy)
+        })
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(10)
+    }
+
+    fn name(&self) -> String {
+        "the check of the table".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_panics_is_a_bad_answer_and_not_the_last_question() {
+    let bench = Bench::new("panics");
+    let harness = yard::harness(&bench).await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let config = yard::script(&bench, "worker", "sleep 600").health_check(Panics(asked.clone()));
+    let worker = harness.start_process(config).await.expect("it was well at first");
+    wait_for("it to be unhealthy", SOON, || worker.info().is_ok_and(|process| process.state().word() == "unhealthy"));
+    assert!(asked.load(Ordering::SeqCst) >= 4, "it is asked again after a panic");
+    let failed = harness.process_manager().check_health("worker").await.expect_err("it panics");
+    assert_eq!(failed.0, "the check of the table panicked: no such table");
+
+    let never = yard::script(&bench, "never", "sleep 600").ready_when(Panics(Arc::new(AtomicU32::new(1))));
+    let error = harness.start_process(never.ready_timeout(Duration::from_millis(200))).await.expect_err("it is never ready");
+    assert!(error.to_string().contains("the check of the table panicked: no such table"), "{error}");
+}
+
+#[tokio::test]
+async fn an_end_that_its_guardian_does_not_carry_out_is_carried_out_all_the_same() {
+    let bench = Bench::new("frozen");
+    let manager = yard::builder(&bench, Held::ByGuardian).process_manager().await.expect("a manager");
+    let tree = manager.spawn_process(yard::tree(&bench)).await.expect("a shell");
+    manager.wait_for_ready(&tree, SOON).await.expect("it stands");
+    let leader = manager.process(&tree).expect("it is there").pid().expect("it lives");
+    let stat = std::fs::read_to_string(format!("/proc/{leader}/stat")).expect("it lives");
+    let guardian =
+        stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)).and_then(|pid| pid.parse().ok()).expect("it has a parent");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(guardian), nix::sys::signal::Signal::SIGSTOP).expect("it is ours");
+    let ended = manager.shutdown_all(Duration::from_millis(50)).await;
+    // Whatever it says, it must be true.
+    assert!(ended.is_err() || bench.alive().is_empty(), "{ended:?}, and alive: {:?}", bench.alive());
+    bench.assert_nothing_left(Duration::ZERO);
+}
+
+/// Blocks the thread that asks it.
+struct Blocks;
+
+impl HealthCheck for Blocks {
+    fn check(&self) -> BoxFuture<'_, Result<HealthStatus, HealthError>> {
+        Box::pin(async {
+            std::thread::sleep(Duration::from_secs(30));
+            Ok(HealthStatus::Healthy)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_blocks_its_thread_holds_up_nobody() {
+    let bench = Bench::new("blocks");
+    let harness = yard::harness(&bench).await;
+    let config = yard::script(&bench, "dies", "echo up; read go; exit 3").ready_when(Blocks).stdin_pipe();
+    let manager = harness.process_manager();
+    let dies = manager.spawn_process(config).await.expect("a shell");
+    let asked = std::time::Instant::now();
+    manager.send_line(&dies, "go").await.expect("it reads");
+    let error = manager.wait_for_ready(&dies, SOON).await.expect_err("it dies");
+    assert!(matches!(error, ProcessError::UnexpectedExit { .. }), "{error}");
+    harness.shutdown().await.expect("nothing leaked");
+    assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
 }

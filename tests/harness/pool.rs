@@ -70,3 +70,62 @@ async fn a_reset_that_succeeds_saves_a_start_and_one_that_fails_does_not() {
     drop(pool);
     bench.assert_nothing_left(SOON);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_takes_its_time_though_the_tests_clock_is_paused() {
+    let bench = Bench::new("paused-pool");
+    let pool = pool(&bench).await.reset_with(|_| {
+        // Somebody else's time: the test's own clock would jump to its next timer meanwhile.
+        let (done, reset) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            let _ = done.send(());
+        });
+        Box::pin(async move { reset.await.map_err(|error| error.to_string()) })
+    });
+    let first = pool.lend().await.expect("a server");
+    let pid = first.info().expect("it is there").pid();
+    drop(first);
+    let again = pool.lend().await.expect("a server");
+    assert_eq!(again.info().expect("it is there").pid(), pid, "it was reset");
+}
+
+#[tokio::test]
+async fn the_port_of_a_server_that_is_gone_is_nobodys() {
+    let bench = Bench::new("ports-of-pool");
+    let (fails, well) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+    let (failing, resets, mark) = (fails.clone(), well.clone(), bench.mark.clone());
+    let manager = yard::builder(&bench, Held::ByGuardian).process_manager().await.expect("a manager");
+    let make = move |port| {
+        if failing.load(Ordering::SeqCst) {
+            return e2e_tui::harness::ProcessConfig::shell("fails", "exit 3");
+        }
+        ProcessType::MockUpstream { port, response_delay: Duration::ZERO }.to_process_config().env(MARK, &mark)
+    };
+    let pool = ProcessPool::new(manager, make).expect("ports").reset_with(move |_| {
+        let well = resets.load(Ordering::SeqCst);
+        Box::pin(async move { if well { Ok(()) } else { Err("it cannot".into()) } })
+    });
+    let leased = || pool.port_allocator().leased();
+
+    pool.lend().await.expect_err("it exits with 3");
+    assert_eq!(leased(), 0, "one that never became ready");
+    fails.store(false, Ordering::SeqCst);
+    assert!(crate::cancelled::within(1, pool.lend()).await.is_none());
+    assert_eq!(leased(), 0, "one whose start nobody waited for");
+    drop(pool.lend().await.expect("a server"));
+    assert_eq!(leased(), 1, "it may be lent again");
+    let server = pool.lend().await.expect("another server");
+    assert_eq!(leased(), 1, "the first could not be reset");
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _server = server;
+        std::panic::resume_unwind(Box::new("the test fails"));
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(leased(), 0, "one that a failing test had");
+    well.store(true, Ordering::SeqCst);
+    drop((pool.lend().await.expect("a server"), pool.lend().await.expect("another")));
+    assert_eq!((pool.idle(), leased()), (2, 2));
+    drop(pool);
+    bench.assert_nothing_left(SOON);
+}

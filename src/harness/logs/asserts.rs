@@ -22,15 +22,30 @@ const STEP: Duration = Duration::from_millis(50);
 impl LogCapture {
     /// Panics unless a line matches, and gives it back. A line that was said a moment ago may still be on its way, so this waits
     /// for up to half a second before it fails.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let line = harness.logs().assert_seen(r"listening on \d+");
+    /// println!("{} after {:?}", line.process, line.at);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn assert_seen(&self, pattern: impl Into<LogPattern>) -> LogEntry {
         let pattern = pattern.into();
         let mut scan = self.scan();
         let found = self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern));
-        found.unwrap_or_else(|| fail(&format!("{} should have said `{pattern}`", self.who()), &self.context()))
+        found.unwrap_or_else(|| fail(&format!("{} should have said `{pattern}`", self.who()), &[self.context(), self.standing()].concat()))
     }
 
     /// Panics if a line matches. Waits until nothing has been said for 10 ms, at most half a second.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// harness.logs().assert_not_seen("panicked at");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn assert_not_seen(&self, pattern: impl Into<LogPattern>) {
         let pattern = pattern.into();
@@ -44,32 +59,54 @@ impl LogCapture {
 
     /// Panics unless there is a line for each of `patterns`, each said after the one before; other lines may stand between. Waits
     /// as [`assert_seen`](Self::assert_seen) does.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// harness.logs().assert_sequence(&["accepted", "forwarded", "answered"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn assert_sequence<P: Into<LogPattern> + Clone>(&self, patterns: &[P]) -> Vec<LogEntry> {
         let mut scan = self.scan();
         let mut found: Vec<LogEntry> = Vec::new();
         for pattern in patterns {
             let pattern = pattern.clone().into();
-            if let Some(entry) = self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern)) {
+            if let Some(entry) = self.within(UNDER_WAY, || self.find_after(&mut scan, &pattern, found.last())) {
                 found.push(entry);
                 continue;
             }
             let seen = found.iter().map(ToString::to_string);
             let after = if found.is_empty() { "" } else { " after these lines" };
             let before = self.find(&pattern).map(|entry| format!("it was said earlier: {entry}"));
-            let lines: Vec<_> = seen.chain(before).chain(std::iter::once("the last lines:".to_owned())).chain(self.context()).collect();
+            let lines = seen.chain(before).chain(std::iter::once("the last lines:".to_owned()));
+            let lines: Vec<_> = lines.chain(self.context()).chain(self.standing()).collect();
             fail(&format!("{} should have said `{pattern}`{after}", self.who()), &lines);
         }
         found
     }
 
     /// Panics if a line calls itself an error or looks like one: a panic, a trace back, a 5xx.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// harness.logs().assert_no_errors();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn assert_no_errors(&self) {
         self.assert_no_errors_but::<LogPattern>(&[]);
     }
 
     /// The same, but lines that match one of `expected` do not count.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// harness.logs().assert_no_errors_but(&["upstream refused", " 502 "]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn assert_no_errors_but<P: Into<LogPattern> + Clone>(&self, expected: &[P]) {
         let expected: Vec<LogPattern> = expected.iter().map(|pattern| pattern.clone().into()).collect();
@@ -82,6 +119,15 @@ impl LogCapture {
     }
 
     /// Lines that call themselves errors or look like ones.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// for entry in harness.logs().errors() {
+    ///     println!("{entry}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn errors(&self) -> Vec<LogEntry> {
         let lifecycle = Lifecycle::Dropped;
         let alerts = Query { alerts: Some(Vec::new()), lifecycle, ..Query::default() };

@@ -1,13 +1,20 @@
 //! What one process, some, or all have said.
 
-use std::{fmt, ops::ControlFlow, ops::Deref, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    ops::{ControlFlow, Deref},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::runtime;
+use regex::Regex;
+use tokio::{runtime, sync::watch};
 
 use crate::{
     logs::{LogStore, Selection},
-    model::{EventKind, ProcessId, RunClock, human_duration},
-    supervisor::Journal,
+    model::{EventKind, Generation, ProcessId, ProcessSnapshot, ProcessState, RunClock, Snapshot, human_duration},
+    supervisor::{Journal, RunHandle},
 };
 
 use super::super::{timer::Timer, trouble::Trouble};
@@ -17,14 +24,32 @@ use super::{Bell, LogAlert, LogEntry, LogMetrics, LogPattern, scan::Scan};
 pub(super) const SHOWN: usize = 12;
 
 /// What was waited for was not said.
+///
+/// ```no_run
+/// # async fn example(harness: &e2e_tui::E2ETestHarness) {
+/// use std::time::Duration;
+///
+/// if let Err(error) = harness.logs().wait_for("ready", Duration::from_secs(5)).await {
+///     println!("{}\n{}", error.what, error.processes.join("\n"));
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}{}", listed(.lines))]
+#[error("{what}{}{}{}", listed(.lines), listed(.processes), recorded(.recording.as_deref()))]
 #[non_exhaustive]
 pub struct LogError {
     /// What was wanted, and what came instead.
     pub what: String,
     /// The lines that tell most about it, newest last.
     pub lines: Vec<String>,
+    /// How those stand from whom it was wanted: `proxy is failed: exited with 101`.
+    pub processes: Vec<String>,
+    /// The folder of the recording, if there is one: `e2e-tui replay` opens it.
+    pub recording: Option<PathBuf>,
+}
+
+fn recorded(recording: Option<&Path>) -> String {
+    recording.map(|path| format!("\n  recorded: {}", path.display())).unwrap_or_default()
 }
 
 /// Each on a line of its own, a step in.
@@ -60,6 +85,8 @@ pub struct LogCapture {
     /// Lines before this sequence number do not count.
     pub(super) from: u64,
     pub(super) bell: Arc<Bell>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    recording: Option<Arc<Path>>,
     /// Where time passes: a runtime of the caller's may stand still, or not be there at all.
     timers: runtime::Handle,
     trouble: Trouble,
@@ -94,22 +121,51 @@ impl Deref for LogAggregator {
 
 impl LogAggregator {
     pub(in crate::harness) fn new(
-        store: Arc<LogStore>,
-        journal: Arc<Journal>,
-        clock: RunClock,
+        run: &RunHandle,
         bell: Arc<Bell>,
         timers: runtime::Handle,
         trouble: Trouble,
+        recording: Option<&Path>,
     ) -> Self {
-        Self(LogCapture { store, journal, clock, selection: Selection::All, from: 0, bell, timers, trouble })
+        Self(LogCapture {
+            store: run.logs(),
+            journal: run.journal(),
+            clock: run.clock(),
+            selection: Selection::All,
+            from: 0,
+            bell,
+            snapshots: run.watch(),
+            recording: recording.map(Arc::from),
+            timers,
+            trouble,
+        })
     }
 
     /// What `process` alone has said.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// for name in harness.process_manager().names() {
+    ///     println!("{name}: {} lines", harness.logs().of(&name).entries().len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn of(&self, process: &ProcessId) -> LogCapture {
         self.of_some(std::slice::from_ref(process))
     }
 
     /// What some processes have said.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let upstream = harness.start_mcp_validator().await?;
+    /// let client = harness.start_test_client(&upstream.url, "ping").await?;
+    /// let both = harness.logs().of_some(&[upstream.process_id.clone(), client.process_id.clone()]);
+    /// both.assert_no_errors();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn of_some(&self, processes: &[ProcessId]) -> LogCapture {
         LogCapture { selection: Selection::Some(processes.to_vec()), ..self.0.clone() }
     }
@@ -117,35 +173,67 @@ impl LogAggregator {
 
 impl LogCapture {
     /// The same, but only what is said from now on.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let later = harness.logs().from_now();
+    /// harness.start_mcp_validator().await?;
+    /// later.assert_not_seen("retrying");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn from_now(&self) -> Self {
         Self { from: self.store.stamp(), ..self.clone() }
     }
 
     /// All lines so far, in the order they were said.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let errors = harness.logs().entries().iter().filter(|entry| entry.source == e2e_tui::harness::LogSource::Stderr).count();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn entries(&self) -> Vec<LogEntry> {
         self.scan().entries(&self.store, &self.clock)
     }
 
     /// The last `count` lines.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// for entry in harness.logs().tail(20) {
+    ///     println!("{entry}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tail(&self, count: usize) -> Vec<LogEntry> {
-        let mut last = std::collections::VecDeque::with_capacity(count + 1);
-        let _: Option<()> = self.scan().visit(&self.store, |line, _| {
-            last.push_back(line.clone());
-            if last.len() > count {
-                last.pop_front();
-            }
-            ControlFlow::Continue(())
-        });
+        let last = self.scan().last(&self.store, count);
         last.iter().filter_map(|line| LogEntry::of(line, &self.clock)).collect()
     }
 
     /// The first line that matches, if one was said.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let port = harness.logs().find(r"listening on \S+:\d+").map(|entry| entry.message);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn find(&self, pattern: impl Into<LogPattern>) -> Option<LogEntry> {
         self.find_in(&mut self.scan(), &pattern.into())
     }
 
     /// All lines that match.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(harness.logs().find_all("retrying").len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn find_all(&self, pattern: impl Into<LogPattern>) -> Vec<LogEntry> {
         let pattern = pattern.into();
         let mut all = Vec::new();
@@ -161,7 +249,15 @@ impl LogCapture {
     /// Waits for a line that matches; lines that were said before count too, see [`from_now`](Self::from_now).
     ///
     /// # Errors
-    /// None came in time, or the run ended without one; the error shows the last lines.
+    /// None came in time, or the run ended without one; the error shows the last lines, and how those stand who did not say it.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let line = harness.logs().wait_for("session opened", std::time::Duration::from_secs(5)).await?;
+    /// println!("{} opened it", line.process);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait_for(&self, pattern: impl Into<LogPattern>, timeout: Duration) -> Result<LogEntry, LogError> {
         let pattern = pattern.into();
         let mut scan = self.scan();
@@ -175,7 +271,8 @@ impl LogCapture {
             }
             if last_look {
                 let what = format!("{} has not said `{pattern}` within {}", self.who(), human_duration(timeout));
-                let error = LogError { what, lines: self.context() };
+                let recording = self.recording.as_deref().map(Path::to_owned);
+                let error = LogError { what, lines: self.context(), processes: self.standing(), recording };
                 self.trouble.note(&error);
                 return Err(error);
             }
@@ -189,6 +286,14 @@ impl LogCapture {
 
     /// The numbers that the first group of `pattern` captures (all of it, if it has none) in the lines that match; none if there
     /// are none.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// let latency = harness.logs().metrics(r"200 in (\d+) ms").expect("calls were made");
+    /// assert!(latency.p95 < 50.0, "{latency}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn metrics(&self, pattern: impl Into<LogPattern>) -> Option<LogMetrics> {
         let pattern = pattern.into();
         let mut numbers = Vec::new();
@@ -203,6 +308,13 @@ impl LogCapture {
     }
 
     /// Lines that matter, as the supervisor has noticed them so far, gathered within some milliseconds each.
+    ///
+    /// ```no_run
+    /// # async fn example(harness: &e2e_tui::E2ETestHarness) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(harness.logs().alerts().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn alerts(&self) -> Vec<LogAlert> {
         let events = self.journal.from(0);
         let alerts = events.iter().filter_map(|event| match &event.kind {
@@ -221,13 +333,30 @@ impl LogCapture {
         alerts.collect()
     }
 
+    /// Whether that start of a process has said a line that matches.
+    pub(in crate::harness) fn was_said(&self, pattern: &Regex, generation: Generation) -> bool {
+        let found = self.scan().visit(&self.store, |line, text| {
+            if line.generation == generation && pattern.is_match(text) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found.is_some()
+    }
+
     pub(super) fn scan(&self) -> Scan {
         Scan::new(self.selection.clone(), &self.store, self.from)
     }
 
     pub(super) fn find_in(&self, scan: &mut Scan, pattern: &LogPattern) -> Option<LogEntry> {
+        self.find_after(scan, pattern, None)
+    }
+
+    /// The next line that matches and begins after the line `after`. A line that was not whole yet comes more than once: while it
+    /// grows it is still where it begins.
+    pub(super) fn find_after(&self, scan: &mut Scan, pattern: &LogPattern, after: Option<&LogEntry>) -> Option<LogEntry> {
         scan.visit(&self.store, |line, text| {
-            if pattern.matches(text)
+            // Lines of one number come from different streams, and so from different chunks.
+            let is_after = after.is_none_or(|after| (line.seq, line.number) > (after.seq, after.number));
+            if is_after
+                && pattern.matches(text)
                 && let Some(entry) = LogEntry::of(line, &self.clock)
             {
                 return ControlFlow::Break(entry);
@@ -242,7 +371,19 @@ impl LogCapture {
         if lines.is_empty() { vec!["(nothing was said)".to_owned()] } else { lines }
     }
 
-    /// `proxy`, `proxy and upstream`, `anybody`.
+    /// How those stand who are listened to, for messages: `proxy is failed: exited with 101`.
+    pub(super) fn standing(&self) -> Vec<String> {
+        let snapshot = self.snapshots.borrow().clone();
+        let mut rows: Vec<_> = snapshot.rows.iter().filter(|row| self.selects(row.id())).map(|row| in_words(row)).collect();
+        if rows.len() > SHOWN {
+            let more = rows.len() - SHOWN;
+            rows.truncate(SHOWN);
+            rows.push(format!("… and {more} more processes"));
+        }
+        rows
+    }
+
+    /// `proxy`, `proxy or upstream`, `any process`.
     pub(super) fn who(&self) -> String {
         match &self.selection {
             Selection::All => "any process".to_owned(),
@@ -255,5 +396,17 @@ impl LogCapture {
             Selection::All => true,
             Selection::Some(some) => some.contains(process),
         }
+    }
+}
+
+fn in_words(row: &ProcessSnapshot) -> String {
+    let state = format!("{} is {}", row.id(), row.state.word());
+    match (&row.state, row.exits.last()) {
+        (ProcessState::Failed { reason } | ProcessState::GaveUp { reason, .. } | ProcessState::Backoff { reason, .. }, _) => {
+            format!("{state}: {reason}")
+        }
+        (ProcessState::Skipped { because }, _) => format!("{state}: {because}"),
+        (_, Some(exit)) if !row.state.is_alive() => format!("{state} ({})", exit.exit),
+        _ => state,
     }
 }

@@ -11,8 +11,15 @@ use crate::{
     model::{Generation, ProcessId, RunClock},
 };
 
-/// Which of its streams a process said something on.
+/// Which of its streams a process said something on. One that runs on a terminal of its own has only standard output.
+///
+/// ```
+/// use e2e_tui::harness::LogSource;
+///
+/// assert_eq!(LogSource::Stderr.to_string(), "err");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LogSource {
     /// Standard output.
     Stdout,
@@ -93,6 +100,14 @@ impl fmt::Display for LogEntry {
 }
 
 /// Lines that matter: a panic, a trace back, a 5xx, or what [`alert`](crate::harness::ProcessConfig::alert) names.
+///
+/// ```no_run
+/// # async fn example(harness: &e2e_tui::E2ETestHarness) {
+/// for alert in harness.logs().alerts() {
+///     println!("{} said {} lines like {:?}", alert.process, alert.count, alert.message);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogAlert {

@@ -22,6 +22,12 @@ pub struct LogPattern {
 
 impl LogPattern {
     /// The text itself.
+    ///
+    /// ```
+    /// use e2e_tui::harness::LogPattern;
+    ///
+    /// assert!(LogPattern::text("[::1]:8080").matches("listening on [::1]:8080"));
+    /// ```
     pub fn text(text: impl Into<String>) -> Self {
         let typed = text.into();
         // Escaped text is an expression unless it is monstrously long; what matches nothing is the honest answer then.
@@ -29,13 +35,24 @@ impl LogPattern {
         Self { typed, regex }
     }
 
-    /// A regular expression.
+    /// A regular expression; an error where it is none.
+    ///
+    /// ```
+    /// use e2e_tui::harness::LogPattern;
+    ///
+    /// assert!(LogPattern::regex_of(r"^GET /\S+ 5\d\d$").is_ok_and(|pattern| pattern.matches("GET /mcp 502")));
+    /// assert!(LogPattern::regex_of("call(").is_err());
+    /// ```
     pub fn regex_of(expression: impl Into<String>) -> Result<Self, regex::Error> {
         let typed = expression.into();
         Ok(Self { regex: Regex::new(&typed)?, typed })
     }
 
     /// Whether `line` matches.
+    ///
+    /// ```
+    /// assert!(e2e_tui::harness::LogPattern::from("ready|listening").matches("now listening"));
+    /// ```
     pub fn matches(&self, line: &str) -> bool {
         self.regex.is_match(line)
     }

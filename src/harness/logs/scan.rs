@@ -57,6 +57,20 @@ impl Scan {
         }
     }
 
+    /// The last `count` lines of those that are new.
+    pub(super) fn last(&mut self, store: &LogStore, count: usize) -> Vec<LogLine> {
+        self.view.refresh(store);
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.next = self.next.max(self.view.len().saturating_sub(count));
+        let mut lines = Vec::new();
+        loop {
+            let batch = self.view.window(store, self.next, BATCH).unwrap_or_default();
+            let Some(last) = batch.last() else { return lines };
+            self.next = last.row + 1;
+            lines.extend(batch);
+        }
+    }
+
     /// All entries that are new.
     pub(super) fn entries(&mut self, store: &LogStore, clock: &RunClock) -> Vec<LogEntry> {
         let mut all = Vec::new();

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// A revision, oldest first. All but the last open with a handshake.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Revision {
     /// The first. Its own HTTP transport is not here; over streamable HTTP, as over stdio, only its messages are.
     V2024_11_05,

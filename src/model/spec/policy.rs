@@ -69,7 +69,14 @@ impl Default for StopSpec {
     }
 }
 
-/// Resource limits; none is set unless the file says so.
+/// Resource limits; none is set unless the file says so. Write it with `..Limits::default()`: there will be more.
+///
+/// ```
+/// use e2e_tui::harness::{ProcessConfig, ResourceLimits};
+///
+/// let limits = ResourceLimits { memory: Some(500 << 20), open_files: Some(1024), ..ResourceLimits::default() };
+/// let server = ProcessConfig::new("server", "./server").limits(limits);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limits {
     /// Resident memory of the whole tree, in bytes.

@@ -11,6 +11,12 @@ use super::{
 };
 
 /// What a process is for; decides what its end means.
+///
+/// ```
+/// use e2e_tui::harness::{ProcessConfig, Role};
+///
+/// let seed = ProcessConfig::new("seed", "./seed").role(Role::Task);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -26,6 +32,10 @@ pub enum Role {
 
 impl Role {
     /// `service`, `task` or `test`.
+    ///
+    /// ```
+    /// assert_eq!(e2e_tui::harness::Role::Task.word(), "task");
+    /// ```
     pub fn word(self) -> &'static str {
         match self {
             Self::Service => "service",

@@ -63,9 +63,16 @@ impl RunSpec {
 }
 
 /// How the trees of children are held together so that none escapes a stop.
+///
+/// ```
+/// use e2e_tui::harness::Containment;
+///
+/// assert_eq!(Containment::default(), Containment::Auto);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Containment {
     /// The best that this machine offers.
     #[default]
@@ -85,6 +92,10 @@ impl Containment {
     pub const ALL: [Self; 5] = [Self::Auto, Self::Pidns, Self::Cgroup, Self::Subreaper, Self::Group];
 
     /// As a scenario writes it: `cgroup`.
+    ///
+    /// ```
+    /// assert_eq!(e2e_tui::harness::Containment::Cgroup.word(), "cgroup");
+    /// ```
     pub fn word(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -96,6 +107,12 @@ impl Containment {
     }
 
     /// The one that is written so.
+    ///
+    /// ```
+    /// use e2e_tui::harness::Containment;
+    ///
+    /// assert_eq!(Containment::named("group"), Some(Containment::Group));
+    /// ```
     pub fn named(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.word() == word)
     }

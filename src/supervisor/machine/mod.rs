@@ -41,7 +41,7 @@ mod tests;
 
 pub(crate) use core::Machine;
 pub(crate) use expect::Seen;
-pub use open::TestEnd;
+pub use open::{Driver, TestEnd};
 pub(crate) use script::SCRIPT_TICKETS;
 pub use script::ScriptOptions;
 pub(crate) use types::{Effect, Input, MachineOptions, ReadyReport, TimerToken};

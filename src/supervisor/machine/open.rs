@@ -5,9 +5,21 @@ use std::sync::Arc;
 use super::core::Machine;
 use super::types::Goal;
 use crate::model::{
-    EventKind, ListenPort, Outcome, ProcessInfo, ProcessSpec, Reads, RestartMode, StartCause, StdinMode, Verdict, exit_code,
+    EventKind, ListenPort, Outcome, ProcessId, ProcessInfo, ProcessSpec, Reads, RestartMode, StartCause, StdinMode, Verdict, exit_code,
 };
 use crate::scenario::settings;
+
+/// Who drives a run, and so what ends it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// A front: what its scenario says ends it. Past its timeout only a headless run is taken down.
+    #[default]
+    Front,
+    /// A test, around a scenario: past its timeout it is taken down, whatever the verdict was by then.
+    TestOfScenario,
+    /// A test that adds processes as it goes: nothing that ends in it ends it. Past its timeout it is taken down.
+    Test,
+}
 
 /// How the test that drives a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +33,15 @@ pub enum TestEnd {
 }
 
 impl Machine {
-    /// Says that the run goes on whatever ends in it, until [`close`](Self::close).
-    pub(crate) fn keep_open(&mut self) {
-        self.course.open = true;
+    /// Says who drives the run: one that a test adds to goes on whatever ends in it, until [`close`](Self::close).
+    pub(crate) fn driven_by(&mut self, driver: Driver) {
+        self.course.open = driver == Driver::Test;
+        self.course.limited = driver != Driver::Front;
+    }
+
+    /// What the last attempt of a process at becoming ready has met, if one has failed.
+    pub(crate) fn last_trouble(&self, process: &ProcessId) -> Option<&str> {
+        self.procs[*self.by_name.get(process)?].last_trouble.as_deref()
     }
 
     /// A process that was not there before; it starts as soon as what it depends on allows. The ticket resolves when it is up.
@@ -105,7 +123,7 @@ mod tests {
             &run_of(Vec::new()),
             MachineOptions { end_when_done: false, timeout: None, script: ScriptOptions::default(), seed: 1 },
         );
-        machine.keep_open();
+        machine.driven_by(Driver::Test);
         assert_eq!(machine.step(At(0), Input::Begin), []);
         machine
     }

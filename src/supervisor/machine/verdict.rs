@@ -32,6 +32,8 @@ pub(super) struct Course {
     finished: bool,
     /// Nothing that ends, ends the run.
     pub(super) open: bool,
+    /// Past its timeout it is taken down.
+    pub(super) limited: bool,
     said: Option<TestEnd>,
     stopped: u32,
     killed: u32,
@@ -339,13 +341,14 @@ impl Machine {
     }
 
     pub(super) fn run_timed_out(&mut self) {
-        if !self.options.end_when_done && !self.course.open {
+        if !self.options.end_when_done && !self.course.limited {
             let limit = self.options.timeout.map(human_duration).unwrap_or_default();
             let text = format!("the run has taken longer than its timeout of {limit}; it goes on");
             self.emit(EventKind::Notice { level: NoticeLevel::Warning, text });
             return;
         }
-        if self.course.is_certain() {
+        // A test may take longer than its scenario; what a headless run was to show, it has shown.
+        if self.course.is_stopping() || self.course.decided && !self.course.limited {
             return;
         }
         let limit_ms = self.options.timeout.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
@@ -356,6 +359,7 @@ impl Machine {
         }
         self.emit(EventKind::RunTimedOut { limit_ms, waited_for });
         self.course.timed_out = true;
+        self.course.decided = false;
         self.shut_down(&Actor::Supervisor, false, None);
     }
 
