@@ -159,3 +159,31 @@ fn every_path_named_to_contributors_is_there() {
     }
     assert!(count >= 15, "{count} paths");
 }
+
+#[test]
+fn every_public_item_of_the_library_has_an_example() {
+    let mut folders = vec![root().join("src/harness")];
+    let (mut found, mut without) = (0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).expect("the library's folder").flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("sources are UTF-8");
+            let lines: Vec<&str> = text.lines().collect();
+            for (at, line) in lines.iter().enumerate() {
+                let item = line.trim().strip_prefix("pub ").and_then(|item| item.split_once(' '));
+                let Some(("fn" | "async" | "struct" | "enum" | "trait" | "type" | "const", name)) = item else { continue };
+                found += 1;
+                let above =
+                    lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("///") || line.trim_start().starts_with("#["));
+                if !above.into_iter().any(|line| line.contains("```")) {
+                    without.push(format!("{}:{}: {name}", path.display(), at + 1));
+                }
+            }
+        }
+    }
+    assert!(found > 150, "{found}");
+    assert!(without.is_empty(), "what it is for is best shown:\n{}", without.join("\n"));
+}

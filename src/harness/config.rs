@@ -85,6 +85,17 @@ impl From<RestartPolicy> for crate::model::RestartPolicy {
     }
 }
 
+impl From<&crate::model::RestartPolicy> for RestartPolicy {
+    /// A scenario's, as far as it can be said here.
+    fn from(policy: &crate::model::RestartPolicy) -> Self {
+        match policy.mode {
+            RestartMode::Never => Self::Never,
+            RestartMode::OnFailure => Self::OnFailure { max_attempts: policy.max_attempts, backoff: policy.backoff },
+            RestartMode::Always => Self::Always { delay: policy.delay },
+        }
+    }
+}
+
 /// A process to start. Fields may be set directly or through the methods of the same names.
 ///
 /// ```

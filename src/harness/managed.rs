@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use super::RestartPolicy;
 use crate::model::{ExitRecord, Generation, Health, Leak, ProcessId, ProcessSnapshot, ProcessState, RunClock};
 
 /// How a process stood when it was asked for. Asking again gives the present.
@@ -22,11 +23,12 @@ use crate::model::{ExitRecord, Generation, Health, Leak, ProcessId, ProcessSnaps
 pub struct ManagedProcess {
     row: Arc<ProcessSnapshot>,
     clock: RunClock,
+    policy: RestartPolicy,
 }
 
 impl ManagedProcess {
-    pub(super) fn of(row: &ProcessSnapshot, clock: RunClock) -> Self {
-        Self { row: Arc::new(row.clone()), clock }
+    pub(super) fn of(row: &ProcessSnapshot, clock: RunClock, policy: RestartPolicy) -> Self {
+        Self { row: Arc::new(row.clone()), clock, policy }
     }
 
     /// Its name.
@@ -39,6 +41,30 @@ impl ManagedProcess {
     /// ```
     pub fn id(&self) -> &ProcessId {
         self.row.id()
+    }
+
+    /// The same, as text.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert!(process.name().starts_with("worker-"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn name(&self) -> &str {
+        self.row.id().as_str()
+    }
+
+    /// Which of its exits lead to a restart.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(process.restart_policy(), e2e_tui::harness::RestartPolicy::Never);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn restart_policy(&self) -> RestartPolicy {
+        self.policy
     }
 
     /// Its state, with its reason.

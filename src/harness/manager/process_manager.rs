@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::super::{
-    HarnessBuilder, HarnessError, LogAggregator, ManagedProcess, ProcessConfig, ProcessError, ProcessGuard,
+    HarnessBuilder, HarnessError, LogAggregator, ManagedProcess, ProcessConfig, ProcessError, ProcessGuard, RestartPolicy,
     engine::Engine,
     hooks::Hooks,
     standing::{failed, run_ended},
 };
 use crate::{
-    model::{Phase, ProcessId, ProcessSnapshot, RestartMode, RunSpec, Snapshot},
+    model::{Phase, ProcessId, ProcessSnapshot, RunSpec, Snapshot},
     supervisor::{RunHandle, TestEnd},
 };
 
@@ -60,8 +60,8 @@ pub(in crate::harness) struct Inner {
     pub(in crate::harness) hooks: Hooks,
     pub(super) names: Mutex<HashSet<ProcessId>>,
     configs: Mutex<HashMap<ProcessId, ProcessConfig>>,
-    /// Processes of a scenario whose policy restarts them.
-    restarting: HashSet<ProcessId>,
+    /// Of the processes of a scenario.
+    policies: HashMap<ProcessId, RestartPolicy>,
 }
 
 /// Whose end is the end of the run. Only one holds it, so that a hook which holds a manager does not hold itself.
@@ -88,13 +88,13 @@ impl ProcessManager {
     }
 
     pub(in crate::harness) fn of(engine: Arc<Engine>, spec: &RunSpec) -> Self {
-        let restarting = spec.processes.values().filter(|p| p.restart.mode != RestartMode::Never).map(|p| p.id.clone()).collect();
+        let policies = spec.processes.values().map(|process| (process.id.clone(), RestartPolicy::from(&process.restart))).collect();
         let inner = Arc::new(Inner {
             engine,
             hooks: Hooks::default(),
             names: Mutex::new(spec.processes.keys().cloned().collect()),
             configs: Mutex::default(),
-            restarting,
+            policies,
         });
         Self { _life: Some(Life(inner.clone())), inner }
     }
@@ -132,7 +132,7 @@ impl ProcessManager {
     /// # }
     /// ```
     pub fn processes(&self) -> Vec<ManagedProcess> {
-        self.snapshot().rows.iter().map(|row| ManagedProcess::of(row, self.inner.engine.run.clock())).collect()
+        self.snapshot().rows.iter().map(|row| self.managed(row)).collect()
     }
 
     /// How a process stands.
@@ -146,7 +146,7 @@ impl ProcessManager {
     pub fn process(&self, process: impl AsRef<str>) -> Result<ManagedProcess, ProcessError> {
         let snapshot = self.snapshot();
         let row = snapshot.row(process.as_ref()).ok_or_else(|| self.unknown(process.as_ref()))?;
-        Ok(ManagedProcess::of(row, self.inner.engine.run.clock()))
+        Ok(self.managed(row))
     }
 
     /// A guard for a process: dropping it ends the process.
@@ -233,10 +233,14 @@ impl ProcessManager {
         })
     }
 
-    /// Whether its policy may start it again after a failure.
-    pub(super) fn restarts(&self, id: &ProcessId) -> bool {
-        let by_config = self.configs().get(id).is_some_and(|config| config.restart_policy != super::super::RestartPolicy::Never);
-        by_config || self.inner.restarting.contains(id)
+    fn managed(&self, row: &ProcessSnapshot) -> ManagedProcess {
+        ManagedProcess::of(row, self.inner.engine.run.clock(), self.policy(row.id()))
+    }
+
+    /// Which exits of a process lead to a restart.
+    pub(super) fn policy(&self, id: &ProcessId) -> RestartPolicy {
+        let own = self.configs().get(id).map(|config| config.restart_policy);
+        own.or_else(|| self.inner.policies.get(id).copied()).unwrap_or_default()
     }
 
     pub(super) fn configs(&self) -> MutexGuard<'_, HashMap<ProcessId, ProcessConfig>> {

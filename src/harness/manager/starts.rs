@@ -3,7 +3,7 @@
 use std::{sync::PoisonError, time::Duration};
 
 use super::super::{
-    ProcessConfig, ProcessError, ProcessGuard, binary,
+    ProcessConfig, ProcessError, ProcessGuard, RestartPolicy, binary,
     standing::{Standing, failed, not_ready, run_ended, standing},
     timer::Timer,
 };
@@ -113,7 +113,7 @@ impl ProcessManager {
     }
 
     async fn ready(&self, id: &ProcessId, timeout: Duration) -> Result<(), ProcessError> {
-        let restarts = self.restarts(id);
+        let restarts = self.policy(id) != RestartPolicy::Never;
         let engine = &self.inner.engine;
         let mut snapshots = engine.run.watch();
         let mut over = Timer::start(&engine.runtime, timeout);
