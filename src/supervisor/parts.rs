@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::{Journal, machine::{Driver, ScriptOptions}};
+use super::{
+    Journal,
+    machine::{Driver, ScriptOptions},
+};
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
     model::{EventKind, RunClock, RunInfo, RunSpec},
