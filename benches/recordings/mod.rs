@@ -38,6 +38,7 @@ fn run() -> RunInfo {
         reads: Reads::default(),
         argv: vec!["server".into()],
         cwd: "/srv".into(),
+        awaits: String::new(),
         settings: Vec::new(),
     };
     RunInfo {

@@ -43,6 +43,7 @@ impl Story {
             argv: Vec::new(),
             cwd: String::new(),
             reads: crate::model::Reads::Nothing,
+            awaits: String::new(),
             settings: Vec::new(),
         });
         story.event(

@@ -73,11 +73,31 @@ pub enum ProcessError {
         /// What is known.
         evidence: Box<Evidence>,
     },
-    /// It runs, but never became ready, or is unhealthy.
+    /// It was started, but did not become ready in its time, or somebody else answers in its place.
+    #[error("{} was not ready within {}: {last}{}{evidence}", .evidence.process, human_duration(*.within), expected(awaited))]
+    NeverReady {
+        /// What it had to show: `GET http://127.0.0.1:20001/health answers 200`. Empty where being alive is enough.
+        awaited: String,
+        /// What the last attempt met: `connect 127.0.0.1:20001: Connection refused`.
+        last: String,
+        /// How long it was given.
+        within: Duration,
+        /// What is known.
+        evidence: Box<Evidence>,
+    },
+    /// It was ready once, and its health check has failed too often.
     #[error("{} is not well: {last}{evidence}", .evidence.process)]
     HealthCheckFailed {
         /// What the last attempt met.
         last: String,
+        /// What is known.
+        evidence: Box<Evidence>,
+    },
+    /// It used more than one of its limits allows, or lived longer than its timeout, and was ended for that.
+    #[error("{} went beyond a limit: {what}{evidence}", .evidence.process)]
+    LimitExceeded {
+        /// Which, and by how much: `memory 612 MiB of 500 MiB`, `timed out after 30 s`.
+        what: String,
         /// What is known.
         evidence: Box<Evidence>,
     },
@@ -161,7 +181,9 @@ impl ProcessError {
     pub fn evidence(&self) -> Option<&Evidence> {
         match self {
             Self::SpawnFailed { evidence, .. }
+            | Self::NeverReady { evidence, .. }
             | Self::HealthCheckFailed { evidence, .. }
+            | Self::LimitExceeded { evidence, .. }
             | Self::UnexpectedExit { evidence, .. }
             | Self::RestartLimitExceeded { evidence, .. }
             | Self::ShutdownTimeout { evidence, .. }
@@ -242,6 +264,11 @@ fn ended(exit: Exit) -> String {
         Exit::Code(code) => format!("exited with {code}"),
         Exit::Signal(signal) => format!("was killed by {signal}"),
     }
+}
+
+/// `; awaited: …`, or nothing.
+fn expected(awaited: &str) -> String {
+    if awaited.is_empty() { String::new() } else { format!("; awaited: {awaited}") }
 }
 
 fn list(names: &[String]) -> String {

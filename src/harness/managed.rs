@@ -151,6 +151,18 @@ impl ManagedProcess {
         self.row.ready_after
     }
 
+    /// What the last attempt to find it ready has met, while it is not. An attempt in its first moments is not told.
+    ///
+    /// ```no_run
+    /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(process.not_ready_yet(), Some("connect 127.0.0.1:20001: Connection refused"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn not_ready_yet(&self) -> Option<&str> {
+        self.row.trouble.as_deref()
+    }
+
     /// The port it listens on: as it was set, else as its ready line named it.
     ///
     /// ```no_run

@@ -68,15 +68,23 @@ fn of_failure(failure: &Failure, after: Duration, evidence: Box<Evidence>) -> Pr
         Failure::CannotBeKilled { pids } => {
             ProcessError::ShutdownTimeout { after, left: format!("still alive after KILL: {pids:?}"), evidence }
         }
-        Failure::StoppedBy { .. } | Failure::Dependency { .. } => ProcessError::NotRunning { reason: failure.to_string(), evidence },
-        // Never ready, a foreign listener, unhealthy, a limit, its own timeout: alive, and not well.
-        other => ProcessError::HealthCheckFailed { last: other.to_string(), evidence },
+        Failure::NeverReady { last, awaited, after_ms } => {
+            ProcessError::NeverReady { awaited: awaited.clone(), last: last.clone(), within: Duration::from_millis(*after_ms), evidence }
+        }
+        Failure::ForeignListener { .. } => {
+            ProcessError::NeverReady { awaited: String::new(), last: failure.to_string(), within: after, evidence }
+        }
+        Failure::Unhealthy { last } => ProcessError::HealthCheckFailed { last: last.clone(), evidence },
+        Failure::LimitHit { .. } | Failure::TimedOut { .. } => ProcessError::LimitExceeded { what: failure.to_string(), evidence },
+        Failure::StoppedBy { .. } | Failure::Dependency { .. } | Failure::GuardianLost => {
+            ProcessError::NotRunning { reason: failure.to_string(), evidence }
+        }
     }
 }
 
 /// It is not ready, and may yet be. `met`: what its last attempt has met.
 pub(super) fn not_ready(engine: &Engine, row: &ProcessSnapshot, timeout: Duration, met: Option<String>) -> ProcessError {
-    let mut last = format!("not ready within {}; it is {}", human_duration(timeout), row.state.word());
+    let mut last = format!("it is {}", row.state.word());
     match &row.state {
         ProcessState::Pending { waits_for } if !waits_for.is_empty() => {
             last.push_str(" and waits for ");
@@ -91,13 +99,14 @@ pub(super) fn not_ready(engine: &Engine, row: &ProcessSnapshot, timeout: Duratio
             ProbeOutcome::Ok | ProbeOutcome::Degraded { .. } => None,
         })
     };
-    if let Some(met) = met.or_else(probed) {
+    if let Some(met) = met.or_else(|| row.trouble.clone()).or_else(probed) {
         _ = write!(last, "; its last check: {met}");
     }
     if let Some(exit) = row.exits.last().filter(|_| !matches!(row.state, ProcessState::Backoff { .. })) {
         _ = write!(last, "; the start before ended with {}", exit.exit);
     }
-    ProcessError::HealthCheckFailed { last, evidence: Box::new(evidence(engine, row)) }
+    let awaited = row.info.awaits.clone();
+    ProcessError::NeverReady { awaited, last, within: timeout, evidence: Box::new(evidence(engine, row)) }
 }
 
 /// It was to be gone, and lives.

@@ -69,6 +69,16 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         port: Option<u16>,
     },
+    /// It is not ready yet. Told when what its probe meets is something else than before, at most once a second,
+    /// and not in the moments after its start.
+    NotReady {
+        /// Which process.
+        process: ProcessId,
+        /// Which start of it.
+        generation: Generation,
+        /// What the last attempt met.
+        why: String,
+    },
     /// It printed `##e2e progress TEXT`.
     Progress {
         /// Which process.
@@ -392,6 +402,7 @@ impl EventKind {
         match self {
             Self::Spawned { process, .. }
             | Self::Ready { process, .. }
+            | Self::NotReady { process, .. }
             | Self::Progress { process, .. }
             | Self::Probed { process, .. }
             | Self::HealthChanged { process, .. }

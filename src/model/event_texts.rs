@@ -21,6 +21,7 @@ impl EventKind {
             | Self::Notice { text, level: _ }
             | Self::StopCommand { command: text, process: _, generation: _, by: _ }
             | Self::GuardianLost { why: text }
+            | Self::NotReady { why: text, process: _, generation: _ }
             | Self::FileChanged { file: text, process: _, more: _ }
             | Self::AlreadyDone { path: text, process: _, generation: _ }
             | Self::Viewed { view: View::Layout(text) | View::Filter(text), by: _ }
@@ -130,6 +131,7 @@ impl ProcessInfo {
         let Self {
             argv,
             cwd,
+            awaits,
             settings,
             name: _,
             role: _,
@@ -141,7 +143,7 @@ impl ProcessInfo {
             max_restarts: _,
             reads: _,
         } = self;
-        argv.iter_mut().chain([cwd]).chain(settings.iter_mut().map(|(_, text)| text)).for_each(visit);
+        argv.iter_mut().chain([cwd, awaits]).chain(settings.iter_mut().map(|(_, text)| text)).for_each(visit);
     }
 }
 
@@ -176,7 +178,11 @@ impl Failure {
                 visit(error);
                 visit(short);
             }
-            Self::NeverReady { last, after_ms: _ } | Self::Unhealthy { last } => visit(last),
+            Self::NeverReady { last, awaited, after_ms: _ } => {
+                visit(last);
+                visit(awaited);
+            }
+            Self::Unhealthy { last } => visit(last),
             Self::LimitHit { what } => visit(what),
             Self::Dependency { state, process: _ } => visit(state),
             Self::Exited { exit: _, by: _ }

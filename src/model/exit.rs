@@ -166,6 +166,12 @@ impl Exit {
             Exit::Signal(signal) => Some(signal),
         }
     }
+
+    /// Whether the system has ended it for having used up its CPU time; a shell says so of its last child by its exit code.
+    pub fn is_out_of_cpu_time(self) -> bool {
+        let xcpu = nix::libc::SIGXCPU;
+        self == Exit::Signal(Signal(xcpu)) || self == Exit::Code(128 + xcpu)
+    }
 }
 
 impl fmt::Display for Exit {

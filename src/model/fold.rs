@@ -100,6 +100,7 @@ impl ProcessSnapshot {
                 self.started = Some(event.at);
                 self.ended = None;
                 self.ready_after = None;
+                self.trouble = None;
                 self.progress = None;
                 self.failure = None;
                 self.same_cause = false;
@@ -115,9 +116,11 @@ impl ProcessSnapshot {
             }
             EventKind::Ready { after, waited_for, port, .. } => {
                 self.ready_after = Some(*after);
+                self.trouble = None;
                 self.waited_for.clone_from(waited_for);
                 self.captured_port = *port;
             }
+            EventKind::NotReady { why, .. } => self.trouble = Some(why.clone()),
             EventKind::Progress { text, .. } => self.progress = Some(text.clone()),
             EventKind::Probed { probes, .. } => {
                 self.probes.extend(probes.iter().cloned());

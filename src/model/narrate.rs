@@ -143,7 +143,11 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(Tone::Bad, &format!("{what}   {reason}")).with(verdict)
         }
         EventKind::GaveUp { reason, times, same_cause, .. } => {
-            let cause = if *same_cause { vec!["same cause each time".to_owned()] } else { Vec::new() };
+            let cause = match (same_cause, times) {
+                (true, _) => vec!["same cause each time".to_owned()],
+                (false, 2..) => vec!["not the same cause each time".to_owned()],
+                (false, _) => Vec::new(),
+            };
             tell(Tone::Final, &format!("gave up   {} ×{times}", reason.short())).with(cause)
         }
         EventKind::FileChanged { file, more, .. } => tell(Tone::Again, &format!("{file} changed")).with(changed_with(*more)),
@@ -173,6 +177,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         }
         EventKind::RunStarted(_)
         | EventKind::ProcessAdded { .. }
+        | EventKind::NotReady { .. }
         | EventKind::Progress { .. }
         | EventKind::Probed { .. }
         | EventKind::Alerted { .. }
@@ -292,6 +297,8 @@ fn exited(event: &Event) -> Option<Narration> {
         Exit::Code(code) => format!("exited {code}"),
         Exit::Signal(signal) => format!("killed by {signal}"),
     };
+    let out_of_time = if by.is_none() && exit.is_out_of_cpu_time() { " (CPU time limit)" } else { "" };
+    let ended = ended + out_of_time;
     let lived = human_duration(*up);
     let about = Some(process);
     let mut log = vec![format!("generation {generation}, up {lived}")];
@@ -311,7 +318,7 @@ fn exited(event: &Event) -> Option<Narration> {
             Narration::new(Tone::Done, about, "completed").log(vec![exit.to_string(), format!("after {lived}")]).events(events)
         }
         Then::Failed { fails_run } => {
-            let short = Failure::Exited { exit: *exit, by: by.clone() }.short();
+            let short = Failure::Exited { exit: *exit, by: by.clone() }.short() + out_of_time;
             let (told, seen) = match role {
                 _ if !fails_run => (format!("generation {generation}, up {lived}"), format!("up {lived}")),
                 Some(Role::Test) | None => (format!("TEST FAILED, {CANNOT_PASS}"), "test: the verdict is failed".to_owned()),

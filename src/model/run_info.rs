@@ -63,6 +63,9 @@ pub struct ProcessInfo {
     /// Where what is sent to it arrives.
     #[serde(default, skip_serializing_if = "Reads::is_nothing")]
     pub reads: Reads,
+    /// What it must show to be ready, masked: `127.0.0.1:20001 accepts a connection`. Empty where being alive is enough.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub awaits: String,
     /// The command line as the file gives it, masked.
     #[serde(default)]
     pub argv: Vec<String>,

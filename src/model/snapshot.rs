@@ -85,6 +85,8 @@ pub struct ProcessSnapshot {
     pub ended: Option<At>,
     /// How long its newest ready generation took to become ready.
     pub ready_after: Option<Duration>,
+    /// What the last attempt to find its newest generation ready has met, until it is.
+    pub trouble: Option<String>,
     /// What it depends on, in words, as of its newest start.
     pub waited_for: Vec<String>,
     /// What its health check says.
@@ -129,6 +131,7 @@ impl ProcessSnapshot {
             started: None,
             ended: None,
             ready_after: None,
+            trouble: None,
             waited_for: Vec::new(),
             health,
             probes: VecDeque::new(),

@@ -132,6 +132,9 @@ pub enum Failure {
     NeverReady {
         /// What the last attempt met (`connect 127.0.0.1:20001: Connection refused`).
         last: String,
+        /// What it had to show (`GET http://127.0.0.1:20001/health answers 200`). Recordings of older versions do not say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        awaited: String,
         /// How long it had, in milliseconds.
         after_ms: u64,
     },
@@ -214,7 +217,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotStarted { error, .. } => f.write_str(error),
-            Self::NeverReady { last, .. } => write!(f, "{}: {last}", self.short()),
+            Self::NeverReady { last, awaited, .. } if awaited.is_empty() => write!(f, "{}: {last}", self.short()),
+            Self::NeverReady { last, awaited, .. } => write!(f, "{}: {last}; awaited: {awaited}", self.short()),
             Self::ForeignListener { pid: 0, port } => write!(f, "foreign listener (another user's) on port {port}"),
             Self::ForeignListener { pid, port } => write!(f, "foreign listener (pid {pid}) on port {port}"),
             Self::Unhealthy { last } => write!(f, "unhealthy: {last}"),
@@ -254,5 +258,18 @@ impl Health {
             Self::Degraded => "degraded",
             Self::Unhealthy => "unhealthy",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_ready_says_what_was_met_and_what_was_awaited() {
+        let never = |awaited: &str| Failure::NeverReady { last: "HTTP 503".into(), awaited: awaited.into(), after_ms: 30_000 };
+        assert_eq!(never("").short(), "not ready in 30 s");
+        assert_eq!(never("").to_string(), "not ready in 30 s: HTTP 503", "as older versions told it");
+        assert_eq!(never("GET http://x answers 200").to_string(), "not ready in 30 s: HTTP 503; awaited: GET http://x answers 200");
     }
 }

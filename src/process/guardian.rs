@@ -343,6 +343,7 @@ fn read_events(shared: &Shared, mut inbox: Inbox, mut child: Child, events: &Unb
     shared.gone.store(true, Ordering::SeqCst);
     let status = await_end(shared, &mut child);
     let left = shared.kill_orphans(KILL_BOUND);
+    shared.grip.let_go();
     if !shared.ending.load(Ordering::SeqCst) {
         let why = obituary(shared.id.pid, status, last_words, &left);
         _ = events.send(TreeEvent::Lost { why, left: left.clone() });

@@ -33,6 +33,8 @@ use super::{
 
 /// How the guardian is called, so that `ps` says what it is.
 pub(super) const NAME: &str = "e2e-tui-guardian";
+/// As much of that as the kernel keeps.
+pub(super) const COMM: &str = "e2e-tui-guardia";
 /// Its first argument: no scenario and no command is called so.
 pub(super) const WORD: &str = "--be-the-guardian-of-my-parent";
 /// What both sides must be, exactly.
@@ -117,11 +119,16 @@ fn serve() -> Result<(), Errno> {
         _ => None,
     };
     let post = SocketPost { socket, inbox, ended: false, outbox: Vec::new() };
+    let place = group.as_ref().and_then(RunGroup::place);
     let setup = Setup { household: Household::Own, marker: tag::marker(procfs::myself(), 0), tags, open_files, group, namespace, adopts };
     let mut keeper = Keeper::new(post, setup)?;
     let hello = wire::Greeting::Hello { version: VERSION.to_owned() };
     keeper.post().say(&wire::greeting_frame(&hello));
     keep(&mut keeper);
+    // Should the supervisor have been killed it is too late for it to do so.
+    if let Some(place) = place {
+        place.step_back();
+    }
     Ok(())
 }
 

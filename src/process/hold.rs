@@ -1,5 +1,10 @@
 //! Which of the ways to hold trees together a run gets: the one it names, or the best that this machine offers.
 
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
 use crate::model::{Containment, RunSpec};
 
 use super::{
@@ -26,16 +31,12 @@ impl Hold {
     /// Takes hold. What was asked for by name and cannot be had is an error.
     pub(super) fn take(self) -> Result<Grip, GuardianError> {
         let Self { containment, controllers } = self;
-        let group = || {
-            let place = Place::find()?;
-            RunGroup::create(&place, controllers).map_err(|e| format!("no group could be made in {}: {e}", place.dir.display()))
-        };
         let (grip, no_group) = match containment {
-            Containment::Auto => match group() {
+            Containment::Auto => match OwnGroup::make(controllers) {
                 Ok(group) => (Grip { containment: Containment::Cgroup, group: Some(group) }, String::new()),
                 Err(why) => (Grip::of(Containment::Subreaper), why),
             },
-            Containment::Cgroup => match group() {
+            Containment::Cgroup => match OwnGroup::make(controllers) {
                 Ok(group) => (Grip { containment, group: Some(group) }, String::new()),
                 Err(why) => return Err(GuardianError::Containment { wanted: containment, why }),
             },
@@ -58,7 +59,61 @@ impl From<Containment> for Hold {
 #[derive(Debug)]
 pub(super) struct Grip {
     pub(super) containment: Containment,
-    group: Option<RunGroup>,
+    group: Option<OwnGroup>,
+}
+
+/// The control group of a run of this process. With the last of them this process goes back to where it came from, if it has
+/// stepped aside for them.
+#[derive(Debug)]
+pub(super) struct OwnGroup {
+    group: RunGroup,
+    gone: AtomicBool,
+}
+
+/// How many runs of this process have one. Held while groups are made and removed: one run must not step back while another
+/// steps aside.
+static OWN_GROUPS: Mutex<usize> = Mutex::new(0);
+
+impl OwnGroup {
+    /// Makes one with these controllers, as far as they may be had.
+    pub(super) fn make(controllers: Controllers) -> Result<Self, String> {
+        let place = Place::find()?;
+        let mut count = OWN_GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = RunGroup::create(&place, controllers);
+        match &made {
+            Ok(_) => *count += 1,
+            Err(_) if *count == 0 => place.step_back(),
+            Err(_) => {}
+        }
+        let made = made.map_err(|e| format!("no group could be made in {}: {e}", place.dir.display()))?;
+        Ok(Self { group: made, gone: AtomicBool::new(false) })
+    }
+
+    /// The controllers that hold the limits of trees in it.
+    pub(super) fn controllers(&self) -> Controllers {
+        self.group.controllers()
+    }
+
+    /// Removes it, if nobody is in it.
+    fn let_go(&self) {
+        if self.gone.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let mut count = OWN_GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+        self.group.remove();
+        *count -= 1;
+        if *count == 0
+            && let Some(place) = self.group.place()
+        {
+            place.step_back();
+        }
+    }
+}
+
+impl Drop for OwnGroup {
+    fn drop(&mut self) {
+        self.let_go();
+    }
 }
 
 impl Grip {
@@ -67,7 +122,12 @@ impl Grip {
     }
 
     pub(super) fn group(&self) -> Option<&RunGroup> {
-        self.group.as_ref()
+        self.group.as_ref().map(|own| &own.group)
+    }
+
+    /// Nobody is held any more, or nobody here can do anything about it.
+    pub(super) fn let_go(&self) {
+        self.group.iter().for_each(OwnGroup::let_go);
     }
 
     /// Why CPU time cannot be limited, if that is wanted.
@@ -79,17 +139,9 @@ impl Grip {
             None => Some(format!("it takes a cgroup, and there is none: {no_group}")),
             Some(group) if !group.controllers().cpu => Some(format!(
                 "the `cpu` controller is not handed down to {}: `systemd-run --user --scope -p Delegate=yes e2e-tui …` may help",
-                group.path().display()
+                group.group.path().display()
             )),
             Some(_) => None,
-        }
-    }
-}
-
-impl Drop for Grip {
-    fn drop(&mut self) {
-        if let Some(group) = &self.group {
-            group.remove();
         }
     }
 }

@@ -3,12 +3,7 @@
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{
-    Controllers, Guardian, GuardianError, Hold,
-    cgroup::{Place, RunGroup},
-    procfs,
-    tag::TagRange,
-};
+use super::{Controllers, Guardian, GuardianError, Hold, hold::OwnGroup, procfs, tag::TagRange};
 use crate::model::Containment;
 
 /// Something that this machine has or lacks.
@@ -79,11 +74,7 @@ fn told(by: Containment) -> &'static str {
 /// What of the limits of a scenario a control group would hold here: `memory`, `cpu`, `pids`.
 pub fn limit_facts() -> Vec<Fact> {
     let all = Controllers { memory: true, cpu: true, pids: true };
-    let group = Place::find().and_then(|place| RunGroup::create(&place, all).map_err(|e| e.to_string()));
-    let there = group.as_ref().map(RunGroup::controllers).unwrap_or_default();
-    if let Ok(group) = &group {
-        group.remove();
-    }
+    let there = OwnGroup::make(all).map(|group| group.controllers()).unwrap_or_default();
     let fact = |name, there, with: &str, without: &str| Fact { name, there, meaning: if there { with } else { without }.to_owned() };
     vec![
         fact("memory", there.memory, "held by the kernel (memory.max), and watched", "watched once a second: who goes beyond is ended"),

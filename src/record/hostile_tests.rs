@@ -38,6 +38,7 @@ fn all_kinds() -> Vec<EventKind> {
         argv: vec![text.clone()],
         cwd: text.clone(),
         reads: crate::model::Reads::Nothing,
+        awaits: text.clone(),
         settings: vec![(text.clone(), text.clone())],
     };
     let what = Expected::MustNotSee { pattern: regex::Regex::new("x").expect("a pattern") };
@@ -56,7 +57,7 @@ fn all_kinds() -> Vec<EventKind> {
     };
     let failures = [
         Failure::NotStarted { error: text.clone(), short: text.clone() },
-        Failure::NeverReady { last: text.clone(), after_ms: 1 },
+        Failure::NeverReady { last: text.clone(), awaited: text.clone(), after_ms: 1 },
         Failure::ForeignListener { pid: 1, port: 1 },
         Failure::Unhealthy { last: text.clone() },
         Failure::LimitHit { what: text.clone() },
@@ -78,6 +79,7 @@ fn all_kinds() -> Vec<EventKind> {
             waited_for: vec![text.clone()],
             port: None,
         },
+        EventKind::NotReady { process: process.clone(), generation, why: text.clone() },
         EventKind::Progress { process: process.clone(), text: text.clone() },
         EventKind::Probed {
             process: process.clone(),

@@ -51,7 +51,7 @@ pub use load::{Overrides, Parts, Resolved, Scenario, load};
 pub use locate::{LocateError, Located, Origin, locate, locate_from};
 pub use names::Environment;
 pub use outline::{Outline, outline};
-pub(crate) use plan::settings;
+pub(crate) use plan::{awaited, settings};
 pub use plan::{render_plan, render_plan_styled};
 pub use plan_json::plan_json;
 pub use ports::{Lease, LeaseError, Leases, PortRequest};

@@ -292,6 +292,13 @@ fn ready(ready: &ReadySpec) -> String {
     }
 }
 
+/// What a process must show to be ready, in words: `127.0.0.1:20001 accepts a connection`. Nothing is masked here.
+pub(crate) fn awaited(process: &ProcessSpec) -> String {
+    let probe = process.ready.probe.as_ref().map(|probe| question(probe).replace(TOGETHER, " "));
+    let listens = || process.listens.iter().map(|l| format!("a listener of its own on port {}", l.port)).collect::<Vec<_>>().join(" and ");
+    probe.unwrap_or_else(listens)
+}
+
 fn question(probe: &Probe) -> String {
     match probe {
         Probe::Http(http) => {

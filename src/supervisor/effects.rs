@@ -4,14 +4,15 @@ use std::{io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use super::{
     expectations::wanted,
-    launch::{Ends, Job, Ports, Preparation, Prepared},
+    launch::{Ends, Ports, Preparation, Prepared},
+    launcher::{Job, LONGEST},
     machine::{Effect, Input},
     runtime::{News, Runtime},
     stdin::{Stdin, Talk},
 };
 use crate::{
     logs::{CaptureStream, LineTap, Stream, Watch},
-    model::{EventKind, Failure, Generation, Leak, NoticeLevel, Probe, ProcessId, ProcessSpec},
+    model::{EventKind, Failure, Generation, Leak, NoticeLevel, Probe, ProcessId, ProcessSpec, human_duration},
     process::{Member, Order, TreeEvent, TreeId},
     redact::Redactor,
 };
@@ -67,6 +68,7 @@ impl Runtime {
     fn spawn(&mut self, process: ProcessId, generation: Generation, unless_done: bool) {
         let Some(spec) = self.spec(&process) else { return };
         self.inputs.remove(&process);
+        self.in_preparation.insert((process.clone(), generation));
         self.launcher.prepare(Job {
             process,
             generation,
@@ -78,8 +80,25 @@ impl Runtime {
         });
     }
 
-    /// All is there that a start takes.
+    /// A start that waits for a disk holds up no other, and not for ever its own stop.
+    pub(super) fn look_after_starts(&mut self) {
+        self.launcher.relieve();
+        for (process, generation) in self.launcher.hopeless(LONGEST) {
+            let within = human_duration(LONGEST);
+            let cwd = self.spec(&process).map(|spec| spec.cwd.display().to_string()).unwrap_or_default();
+            let error = format!(
+                "its program, files and working directory ({cwd}) could not be looked up within {within}: a disk does not answer; \
+                 is a network share gone?"
+            );
+            self.prepared(process, generation, Err(Failure::NotStarted { error, short: "disk hangs".into() }));
+        }
+    }
+
+    /// All is there that a start takes; or it has taken too long, and what comes of it later is nobody's business.
     pub(super) fn prepared(&mut self, process: ProcessId, generation: Generation, prepared: Result<Preparation, Failure>) {
+        if !self.in_preparation.remove(&(process.clone(), generation)) {
+            return;
+        }
         match prepared {
             Err(reason) => self.feed(Input::SpawnFailed { process, generation, reason }),
             Ok(Preparation::Done(path)) => {

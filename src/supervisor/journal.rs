@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::model::{At, Event, EventKind, ProbeOutcome};
+use crate::{
+    model::{At, Event, EventKind, ProbeOutcome, make_one_line},
+    redact::Redactor,
+};
 
 /// Samples and well-behaved probes kept in memory, the newest. They come for as long as a run lasts; what views show of
 /// them is in the snapshots, and all of them are in `events.jsonl`.
@@ -139,6 +142,19 @@ impl Journal {
         // A reader that panicked has changed nothing.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Secrets in the texts of an event are masked; its names are left alone. Each text becomes one line that may be shown
+/// anywhere, but for those of the run's beginning: scripts in command lines keep their lines.
+pub(crate) fn fit_for_record(mut kind: EventKind, redactor: &Redactor) -> EventKind {
+    let keeps_lines = matches!(kind, EventKind::RunStarted(_));
+    kind.each_text(&mut |text| {
+        redactor.mask_in(text);
+        if !keeps_lines {
+            make_one_line(text);
+        }
+    });
+    kind
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! From a process's specification to what the spawner needs: resolved texts, environment, program, pipes.
 //!
-//! Files are rendered and folders looked through for that, so it happens on a thread of its own, one start after the other
-//! in the order they were asked for.
+//! Files are rendered and folders looked through for that, so it happens on a thread of its own, see [`Launcher`](super::launcher::Launcher).
 
 use std::{
     collections::HashMap,
@@ -9,18 +8,15 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
-    thread,
 };
 
 use indexmap::IndexMap;
 use nix::fcntl::OFlag;
-use tokio::sync::mpsc::UnboundedSender;
 
-use super::{runtime::News, stdin::End};
+use super::stdin::End;
 use crate::{
     logs::{self, Stream},
-    model::{Failure, Generation, ProcessId, ProcessSpec, StdinMode, Text},
+    model::{Failure, ProcessId, ProcessSpec, StdinMode, Text},
     process::{Launch, Screen, ShortCommand, Terminal, lookup},
     scenario::render_files,
 };
@@ -59,58 +55,8 @@ pub(super) struct Ends {
     pub(super) input: Option<(OwnedFd, End)>,
 }
 
-/// A start to prepare.
-pub(super) struct Job {
-    pub(super) process: ProcessId,
-    pub(super) generation: Generation,
-    pub(super) spec: Arc<ProcessSpec>,
-    /// Whether it need not be started where its `skip_if_exists` is.
-    pub(super) unless_done: bool,
-    pub(super) run: String,
-    pub(super) ports: Ports,
-    pub(super) screen: Screen,
-}
-
-/// Prepares starts on a thread that ends with it, and reports each as [`News::Prepared`].
-#[derive(Debug)]
-pub(super) struct Launcher {
-    jobs: mpsc::Sender<Job>,
-    news: UnboundedSender<News>,
-}
-
-impl Launcher {
-    pub(super) fn start(news: UnboundedSender<News>) -> Self {
-        let (jobs, queue) = mpsc::channel::<Job>();
-        let told = news.clone();
-        let thread = thread::Builder::new().name("launcher".into()).spawn(move || queue.into_iter().for_each(|job| job.carry_out(&told)));
-        if let Err(e) = thread {
-            tracing::warn!("no thread to prepare starts on, so the runtime does it: {e}");
-        }
-        Self { jobs, news }
-    }
-
-    pub(super) fn prepare(&self, job: Job) {
-        // Without its thread nobody holds the queue any more.
-        if let Err(mpsc::SendError(job)) = self.jobs.send(job) {
-            job.carry_out(&self.news);
-        }
-    }
-}
-
-impl Job {
-    fn carry_out(self, news: &UnboundedSender<News>) {
-        let Job { process, generation, spec, unless_done, run, ports, screen } = self;
-        let prepared = match &spec.skip_if_exists {
-            Some(path) if unless_done && path.exists() => Ok(Preparation::Done(path.clone())),
-            _ => prepare(&spec, &run, &ports, screen).map(|prepared| Preparation::Start(Box::new(prepared))),
-        };
-        // Nobody listens any more once the run is over.
-        let _ = news.send(News::Prepared { process, generation, prepared });
-    }
-}
-
 /// Prepares a start of `spec` in run `run`; a terminal of its own is as big as `screen`.
-fn prepare(spec: &ProcessSpec, run: &str, ports: &Ports, screen: Screen) -> Result<Prepared, Failure> {
+pub(super) fn prepare(spec: &ProcessSpec, run: &str, ports: &Ports, screen: Screen) -> Result<Prepared, Failure> {
     let port_of = |process: &ProcessId| ports.get(process).copied();
     render_files(spec, port_of).map_err(|e| refused("no files", &e))?;
     let argv = spec.argv.iter().map(|text| resolve(text, ports)).collect::<Result<Vec<_>, _>>()?;

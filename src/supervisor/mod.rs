@@ -11,11 +11,12 @@
 //! ```
 //!
 //! - [`machine`] decides, without clock or I/O.
-//! - [`runtime`] is the one loop that knows the time and carries effects out; [`effects`], [`launch`], [`stdin`],
-//!   [`probes`], [`files`], [`errand`], [`suspend`] and [`census`] are what it does.
+//! - [`runtime`] is the one loop that knows the time and carries effects out; [`arrivals`], [`effects`], [`launch`], [`launcher`],
+//!   [`stdin`], [`probes`], [`files`], [`errand`], [`suspend`] and [`census`] are what it does.
 //! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`];
 //!   [`History`] is the fold of that journal stopped wherever somebody wants to look.
 
+mod arrivals;
 mod census;
 mod effects;
 mod errand;
@@ -25,6 +26,7 @@ mod handle;
 mod history;
 mod journal;
 mod launch;
+mod launcher;
 pub(crate) mod machine;
 mod parts;
 mod probes;
@@ -45,6 +47,6 @@ pub use runtime::{UnstartedRun, prepare};
 pub use signals::{Signals, obey_signals};
 pub use suspend::{Suspended, stop_when_asked};
 
-pub(crate) use machine::Machine;
 #[cfg(test)]
-pub(crate) use runtime::fit_for_record;
+pub(crate) use journal::fit_for_record;
+pub(crate) use machine::Machine;

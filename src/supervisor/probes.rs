@@ -21,6 +21,8 @@ use crate::{
 
 /// What became ready must still be alive this much later: some print their ready line before they fail to bind.
 const ALIVE_LATER: Duration = Duration::from_millis(100);
+/// What is met by a readiness probe that would be the first to speak in a session of others.
+const UNSPOKEN_TO: &str = "no step has begun its session by a line, and a probe must not speak first in it";
 /// The longest a single readiness attempt takes.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
@@ -85,19 +87,21 @@ impl Runtime {
         }
     }
 
-    /// When the health of `spec` may be asked for; whether anybody wants to know has been decided.
-    fn occasion(&self, spec: &ProcessSpec, health: &HealthSpec) -> Occasion {
-        let session = match &health.probe {
+    /// When `probe` may ask for the first time; whether anybody wants to know has been decided.
+    fn occasion(&self, spec: &ProcessSpec, probe: &Probe) -> Occasion {
+        let session = match probe {
             Probe::Stdio { send, .. } if is_message(send) && self.is_spoken_to(&spec.id) => self.inputs.get(&spec.id).cloned(),
             _ => None,
         };
         Occasion { session }
     }
 
-    /// Whether the scenario itself writes to the stdin of `process`.
+    /// Whether a step that writes to the stdin of `process` may still come. Whoever starts after the last of them (by its
+    /// restart policy, say) shares its session with nobody.
     fn is_spoken_to(&self, process: &ProcessId) -> bool {
         let sends = |action: &StepAction| matches!(action, StepAction::Send { process: to, .. } if to == process);
-        self.parts.spec.steps.iter().flat_map(|step| &step.actions).any(sends)
+        let to_come = self.parts.spec.steps.iter().zip(&self.snapshot().steps).filter(|(_, told)| !told.stage.is_over());
+        to_come.flat_map(|(step, _)| &step.actions).any(sends)
     }
 
     /// Asks until it is ready; a log line reports by itself.
@@ -108,7 +112,7 @@ impl Runtime {
             Some(Probe::Log { .. }) => return,
             None => tokio::spawn(confirm(reporter.clone(), spec.clone(), reporter.clock.now(), None)),
             Some(probe) => match self.question(&spec, probe, &[]) {
-                Ok(question) => tokio::spawn(ask_until_ready(reporter, spec, question)),
+                Ok(question) => tokio::spawn(ask_until_ready(reporter, spec.clone(), question, self.occasion(&spec, probe))),
                 Err(why) => return reporter.ready(ReadyReport::NotYet { why }),
             },
         };
@@ -133,7 +137,7 @@ impl Runtime {
             Ok(question) => question,
             Err(why) => return self.warn(format!("the health of {process} cannot be asked for: {why}")),
         };
-        let occasion = self.occasion(&spec, &health);
+        let occasion = self.occasion(&spec, &health.probe);
         let task = tokio::spawn(watch(self.reporter(process, generation), health, question, occasion));
         self.probes.entry(process.clone()).or_default().push(task.abort_handle());
     }
@@ -171,8 +175,12 @@ impl Runtime {
     }
 }
 
-async fn ask_until_ready(mut reporter: Reporter, spec: Arc<ProcessSpec>, question: Question) {
+async fn ask_until_ready(mut reporter: Reporter, spec: Arc<ProcessSpec>, question: Question, mut occasion: Occasion) {
     let ReadySpec { interval, .. } = spec.ready;
+    if occasion.is_yet_to_come() {
+        reporter.ready(ReadyReport::NotYet { why: UNSPOKEN_TO.into() });
+    }
+    occasion.wait(&mut reporter.patience, interval).await;
     // The first attempts come fast: most servers are there within a few milliseconds.
     let mut pause = Duration::from_millis(5).min(interval);
     loop {
@@ -262,7 +270,7 @@ async fn watch(mut reporter: Reporter, health: HealthSpec, question: Question, m
     }
 }
 
-/// When a health check may ask.
+/// When a probe may ask.
 struct Occasion {
     /// Only after somebody else has begun the session: some MCP servers decide at the first message what they speak, and a
     /// ping that comes first would decide it for the client.
@@ -270,8 +278,12 @@ struct Occasion {
 }
 
 impl Occasion {
+    fn is_yet_to_come(&self) -> bool {
+        self.session.as_ref().is_some_and(|talk| !talk.stdin.is_used())
+    }
+
     async fn wait(&mut self, patience: &mut Patience, interval: Duration) {
-        while self.session.as_ref().is_some_and(|talk| !talk.stdin.is_used()) {
+        while self.is_yet_to_come() {
             patience.sleep(interval).await;
         }
         self.session = None;

@@ -6,7 +6,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -20,20 +20,20 @@ use tokio::{
 
 use super::{
     RunParts,
+    arrivals::Arrival,
     census::CpuTime,
     errand::{Errands, Purpose},
-    expectations::seen,
-    handle::{Asked, RunHandle, Wish},
-    launch::{Ends, Launcher, Preparation},
-    machine::{Effect, Input, Machine, MachineOptions, SCRIPT_TICKETS, TimerToken},
+    handle::{Asked, RunHandle},
+    journal::fit_for_record,
+    launch::{Ends, Preparation},
+    launcher::Launcher,
+    machine::{Effect, Input, Machine, MachineOptions, TimerToken},
     stdin::Talk,
     suspend::Suspension,
 };
 use crate::{
-    logs::CaptureEvent,
-    model::{At, Command, Event, EventKind, Failure, Generation, ProcessId, ProcessSpec, Snapshot, make_one_line, narrate},
-    process::{Commands, Order, Screen, TreeEvent, TreeId},
-    redact::Redactor,
+    model::{At, Event, EventKind, Failure, Generation, ProcessId, Snapshot, narrate},
+    process::{Commands, Order, Screen, TreeId},
     watch::Watcher,
 };
 
@@ -69,14 +69,6 @@ enum Woken {
     Arrival(Arrival),
 }
 
-/// What arrives on the loop's channels.
-enum Arrival {
-    Tree(TreeEvent),
-    Capture(CaptureEvent),
-    News(News),
-    Request(Asked),
-}
-
 /// A run under way.
 pub(super) struct Runtime {
     pub(super) parts: RunParts,
@@ -91,14 +83,16 @@ pub(super) struct Runtime {
     /// Our ends of the pipes of those whose start is not on record yet.
     pub(super) unheard: HashMap<TreeId, Ends>,
     pub(super) launcher: Launcher,
+    /// Starts that are being prepared.
+    pub(super) in_preparation: HashSet<(ProcessId, Generation)>,
     pub(super) commands: Arc<Commands>,
     pub(super) probes: HashMap<ProcessId, Vec<AbortHandle>>,
     /// Who can be written and talked to.
     pub(super) inputs: HashMap<ProcessId, Talk>,
     /// How big a terminal of a process is.
     pub(super) screen: Screen,
-    tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
-    next_ticket: u64,
+    pub(super) tickets: HashMap<u64, oneshot::Sender<Result<(), String>>>,
+    pub(super) next_ticket: u64,
     pub(super) news: mpsc::UnboundedSender<News>,
     pub(super) errands: Errands,
     /// Who watches files for processes.
@@ -108,19 +102,6 @@ pub(super) struct Runtime {
     /// CPU time at the last sample, by tree.
     pub(super) cpu_before: HashMap<TreeId, CpuTime>,
     finished: bool,
-}
-
-/// Secrets in the texts of an event are masked; its names are left alone. Each text becomes one line that may be shown
-/// anywhere, but for those of the run's beginning: scripts in command lines keep their lines.
-pub(crate) fn fit_for_record(mut kind: EventKind, redactor: &Redactor) -> EventKind {
-    let keeps_lines = matches!(kind, EventKind::RunStarted(_));
-    kind.each_text(&mut |text| {
-        redactor.mask_in(text);
-        if !keeps_lines {
-            make_one_line(text);
-        }
-    });
-    kind
 }
 
 /// A run of which nothing has been started yet. Its handle shows already what it is about to start, and what is asked for
@@ -175,6 +156,7 @@ pub fn prepare(parts: RunParts) -> (RunHandle, UnstartedRun) {
         next_tree: 1,
         unheard: HashMap::new(),
         launcher: Launcher::start(news.clone()),
+        in_preparation: HashSet::new(),
         commands,
         probes: HashMap::new(),
         inputs: HashMap::new(),
@@ -227,6 +209,7 @@ impl Runtime {
                     }
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
+                    self.look_after_starts();
                 }
                 Woken::Looking => {
                     sample_at = Instant::now();
@@ -285,15 +268,6 @@ impl Runtime {
         }
     }
 
-    fn take(&mut self, arrival: Arrival) {
-        match arrival {
-            Arrival::Tree(event) => self.on_tree(event),
-            Arrival::Capture(event) => self.on_capture(event),
-            Arrival::News(news) => self.on_news(news),
-            Arrival::Request(request) => self.on_request(request),
-        }
-    }
-
     fn fire_timers(&mut self) {
         let now = self.parts.clock.now();
         while let Some(Reverse((at, timer))) = self.timers.peek().copied() {
@@ -305,7 +279,7 @@ impl Runtime {
         }
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         if self.published.borrow().seq != self.snapshot.seq {
             self.published.send_replace(Arc::new(self.snapshot.clone()));
         }
@@ -337,126 +311,6 @@ impl Runtime {
         };
         self.snapshot.fold(&event);
         self.parts.journal.push(event);
-    }
-
-    fn on_request(&mut self, Asked { wish, answer }: Asked) {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        self.tickets.insert(ticket, answer);
-        match wish {
-            Wish::Do(request) => {
-                if matches!(request.command, Command::Shutdown { .. }) {
-                    // What stands still cannot be ended in order.
-                    self.go_on();
-                }
-                self.feed(Input::Request { request, ticket });
-            }
-            Wish::Add(spec) => self.add(spec, ticket),
-            Wish::Close(end) => self.feed(Input::Close { end, ticket }),
-            Wish::Resize(screen) => self.resize(screen, ticket),
-            Wish::Ask(inquiry) => self.ask_now(inquiry, ticket),
-            Wish::Tell { process, why } => self.tell_trouble(&process, why, ticket),
-            Wish::StandStill => self.stand_still(ticket),
-            Wish::GoOn => {
-                self.go_on();
-                self.resolve(ticket, Ok(()));
-            }
-        }
-    }
-
-    /// A process that was not there before: first there is a place for its output, then it may start.
-    fn add(&mut self, spec: Arc<ProcessSpec>, ticket: u64) {
-        if self.parts.spec.processes.contains_key(&spec.id) {
-            return self.resolve(ticket, Err(format!("there is a process {} already", spec.id)));
-        }
-        if !self.parts.logs.add(&spec.id) {
-            return self.resolve(ticket, Err("a run has at most 32,000 processes".into()));
-        }
-        self.parts.logs.set_manner(&spec.id, spec.log.format, &spec.log.alert);
-        self.parts.logs.cap(&spec.id, spec.log.max_disk);
-        Arc::make_mut(&mut self.parts.spec).processes.insert(spec.id.clone(), spec.clone());
-        self.watch_files(std::slice::from_ref(&spec));
-        self.feed(Input::Add { spec, ticket });
-    }
-
-    fn resize(&mut self, screen: Screen, ticket: u64) {
-        if std::mem::replace(&mut self.screen, screen) != screen {
-            self.inputs.values().for_each(|talk| talk.stdin.resize(screen));
-        }
-        self.resolve(ticket, Ok(()));
-    }
-
-    pub(super) fn resolve(&mut self, ticket: u64, result: Result<(), String>) {
-        if ticket >= SCRIPT_TICKETS {
-            // Heard of with the next news, when all that this was a part of is carried out.
-            let _ = self.news.send(News::Input(Input::Carried { ticket, result }));
-            return;
-        }
-        if let Some(answer) = self.tickets.remove(&ticket) {
-            self.publish();
-            let _ = answer.send(result);
-        }
-    }
-
-    fn on_news(&mut self, news: News) {
-        match news {
-            News::Input(input) => self.feed(input),
-            News::Prepared { process, generation, prepared } => self.prepared(process, generation, prepared),
-            News::Changed { process, file, more } => self.file_changed(process, &file, more),
-            News::Notice(text) => self.warn(text),
-            News::Exported { ticket, result } => self.exported(ticket, result),
-            News::ErrandEnded { purpose, report } => self.errand_ended(&purpose, report),
-        }
-    }
-
-    fn on_capture(&mut self, event: CaptureEvent) {
-        match event {
-            CaptureEvent::Matched { process, generation, port, line } => self.log_says_ready(&process, generation, port, &line),
-            CaptureEvent::Progress { process, generation, text } => self.feed(Input::Progress { process, generation, text }),
-            CaptureEvent::Mark { process, text, .. } => {
-                self.emit(EventKind::Marked { process: Some(process), text, by: crate::model::Actor::Supervisor });
-            }
-            CaptureEvent::Alerts { process, generation, count, line, stream, text } => {
-                self.emit(EventKind::Alerted { process, generation, count, line, stream: stream.word().to_owned(), text });
-            }
-            CaptureEvent::Counted { stream, expectation, counted, .. } => {
-                let input = seen(&self.parts.spec, expectation, stream, counted);
-                self.feed(input);
-            }
-            CaptureEvent::Flushed => self.feed(Input::Flushed),
-            CaptureEvent::Drained { process, generation, tail, .. } => self.feed(Input::Drained { process, generation, tail }),
-            CaptureEvent::DiskTrouble { error } => {
-                let text = format!("the recording's disk refuses output ({error}): the newest output is kept in memory, the run goes on");
-                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
-            }
-            CaptureEvent::CapNotKept { error } => {
-                let text = format!("the recording grows beyond its max_disk: its oldest output cannot be given back ({error})");
-                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
-            }
-            CaptureEvent::DiskRecovered { lost: 0 } => {
-                let text = "the recording's disk takes output again; nothing is lost".to_owned();
-                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Info, text });
-            }
-            CaptureEvent::DiskRecovered { lost } => {
-                let text = format!("the recording's disk takes output again; {lost} bytes that were said meanwhile are lost");
-                self.emit(EventKind::Notice { level: crate::model::NoticeLevel::Warning, text });
-            }
-        }
-    }
-
-    fn on_tree(&mut self, event: TreeEvent) {
-        let Some(event) = self.commands.claim(event) else { return };
-        match event {
-            TreeEvent::Lost { why, .. } => {
-                self.unheard.clear();
-                self.stands_still();
-                self.feed(Input::SpawnerLost { why });
-            }
-            TreeEvent::StandStill => self.stands_still(),
-            TreeEvent::Sampled { trees } => self.sampled(trees),
-            TreeEvent::Notice { text, .. } => self.warn(text),
-            event => self.tree_says(event),
-        }
     }
 
     /// Who a tree is.

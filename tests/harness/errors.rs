@@ -71,10 +71,43 @@ async fn what_never_becomes_ready_says_what_was_met_last() {
     let asked = Instant::now();
     let error = process_error(harness.start_process(deaf).await.expect_err("it never listens"));
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-    let ProcessError::HealthCheckFailed { last, evidence } = &error else { panic!("{error}") };
+    let ProcessError::NeverReady { awaited, last, within, evidence } = &error else { panic!("{error}") };
     assert!(last.contains("refused"), "{last}");
-    assert_eq!(evidence.last_lines, ["warming up"]);
+    assert_eq!(awaited, &format!("GET http://127.0.0.1:{port}/health answers 200"));
+    assert_eq!((*within, &evidence.last_lines[..]), (Duration::from_millis(300), &["warming up".to_owned()][..]));
+    assert!(error.to_string().starts_with("deaf was not ready within 300 ms: "), "{error}");
+    assert!(
+        error.to_string().contains("; awaited: GET http://127.0.0.1:") && error.to_string().contains("\n  deaf | warming up"),
+        "{error}"
+    );
     bench.assert_nothing_left(Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn a_wait_of_its_own_that_is_over_says_what_was_awaited_and_met_last() {
+    let bench = Bench::new("impatient");
+    let harness = yard::harness(&bench).await;
+    let port = harness.port_allocator().allocate().await.expect("a port");
+    let slow = yard::script(&bench, "slow", "echo 'opening the store'; sleep 600").port(port);
+    let slow = slow.health_check(HttpHealthCheck::new(format!("http://127.0.0.1:{port}/health")));
+    let manager = harness.process_manager();
+    let id = manager.spawn_process(slow).await.expect("a shell");
+    crate::support::wait_for("it has been asked", SOON, || manager.process(&id).is_ok_and(|process| process.not_ready_yet().is_some()));
+    let error = manager.wait_for_ready(&id, Duration::from_millis(50)).await.expect_err("it never listens");
+    let ProcessError::NeverReady { awaited, last, within, .. } = &error else { panic!("{error}") };
+    assert_eq!((awaited, *within), (&format!("GET http://127.0.0.1:{port}/health answers 200"), Duration::from_millis(50)));
+    assert!(last.contains("Connection refused"), "{last}");
+}
+
+#[tokio::test]
+async fn what_lives_too_long_or_uses_too_much_says_which_limit_it_was() {
+    let bench = Bench::new("limits");
+    let harness = yard::harness(&bench).await;
+    let config = yard::script(&bench, "busy", "while :; do :; done").role(Role::Task).ready_when(LogHealthCheck::new("never said"));
+    let config = config.limits(e2e_tui::harness::ResourceLimits { cpu_time: Some(Duration::from_secs(1)), ..Default::default() });
+    let error = process_error(harness.start_process(config).await.expect_err("it is ended"));
+    let ProcessError::LimitExceeded { what, evidence } = &error else { panic!("{error}") };
+    assert_eq!((what.as_str(), evidence.exit.map(|exit| exit.to_string())), ("cpu_time limit 1 s", Some("SIGXCPU".to_owned())));
 }
 
 #[tokio::test]

@@ -196,6 +196,8 @@ impl Host {
     pub(crate) fn all_gone(mut self) -> Duration {
         let took = until_none_lives(&self.mark, BOUND);
         self.child.wait().expect("it is ours");
+        // The guardian may still be at it.
+        wait_for("no control group of it is left", || tiers::groups_of(self.child.id()).is_empty());
         took
     }
 }
@@ -278,7 +280,7 @@ fn s6_what_a_double_kill_leaves_is_swept_by_the_next_start() {
 }
 
 /// A host with trees of all shapes that was killed in the same instant as its guardian.
-fn killed_with_its_guardian(by: Containment, runs: &Path) -> Host {
+pub(crate) fn killed_with_its_guardian(by: Containment, runs: &Path) -> Host {
     let mut command = Command::new(std::env::current_exe().expect("Linux"));
     command.env("E2E_RUNS", runs);
     let mut host = Host::start_by(command, &format!("{} wait", Under::Adopting(by).word()));

@@ -16,7 +16,7 @@ use e2e_tui::{
 use nix::{sys::signal::kill, unistd::Pid};
 
 use crate::{
-    deaths::Host,
+    deaths::{Host, killed_with_its_guardian},
     extremes::unprivileged,
     support::{Under, Yard, fresh_mark, living, skipped, tiers, until_none_lives, wait_for},
 };
@@ -31,11 +31,28 @@ fn has(by: Containment) -> bool {
 
 /// The cgroup v2 folder of a process.
 fn group_of(pid: u32) -> PathBuf {
-    let membership = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("it lives");
-    let path = membership.lines().find_map(|line| line.strip_prefix("0::/")).expect("cgroup v2");
+    find_group_of(pid).expect("cgroup v2, and it lives")
+}
+
+fn find_group_of(pid: u32) -> Option<PathBuf> {
+    let membership = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = membership.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("Linux");
-    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 ")).expect("it is mounted");
-    Path::new(mount.split(' ').nth(4).expect("a mount point")).join(path)
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+    Some(Path::new(mount.split(' ').nth(4)?).join(path))
+}
+
+/// The groups that a process has made beside this one's, for its runs and for itself.
+pub(crate) fn groups_of(pid: u32) -> Vec<PathBuf> {
+    let own = find_group_of(std::process::id());
+    // Where this process has stepped aside its groups lie beside its own.
+    let place = own.map(|own| if is_ours(&own) { own.with_file_name("") } else { own });
+    let all = place.and_then(|place| fs::read_dir(place).ok()).into_iter().flatten().flatten().map(|entry| entry.path());
+    all.filter(|group| is_ours(group) && group.to_string_lossy().contains(&format!("-{pid}-"))).collect()
+}
+
+fn is_ours(group: &Path) -> bool {
+    group.file_name().is_some_and(|name| name.to_string_lossy().starts_with("e2e-tui-"))
 }
 
 #[test]
@@ -132,6 +149,26 @@ fn s4_the_groups_of_a_killed_run_are_removed() {
     host.kill(nix::sys::signal::Signal::SIGKILL);
     host.all_gone();
     wait_for("the group is removed", || !run.exists());
+}
+
+#[test]
+fn s6_groups_that_a_double_kill_has_left_are_removed_by_a_start_that_knows_nothing_of_it() {
+    if !has(Containment::Cgroup) {
+        return;
+    }
+    let (runs, others) = (tempfile::tempdir().expect("a temp dir"), tempfile::tempdir().expect("a temp dir"));
+    let host = killed_with_its_guardian(Containment::Cgroup, runs.path());
+    let [run] = &groups_of(host.child.id())[..] else { panic!("a run's group is left, or this proves nothing") };
+    let pids = |run: &Path| living(&host.mark).len() + usize::from(run.join("cgroup.procs").exists());
+    assert_eq!(sweep_dead_runs(others.path()), []);
+    assert!(run.exists() && pids(run) > 1, "with somebody in it nothing but the run's own word proves whose it is");
+    fs::write(run.join("cgroup.kill"), "1").expect("a group of ours");
+    until_none_lives(&host.mark, std::time::Duration::from_secs(5));
+    wait_for("it is removed", || {
+        assert_eq!(sweep_dead_runs(others.path()), []);
+        !run.exists()
+    });
+    host.all_gone();
 }
 
 #[test]

@@ -12,14 +12,11 @@ use std::{
 use super::{
     Controllers, Place,
     limits::{controllers_in, counts_oom_kills, oom_kills, was_at_its_own_limit, write_limits},
+    names::{GroupName, Maker},
+    place::is_group,
 };
-use crate::{
-    model::Limits,
-    process::{TreeId, procfs},
-};
+use crate::{model::Limits, process::TreeId};
 
-/// How the name of a run's group begins: nothing else is ever killed or removed.
-const PREFIX: &str = "e2e-tui-";
 const TREE: &str = "tree-";
 /// The deepest groups within groups that are looked into.
 const DEEPEST: u32 = 16;
@@ -34,9 +31,8 @@ impl RunGroup {
     /// Makes one that nobody has had before, whose trees have the controllers wanted as far as the system hands them down.
     pub(crate) fn create(place: &Place, wanted: Controllers) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        let me = procfs::myself();
-        let n = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = place.dir.join(format!("{PREFIX}{}-{}-{n}", me.pid, me.start));
+        let name = GroupName::Run(Maker::myself(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let dir = place.dir.join(name.to_string());
         // Fails if there is one: what somebody else has made is never taken for ours.
         fs::create_dir(&dir)?;
         let made = Self { dir };
@@ -57,18 +53,22 @@ impl RunGroup {
     /// The group of a run at that path, made by another process of the same run or by one that is dead. None if no run can
     /// have made it.
     pub(crate) fn known(dir: PathBuf) -> Option<Self> {
-        let named = dir.file_name()?.to_str()?.starts_with(PREFIX);
-        (named && dir.is_absolute()).then_some(Self { dir })
+        let name = GroupName::parse(dir.file_name()?.to_str()?)?;
+        (matches!(name, GroupName::Run(..)) && dir.is_absolute()).then_some(Self { dir })
     }
 
     /// The same, of a run that is dead, for whoever sweeps: it must still lie in a hierarchy of cgroup v2.
     pub(crate) fn of_the_dead(dir: PathBuf) -> Option<Self> {
-        let is_group = rustix::fs::statfs(&dir).is_ok_and(|fs| fs.f_type as u64 == CGROUP2_MAGIC);
-        Self::known(dir).filter(|_| is_group)
+        Self::known(dir).filter(|group| is_group(&group.dir))
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where it was made.
+    pub(crate) fn place(&self) -> Option<Place> {
+        Place::around(&self.dir)
     }
 
     /// The controllers that hold the limits of its trees.
@@ -122,12 +122,9 @@ impl RunGroup {
 
     /// Removes it, if nobody is in it. Says whether it is gone.
     pub(crate) fn remove(&self) -> bool {
-        remove(&self.dir, DEEPEST)
+        remove(&self.dir)
     }
 }
-
-/// `CGROUP2_SUPER_MAGIC` of the kernel.
-const CGROUP2_MAGIC: u64 = 0x6367_7270;
 
 /// The group of a tree.
 #[derive(Debug)]
@@ -152,7 +149,7 @@ impl TreeGroup {
 
     /// Removes it, if nobody is in it. Says whether it is gone.
     pub(crate) fn remove(&self) -> bool {
-        remove(&self.dir, DEEPEST)
+        remove(&self.dir)
     }
 
     /// How often the kernel has killed somebody in it for want of memory, and whether that was for the group's own limit.
@@ -169,7 +166,7 @@ impl AsFd for TreeGroup {
 }
 
 /// Writes into a file of the kernel's, which is never made.
-fn write(file: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write(file: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(file)?.write_all(text.as_bytes())
 }
 
@@ -187,14 +184,18 @@ fn members(dir: &Path, deepest: u32) -> Vec<u32> {
     all
 }
 
-/// Programs may have made groups in theirs. One with somebody in it stays, and so do those above it.
-fn remove(dir: &Path, deepest: u32) -> bool {
+/// Removes a group and those that programs have made in it. One with somebody in it stays, and so do those above it.
+pub(super) fn remove(dir: &Path) -> bool {
+    remove_to(dir, DEEPEST)
+}
+
+fn remove_to(dir: &Path, deepest: u32) -> bool {
     match fs::remove_dir(dir) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return true,
         Ok(()) => return true,
         Err(_) => {}
     }
-    deepest > 0 && folders(dir).all(|folder| remove(&folder, deepest - 1)) && fs::remove_dir(dir).is_ok()
+    deepest > 0 && folders(dir).all(|folder| remove_to(&folder, deepest - 1)) && fs::remove_dir(dir).is_ok()
 }
 
 /// The tree of the run called `run` in whose group a process is, by its `/proc/PID/cgroup`.
@@ -222,10 +223,10 @@ mod tests {
     #[test]
     fn p26_only_what_a_run_may_have_made_is_taken_for_a_runs() {
         assert_eq!(RunGroup::known("/sys/fs/cgroup/user.slice".into()), None);
-        assert_eq!(RunGroup::known("e2e-tui-1-2-3".into()), None);
-        assert_eq!(RunGroup::known("/sys/fs/cgroup/e2e-tui-1-2-3/..".into()), None);
+        assert_eq!(RunGroup::known("e2e-tui-1-2-3-4".into()), None);
+        assert_eq!(RunGroup::known("/sys/fs/cgroup/e2e-tui-1-2-3-4/..".into()), None);
         let dir = tempfile::tempdir().expect("a temp dir");
-        let planted = dir.path().join("e2e-tui-1-2-3");
+        let planted = dir.path().join("e2e-tui-1-2-3-4");
         fs::create_dir(&planted).expect("a temp dir");
         assert!(RunGroup::known(planted.clone()).is_some());
         assert_eq!(RunGroup::of_the_dead(planted), None, "it is no cgroup");
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn p26_a_group_that_is_there_already_is_not_taken() {
         let dir = tempfile::tempdir().expect("a temp dir");
-        let run = RunGroup::known(dir.path().join("e2e-tui-1-2-3")).expect("a name of ours");
+        let run = RunGroup::known(dir.path().join("e2e-tui-1-2-3-4")).expect("a name of ours");
         fs::create_dir(run.path()).expect("a temp dir");
         let tree = run.tree(TreeId(1), &Limits::default()).expect("it is new");
         assert_eq!(run.tree(TreeId(1), &Limits::default()).expect_err("it is there").kind(), io::ErrorKind::AlreadyExists);

@@ -10,7 +10,10 @@ use nix::{
     unistd::{AccessFlags, faccessat},
 };
 
-use super::limits::{Controllers, controllers_in};
+use super::{
+    aside,
+    limits::{Controllers, controllers_in},
+};
 
 /// How a user without privileges gets a group that may be divided.
 const DELEGATE: &str = "`systemd-run --user --scope -p Delegate=yes e2e-tui …` runs it in one that may";
@@ -28,6 +31,11 @@ impl Place {
         Self::found_in(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?)
     }
 
+    /// Where the group of a run was made, whether that is still there or not.
+    pub(crate) fn around(group: &Path) -> Option<Self> {
+        group.parent().filter(|dir| dir.is_absolute() && is_group(dir)).map(|dir| Self { dir: dir.to_owned() })
+    }
+
     fn found_in(mounts: &str, membership: &str) -> Result<Self, String> {
         let own = membership.lines().find_map(|line| line.strip_prefix("0::"));
         let own = own.ok_or("this kernel has no cgroup v2, or it is switched off")?;
@@ -37,7 +45,7 @@ impl Place {
         }
         let dir = mounted.find_map(|mount| mount.folder_of(own));
         // Where this process has stepped aside its runs go on being made beside it.
-        let dir = dir.map(|dir| dir.parent().filter(|_| dir.ends_with(aside())).map(Path::to_owned).unwrap_or(dir));
+        let dir = dir.map(aside::before);
         let dir = dir.ok_or_else(|| format!("the group of this process ({own}) is outside of what is mounted here, as in a container"))?;
         let place = Self { dir };
         place.check()?;
@@ -83,33 +91,13 @@ impl Place {
         }
         fs::OpenOptions::new().write(true).open(file).and_then(|mut file| io::Write::write_all(&mut file, format!("+{name}").as_bytes()))
     }
-
-    /// A group with processes in it cannot hand down controllers. Where this process is the only one, it moves into a group
-    /// of its own below, as a program is to do with a group that was delegated to it.
-    fn step_aside(&self) -> io::Result<()> {
-        let me = std::process::id().to_string();
-        let inside = fs::read_to_string(self.dir.join("cgroup.procs"))?;
-        if inside.split_ascii_whitespace().any(|pid| pid != me) {
-            return Err(io::Error::other("others are in it"));
-        }
-        // Those of programs that have ended are empty, and only empty ones can be removed.
-        let old = fs::read_dir(&self.dir)?.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(ASIDE));
-        old.for_each(|entry| drop(fs::remove_dir(entry.path())));
-        let aside = self.dir.join(aside());
-        match fs::create_dir(&aside) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-            _ => {}
-        }
-        fs::write(aside.join("cgroup.procs"), "0")
-    }
 }
 
-/// How the name of a group begins that a supervisor has moved into.
-const ASIDE: &str = "e2e-tui-supervisor-";
-
-/// The group that this process has, or would have, for itself.
-fn aside() -> String {
-    format!("{ASIDE}{}", std::process::id())
+/// Whether a folder lies in a hierarchy of cgroup v2.
+pub(super) fn is_group(dir: &Path) -> bool {
+    /// `CGROUP2_SUPER_MAGIC` of the kernel.
+    const MAGIC: u64 = 0x6367_7270;
+    rustix::fs::statfs(dir).is_ok_and(|fs| fs.f_type as u64 == MAGIC)
 }
 
 /// A cgroup v2 hierarchy, or a part of one, that is mounted.
@@ -152,7 +140,10 @@ fn unescaped(field: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::names::{GroupName, Maker},
+        *,
+    };
 
     const HYBRID: &str = "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n\
         32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n";
@@ -174,8 +165,9 @@ mod tests {
         let find = |membership: &str| Place::found_in(&mounts, membership).map(|place| place.dir);
         assert_eq!(find("4:memory:/x\n0::/user.slice/a.scope\n"), Ok(dir.path().join("user.slice/a.scope")));
         assert_eq!(find("0::/\n"), Ok(dir.path().to_owned()));
-        fs::create_dir(dir.path().join(aside())).expect("a temp dir");
-        assert_eq!(find(&format!("0::/{}\n", aside())), Ok(dir.path().to_owned()), "a second run of one that has stepped aside");
+        let aside = GroupName::Supervisor(Maker::myself());
+        fs::create_dir(dir.path().join(aside.to_string())).expect("a temp dir");
+        assert_eq!(find(&format!("0::/{aside}\n")), Ok(dir.path().to_owned()), "a second run of one that has stepped aside");
     }
 
     #[test]

@@ -1,17 +1,13 @@
 //! Whose a process without a living parent is.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Keeper, Post, tree::Tree};
 use crate::process::{
     TreeEvent, TreeId, procfs,
+    tag::{ANY_MARKER, EXEC_TAKES},
     tree::{Identity, Stat},
 };
-
-/// In the environment of whatever any keeper of this machine has started.
-const ANY_MARKER: &[u8] = b"E2E_TUI_TREE=";
-/// Longer than any `exec` is between an old environment and a new one.
-const EXEC_TAKES: Duration = Duration::from_millis(200);
 
 impl<P: Post> Keeper<P> {
     /// Takes note of processes that have become children of this one because their parent ended.

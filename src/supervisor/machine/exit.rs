@@ -6,7 +6,7 @@ use super::backoff::Decision;
 use super::core::Machine;
 use super::leftovers::LEAK_TIMEOUT;
 use super::types::{After, Effect, Fallen, Life, StopOrder, TimerKind, is_excused};
-use crate::model::{Actor, EventKind, Exit, Failure, ProcessState, Role, Signal, StartCause, Then};
+use crate::model::{Actor, EventKind, Exit, Failure, ProcessState, Role, Signal, StartCause, Then, human_duration};
 
 impl Machine {
     pub(super) fn leader_exited(&mut self, i: usize, exit: Exit) {
@@ -64,7 +64,7 @@ impl Machine {
             Some(StopOrder { by, .. }) => Some(by),
             None => self.course.stopping_by().or_else(|| self.procs[i].held_by.clone()),
         };
-        let reason = Failure::Exited { exit, by: self.procs[i].signalled_by.clone() };
+        let reason = self.reason_of(i, exit);
         match (self.decide(i, Some(exit), up), by) {
             (Decision::Rest, _) if exit.success() => {
                 self.tell_exit(i, exit, false, up, Then::Completed, tail);
@@ -89,6 +89,17 @@ impl Machine {
                 self.tell_exit(i, exit, false, up, Then::Restart { delay_ms }, tail);
                 self.back_off(i, attempt, of, delay, reason);
             }
+        }
+    }
+
+    /// Why process `i` ended so: named is what it was ended for, where that shows.
+    fn reason_of(&self, i: usize, exit: Exit) -> Failure {
+        let proc = &self.procs[i];
+        match (proc.spec.limits.cpu_time, &proc.signalled_by) {
+            (Some(limit), None) if exit.is_out_of_cpu_time() => {
+                Failure::LimitHit { what: format!("cpu_time limit {}", human_duration(limit)) }
+            }
+            (_, by) => Failure::Exited { exit, by: by.clone() },
         }
     }
 

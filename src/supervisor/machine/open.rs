@@ -7,7 +7,7 @@ use super::types::Goal;
 use crate::model::{
     EventKind, ListenPort, Outcome, ProcessId, ProcessInfo, ProcessSpec, Reads, RestartMode, StartCause, StdinMode, Verdict, exit_code,
 };
-use crate::scenario::settings;
+use crate::scenario::{awaited, settings};
 
 /// Who drives a run, and so what ends it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,6 +104,7 @@ pub(super) fn describe(spec: &ProcessSpec) -> ProcessInfo {
             (false, StdinMode::Pipe) => Reads::Pipe,
             (false, StdinMode::Null) => Reads::Nothing,
         },
+        awaits: awaited(spec),
         settings: settings(spec),
     }
 }

@@ -1,8 +1,18 @@
 //! Dependencies, starting, readiness.
 
+use std::time::Duration;
+
 use super::core::Machine;
 use super::types::{After, Effect, Goal, Life, ReadyReport, StopOrder, TimerKind, Tree};
-use crate::model::{Condition, Dependency, EventKind, Failure, Health, ProcessId, ProcessState, Role, StartCause};
+use crate::{
+    model::{Condition, Dependency, EventKind, Failure, Health, Probe, ProcessId, ProcessState, Role, StartCause},
+    scenario::awaited,
+};
+
+/// What attempts to find a process ready meet is told this long after its start…
+const TOLD_AFTER: Duration = Duration::from_millis(200);
+/// …and no more often than this.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// How a dependency stands.
 enum Standing {
@@ -150,7 +160,7 @@ impl Machine {
         proc.signalled_by = None;
         proc.sent.clear();
         proc.progress = None;
-        proc.last_trouble = None;
+        (proc.last_trouble, proc.trouble_told) = (None, None);
         proc.last_health = None;
         (proc.failed_probes, proc.good_probes) = (0, 0);
         proc.cause = cause;
@@ -234,7 +244,7 @@ impl Machine {
             return;
         }
         match report {
-            ReadyReport::NotYet { why } => self.procs[i].last_trouble = Some(why),
+            ReadyReport::NotYet { why } => self.not_ready_yet(i, why),
             ReadyReport::Foreign { pid, port } => self.fail_alive(i, Failure::ForeignListener { pid, port }),
             ReadyReport::Yes { answered, evidence, port } => {
                 let Life::Up { pid, since } = self.procs[i].life else { return };
@@ -249,10 +259,28 @@ impl Machine {
         }
     }
 
+    /// Puts on record what an attempt has met, where that is news and it has had a moment to begin: attempts come ten times a
+    /// second, and some say what time it is.
+    fn not_ready_yet(&mut self, i: usize, why: String) {
+        let (now, proc) = (self.now, &mut self.procs[i]);
+        proc.last_trouble = Some(why.clone());
+        let is_news = match &proc.trouble_told {
+            None => now.since(proc.started) >= TOLD_AFTER,
+            Some((at, told)) => *told != why && now.since(*at) >= TOLD_EVERY,
+        };
+        if is_news {
+            proc.trouble_told = Some((now, why.clone()));
+            let (process, generation) = (proc.id().clone(), proc.generation);
+            self.emit(EventKind::NotReady { process, generation, why });
+        }
+    }
+
     pub(super) fn never_ready(&mut self, i: usize) {
         let proc = &self.procs[i];
         let after_ms = u64::try_from(proc.spec.ready.timeout.as_millis()).unwrap_or(u64::MAX);
-        let last = proc.last_trouble.clone().unwrap_or_else(|| "no answer".into());
-        self.fail_alive(i, Failure::NeverReady { last, after_ms });
+        let heard = if matches!(proc.spec.ready.probe, Some(Probe::Log { .. })) { "no line has matched" } else { "no answer" };
+        let last = proc.last_trouble.clone().unwrap_or_else(|| heard.into());
+        let awaited = awaited(&proc.spec);
+        self.fail_alive(i, Failure::NeverReady { last, awaited, after_ms });
     }
 }

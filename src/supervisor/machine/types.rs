@@ -300,6 +300,8 @@ pub(super) struct Proc {
     pub(super) good_probes: u32,
     /// What the last readiness attempt met.
     pub(super) last_trouble: Option<String>,
+    /// What of that was put on record last, and when.
+    pub(super) trouble_told: Option<(At, String)>,
     pub(super) last_health: Option<String>,
     /// The last words at its previous unasked end, without digits.
     pub(super) last_words: Option<String>,
@@ -342,6 +344,7 @@ impl Proc {
             failed_probes: 0,
             good_probes: 0,
             last_trouble: None,
+            trouble_told: None,
             last_health: None,
             last_words: None,
             progress: None,

@@ -251,6 +251,7 @@ mod tests {
             argv: Vec::new(),
             cwd: String::new(),
             reads: crate::model::Reads::Nothing,
+            awaits: String::new(),
             settings: Vec::new(),
         };
         ["upstream", "proxy"].map(|name| Arc::new(ProcessSnapshot::new(Arc::new(info(name))))).into()

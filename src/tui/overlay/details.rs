@@ -7,7 +7,7 @@ use super::{
     shell::command,
 };
 use crate::{
-    model::{ProbeOutcome, ProcessSnapshot, StartCause, human_duration},
+    model::{ProbeOutcome, ProcessSnapshot, ProcessState, StartCause, human_duration},
     tui::{
         glyph::Glyph,
         lives::Life,
@@ -89,6 +89,12 @@ impl Page<'_, '_> {
         }
         if let Some((event, told)) = self.scene.events.newest_of(row.id()) {
             self.put("since", &format!("{}  {}", event.at.seconds(), told.event_text()));
+        }
+        if let Some(trouble) = row.trouble.as_ref().filter(|_| matches!(row.state, ProcessState::Starting { .. })) {
+            self.put_styled("not yet", trouble, look.style(Role::Warn));
+        }
+        if let ProcessState::GaveUp { times: 2.., .. } = row.state {
+            self.put("cause", if row.same_cause { "the same each time" } else { "not the same each time" });
         }
         if let Some(failure) = &row.failure {
             self.put_styled("why", &failure.to_string(), look.style(Role::Bad));

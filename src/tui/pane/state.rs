@@ -140,6 +140,7 @@ mod tests {
             argv: Vec::new(),
             cwd: String::new(),
             reads: crate::model::Reads::Nothing,
+            awaits: String::new(),
             settings: Vec::new(),
         };
         ProcessSnapshot { state, ..ProcessSnapshot::new(Arc::new(info)) }

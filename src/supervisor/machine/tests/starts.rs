@@ -52,9 +52,36 @@ fn never_ready_names_what_the_last_attempt_met() {
     b.obey();
     assert_eq!(
         b.state("up"),
-        &ProcessState::Failed { reason: Failure::NeverReady { last: "connect 127.0.0.1:20001: refused".into(), after_ms: 30_000 } }
+        &ProcessState::Failed {
+            reason: Failure::NeverReady {
+                last: "connect 127.0.0.1:20001: refused".into(),
+                awaited: "a listener of its own on port 20001".into(),
+                after_ms: 30_000,
+            }
+        }
     );
     assert_eq!(b.verdict().map(|o| o.exit_code), Some(3));
+}
+
+#[test]
+fn what_attempts_meet_is_told_when_it_is_news() {
+    let mut b = Bench::new(vec![spec("up", Role::Service)]);
+    b.up("up");
+    let meets = |b: &mut Bench, why: &str| {
+        b.give(Input::Ready { process: id("up"), generation: 1, report: ReadyReport::NotYet { why: why.into() } });
+    };
+    // (ms that pass before, what is met)
+    for (ms, why) in
+        [(5, "refused"), (250, "refused"), (100, "refused"), (100, "HTTP 503"), (900, "HTTP 503"), (100, "refused at 12:01:07")]
+    {
+        b.pass(ms);
+        meets(&mut b, why);
+    }
+    let told: Vec<_> = b.events().filter_map(|e| if let EventKind::NotReady { why, .. } = e { Some(why.as_str()) } else { None }).collect();
+    assert_eq!(told, ["refused", "HTTP 503"], "not at once, not twice, and no more often than once a second");
+    assert_eq!(b.row("up").trouble.as_deref(), Some("HTTP 503"));
+    b.ready("up");
+    assert_eq!(b.row("up").trouble.as_deref(), None);
 }
 
 #[test]

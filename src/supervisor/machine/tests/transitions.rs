@@ -82,18 +82,27 @@ const SITUATIONS: [Named<fn() -> Bench>; 19] = [
 ];
 
 /// What can happen to it.
-const INPUTS: [Named<fn(&mut Bench)>; 26] = [
+const INPUTS: [Named<fn(&mut Bench)>; 33] = [
     ("start", |b| _ = b.ask(Command::Start { process: id("p") })),
     ("stop", |b| stop(b, false)),
     ("kill", |b| stop(b, true)),
     ("restart", |b| _ = b.ask(Command::Restart { process: id("p"), now: false })),
+    ("restart!", |b| _ = b.ask(Command::Restart { process: id("p"), now: true })),
     ("signal", |b| _ = b.ask(Command::Signal { process: id("p"), signal: Signal::HUP })),
     ("hold", |b| _ = b.ask(Command::Hold { process: id("p"), held: true })),
+    ("release", |b| _ = b.ask(Command::Hold { process: id("p"), held: false })),
     ("type", |b| _ = b.ask(Command::Type { process: id("p"), bytes: vec![3] })),
     ("spawned", |b| b.up("p")),
     ("no spawn", |b| {
         let reason = Failure::NotStarted { error: "no".into(), short: "no".into() };
         b.give(Input::SpawnFailed { process: id("p"), generation: b.generation("p"), reason });
+    }),
+    ("is there", |b| {
+        b.give(Input::AlreadyDone { process: id("p"), generation: b.generation("p"), path: "out".into() });
+    }),
+    ("not yet", |b| {
+        let report = ReadyReport::NotYet { why: "refused".into() };
+        b.give(Input::Ready { process: id("p"), generation: b.generation("p"), report });
     }),
     ("answers", |b| b.ready("p")),
     ("foreign", |b| {
@@ -105,10 +114,13 @@ const INPUTS: [Named<fn(&mut Bench)>; 26] = [
     ("limit", |b| {
         b.give(Input::LimitHit { process: id("p"), generation: b.generation("p"), what: "memory".into() });
     }),
+    ("changed", |b| _ = b.give(Input::Changed { process: id("p"), file: "main.rs".into(), more: 0 })),
+    ("looked at", |b| _ = b.give(Input::Observed { looking: true })),
     ("standstill", |b| _ = b.give(Input::StoodStill { span: Duration::from_secs(100) })),
     ("exit 0", |b| b.ends("p", Exit::Code(0))),
     ("exit 1", |b| b.ends("p", Exit::Code(1))),
     ("SIGKILL", |b| b.ends("p", Exit::Signal(Signal::KILL))),
+    ("1 lives", |b| b.members("p", &[9])),
     ("empty", |b| b.tree_empty("p")),
     ("drained", |b| b.drained("p")),
     ("stuck", |b| {
