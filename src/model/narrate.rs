@@ -143,12 +143,7 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(Tone::Bad, &format!("{what}   {reason}")).with(verdict)
         }
         EventKind::GaveUp { reason, times, same_cause, .. } => {
-            let cause = match (same_cause, times) {
-                (true, _) => vec!["same cause each time".to_owned()],
-                (false, 2..) => vec!["not the same cause each time".to_owned()],
-                (false, _) => Vec::new(),
-            };
-            tell(Tone::Final, &format!("gave up   {} ×{times}", reason.short())).with(cause)
+            tell(Tone::Final, &format!("gave up   {} ×{times}", reason.short())).with(cause_of(*same_cause, *times))
         }
         EventKind::FileChanged { file, more, .. } => tell(Tone::Again, &format!("{file} changed")).with(changed_with(*more)),
         EventKind::AlreadyDone { path, .. } => tell(Tone::Done, "already done").with(vec![format!("{path} is there")]),
@@ -285,6 +280,15 @@ fn spawned(about: Option<&ProcessId>, generation: u32, pid: u32, cause: &StartCa
             // What becomes ready is told once, when it is.
             if awaits_ready { told } else { told.log(vec![format!("pid {pid}")]) }
         }
+    }
+}
+
+/// Whether a process that gave up did so for the same cause each time.
+fn cause_of(same: bool, times: u32) -> Vec<String> {
+    match (same, times) {
+        (true, _) => vec!["same cause each time".to_owned()],
+        (false, 2..) => vec!["not the same cause each time".to_owned()],
+        (false, _) => Vec::new(),
     }
 }
 

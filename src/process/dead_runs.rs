@@ -288,7 +288,8 @@ mod tests {
     #[test]
     fn p26_a_tag_alone_proves_nothing_of_who_is_of_another_run() {
         if Command::new("prlimit").arg("--version").output().is_err() {
-            return eprintln!("SKIPPED p26_a_tag_alone: there is no prlimit to set a tag with");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED p26_a_tag_alone: there is no prlimit to set a tag with\n");
+            return;
         }
         let dir = tempfile::tempdir().expect("a temp dir");
         let tag = 131_072 + u64::from(std::process::id() % 1000);

@@ -188,14 +188,18 @@ mod tests {
     fn starts_are_prepared_in_the_order_they_were_asked_for() {
         let (launcher, _go_on, prepared) = launcher();
         let names: Vec<String> = (0..50).map(|n| format!("p{n}")).collect();
-        names.iter().for_each(|name| launcher.prepare(job(name)));
+        for name in &names {
+            launcher.prepare(job(name));
+        }
         assert_eq!(prepared.iter().take(50).collect::<Vec<_>>(), names);
     }
 
     #[test]
     fn one_whose_disk_hangs_holds_up_no_other() {
         let (launcher, go_on, prepared) = launcher();
-        ["a", "hangs", "b", "c"].into_iter().for_each(|name| launcher.prepare(job(name)));
+        for name in ["a", "hangs", "b", "c"] {
+            launcher.prepare(job(name));
+        }
         let soon = Instant::now() + Duration::from_secs(20);
         let mut told = Vec::new();
         while told.len() < 3 {
