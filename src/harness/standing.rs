@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use super::{Evidence, LogAggregator, ProcessError, engine::Engine};
-use crate::model::{Actor, Exit, Failure, Phase, ProbeOutcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot, human_duration};
+use crate::model::{Actor, Exit, Failure, Phase, ProbeOutcome, ProcessId, ProcessSnapshot, ProcessState, Role, Snapshot};
 
 /// Lines that an error shows.
 const LAST_LINES: usize = 10;
