@@ -284,7 +284,7 @@ pub(super) const DO: &[Key] = &[
     key("rerun", Form::Choice(&["tests"]), "", "New attempts of all tests"),
     key("layout", Form::Text, "", "Show this layout"),
     key("focus", Form::Name, "", "Put the focus on this process"),
-    key("filter", Form::Text, "", "Filter the log"),
+    key("filter", Form::Pattern, "", "Filter the log"),
     key("export", Form::Text, "", "Export an archive to this path"),
 ];
 
