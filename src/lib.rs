@@ -60,6 +60,7 @@ pub mod record;
 pub mod redact;
 pub mod scenario;
 pub mod supervisor;
+pub mod tap;
 #[cfg(feature = "tui")]
 pub mod tui;
 mod watch;

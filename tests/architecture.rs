@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["mcp"],
     &["logs"],
     &["process", "watch"],
-    &["health"],
+    &["health", "tap"],
     &["supervisor"],
     &["record", "explain"],
     &["headless"],

@@ -131,6 +131,7 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
         snapshot: handle.watch(),
         journal: handle.journal(),
         logs: handle.logs(),
+        traffic: handle.traffic(),
         clock: handle.clock(),
         commands: Some(Box::new(commands)),
         suspend: Some(Box::new(move || suspending.block_on(suspended.suspend()))),

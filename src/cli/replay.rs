@@ -34,6 +34,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
         snapshot,
         journal: recording.journal.clone(),
         logs: recording.logs.clone(),
+        traffic: recording.traffic.clone(),
         clock,
         commands: None,
         resize_terminals: None,

@@ -445,7 +445,7 @@ impl ProcessConfig {
             cwd: self.working_dir.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir)),
             env: self.env_vars.iter().map(|(name, value)| (name.clone(), Text::from(value.as_str()))).collect(),
             env_clear: self.env_clear,
-            listens: self.port.iter().map(|port| ListenPort { name: self.name.clone(), port: *port }).collect(),
+            listens: self.port.iter().map(|port| ListenPort::new(self.name.clone(), *port)).collect(),
             depends_on: self.depends_on.iter().map(|on| Dependency { on: on.clone(), condition: Condition::Ready }).collect(),
             ready: self.ready_spec(),
             health: self.health_spec(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessId, Signal};
+use super::{FaultSpec, ProcessId, Signal};
 
 /// Who asked. Shown wherever the consequence is (`○ stopped  by you, TERM`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,11 @@ pub enum Command {
         process: ProcessId,
         /// Whether to.
         held: bool,
+    },
+    /// Disturb what goes to a process through its tap; the kind [`None`](super::FaultKind::None) lets it be again.
+    Disturb {
+        /// At whose tap, and how.
+        fault: FaultSpec,
     },
     /// New attempts of all tests; services stay.
     RerunTests,

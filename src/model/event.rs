@@ -154,6 +154,15 @@ pub enum EventKind {
         /// Who asked.
         by: Actor,
     },
+    /// What goes to it through its tap is disturbed, or no longer.
+    Disturbed {
+        /// Which process.
+        process: ProcessId,
+        /// How, in words; empty: no longer.
+        fault: String,
+        /// Who asked; the supervisor where it was for so many requests, and they have been.
+        by: Actor,
+    },
     /// It ended, and all it said is in the log.
     Exited {
         /// Which process.
@@ -410,6 +419,7 @@ impl EventKind {
             | Self::Signalled { process, .. }
             | Self::StopCommand { process, .. }
             | Self::HoldChanged { process, .. }
+            | Self::Disturbed { process, .. }
             | Self::Exited { process, .. }
             | Self::Failed { process, .. }
             | Self::GaveUp { process, .. }

@@ -19,6 +19,7 @@ impl EventKind {
             | Self::Alerted { text, process: _, generation: _, count: _, line: _, stream: _ }
             | Self::Marked { text, process: _, by: _ }
             | Self::Notice { text, level: _ }
+            | Self::Disturbed { fault: text, process: _, by: _ }
             | Self::StopCommand { command: text, process: _, generation: _, by: _ }
             | Self::GuardianLost { why: text }
             | Self::NotReady { why: text, process: _, generation: _ }

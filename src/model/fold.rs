@@ -129,6 +129,7 @@ impl ProcessSnapshot {
             }
             EventKind::HealthChanged { health, .. } => self.health = *health,
             EventKind::HoldChanged { held, .. } => self.held = *held,
+            EventKind::Disturbed { fault, .. } => self.fault = Some(fault.clone()).filter(|fault| !fault.is_empty()),
             EventKind::Alerted { count, .. } => self.alerts += count,
             EventKind::Exited { generation, exit, asked, tail, same_cause, .. } => {
                 self.pid = None;

@@ -136,6 +136,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         }
         EventKind::StopCommand { command, by, .. } => tell(Tone::Rest, &format!("stopping   `{command}` by {by}")).with(Vec::new()),
         EventKind::HoldChanged { held, by, .. } => hold(about, *held, by),
+        EventKind::Disturbed { fault, by, .. } => disturbance(about, fault, by),
         EventKind::Exited { .. } => exited(event)?,
         EventKind::Failed { reason, fatal, .. } => {
             let verdict = if *fatal { vec![CANNOT_PASS.to_owned()] } else { Vec::new() };
@@ -207,6 +208,14 @@ fn hold(about: Option<&ProcessId>, held: bool, by: &Actor) -> Narration {
         return Narration::new(Tone::Warn, about, format!("held by {by}")).with(vec![why]);
     }
     Narration::new(Tone::Start, about, format!("released by {by}")).with(Vec::new())
+}
+
+/// What is done to the traffic in front of a process.
+fn disturbance(about: Option<&ProcessId>, fault: &str, by: &Actor) -> Narration {
+    if fault.is_empty() {
+        return Narration::new(Tone::Start, about, format!("undisturbed again, by {by}")).with(Vec::new());
+    }
+    Narration::new(Tone::Warn, about, format!("disturbed by {by}")).with(vec![fault.to_owned()])
 }
 
 /// How far the script is.

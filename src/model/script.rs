@@ -237,7 +237,7 @@ impl StepAction {
 }
 
 /// A disturbance of the traffic in front of a process.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultSpec {
     /// In front of whom.
     pub at: ProcessId,
@@ -275,4 +275,21 @@ pub enum FaultKind {
     Truncate,
     /// Nothing any more.
     None,
+}
+
+impl FaultKind {
+    /// As the file writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delay => "delay",
+            Self::Jitter => "jitter",
+            Self::Status => "status",
+            Self::Drop => "drop",
+            Self::Reset => "reset",
+            Self::HalfClose => "half-close",
+            Self::SlowBody => "slow-body",
+            Self::Truncate => "truncate",
+            Self::None => "none",
+        }
+    }
 }

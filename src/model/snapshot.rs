@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
-    At, Exit, ExpectationSnapshot, Failure, Generation, Health, Leak, NoticeLevel, Outcome, ProbeRecord, ProcessId, ProcessInfo,
-    ProcessState, RunInfo, Sample, Signal, StepSnapshot,
+    At, Exit, ExpectationSnapshot, Failure, Generation, Health, Leak, ListenPort, NoticeLevel, Outcome, ProbeRecord, ProcessId,
+    ProcessInfo, ProcessState, RunInfo, Sample, Signal, StepSnapshot,
 };
 
 /// How many probe outcomes a process's row keeps.
@@ -113,6 +113,8 @@ pub struct ProcessSnapshot {
     pub leaks: Vec<Leak>,
     /// Whether it is left alone: no probe asks it, no policy restarts it.
     pub held: bool,
+    /// How what goes to it through its tap is disturbed, in words.
+    pub fault: Option<String>,
     /// How its last stop went.
     pub stop: Option<StopRecord>,
     /// What its tree used when last sampled.
@@ -145,6 +147,7 @@ impl ProcessSnapshot {
             already_done: None,
             leaks: Vec::new(),
             held: false,
+            fault: None,
             stop: None,
             sample: None,
         }
@@ -162,7 +165,7 @@ impl ProcessSnapshot {
 
     /// The port to show: what it listens on, else what its log named.
     pub fn port(&self) -> Option<u16> {
-        self.info.listens.first().map(|l| l.port).or(self.captured_port)
+        self.info.listens.first().map(ListenPort::told).or(self.captured_port)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Steps as they are told: what a step is, in words, and how it stands.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -160,18 +160,31 @@ impl StepAction {
 
 impl FaultSpec {
     fn words(&self) -> String {
-        let kind = match self.kind {
-            FaultKind::Delay => "delay",
-            FaultKind::Jitter => "jitter",
-            FaultKind::Status => "status",
-            FaultKind::Drop => "drop",
-            FaultKind::Reset => "reset",
-            FaultKind::HalfClose => "half-close",
-            FaultKind::SlowBody => "slow-body",
-            FaultKind::Truncate => "truncate",
-            FaultKind::None => return format!("no fault at {}", self.at),
+        match self.kind {
+            FaultKind::None => format!("no fault at {}", self.at),
+            kind => format!("{} at {}", kind.word(), self.at),
+        }
+    }
+
+    /// `status 503 for tools/call, 3 times`: what is done, without where; empty for the kind that does nothing.
+    pub fn effect(&self) -> String {
+        let delay = || self.delay.map(human_duration).unwrap_or_default();
+        let mut words = match self.kind {
+            FaultKind::None => return String::new(),
+            FaultKind::Delay | FaultKind::SlowBody => format!("{} {}", self.kind.word(), delay()),
+            FaultKind::Jitter => format!("jitter up to {}", delay()),
+            FaultKind::Status => format!("status {}", self.status.unwrap_or_default()),
+            kind => kind.word().to_owned(),
         };
-        format!("{kind} at {}", self.at)
+        if let Some(method) = &self.method {
+            _ = write!(words, " for {method}");
+        }
+        match self.count {
+            Some(1) => words.push_str(", once"),
+            Some(count) => _ = write!(words, ", {count} times"),
+            None => {}
+        }
+        words
     }
 }
 

@@ -12,6 +12,8 @@ struct Tables {
 
 /// Sockets in `TCP_LISTEN`.
 const STREAMS: Tables = Tables { files: ["/proc/net/tcp", "/proc/net/tcp6"], state: "0A" };
+/// Sockets in `TCP_ESTABLISHED`.
+const CONNECTIONS: Tables = Tables { files: ["/proc/net/tcp", "/proc/net/tcp6"], state: "01" };
 /// Bound and connected to nobody.
 const DATAGRAMS: Tables = Tables { files: ["/proc/net/udp", "/proc/net/udp6"], state: "07" };
 
@@ -73,6 +75,18 @@ pub fn listeners(port: u16) -> Vec<Listener> {
     holders.into_iter().map(|pid| Listener { port, pid: Some(pid), command: procfs::command(pid) }).collect()
 }
 
+/// Whether anybody listens on `port`, in this network namespace.
+pub fn is_listened_on(port: u16) -> bool {
+    !entries(&STREAMS, port).is_empty()
+}
+
+/// A process that holds the end of a connection whose port is `port`; none if it is gone, or of another user.
+pub fn connected_from(port: u16) -> Option<u32> {
+    let inodes = inodes(&entries(&CONNECTIONS, port));
+    let holds_it = |&pid: &u32| !inodes.is_empty() && holds(pid, &inodes);
+    procfs::table().iter().map(|stat| stat.id.pid).find(holds_it)
+}
+
 /// Whose the listener on `port` is. A member of the tree wins over a stranger: a socket may be shared. Where nobody listens
 /// a datagram socket of the tree counts: not every port is one of TCP.
 pub fn owner(port: u16, leader: u32) -> Owner {
@@ -113,7 +127,7 @@ fn user_of(pid: u32) -> Option<u32> {
 }
 
 /// Whether `pid` is of the tree that `leader` leads: by its tag, which daemons keep too, else by session or ancestry.
-fn same_tree(pid: u32, leader: u32) -> bool {
+pub fn same_tree(pid: u32, leader: u32) -> bool {
     let tag = procfs::message_queue_limit(leader);
     if tag.is_some() && tag != procfs::message_queue_limit(std::process::id()) {
         return procfs::message_queue_limit(pid) == tag;
@@ -185,6 +199,18 @@ mod tests {
         assert_eq!(owner(port, u32::MAX / 2), Owner::Foreign { pid: own }, "the tree of somebody who never was");
         drop(listener);
         assert_eq!(owner(port, own), Owner::Nobody);
+    }
+
+    #[test]
+    fn the_end_of_a_connection_has_a_holder() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        assert!(is_listened_on(port));
+        let client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
+        let from = client.local_addr().expect("it is connected").port();
+        assert_eq!(connected_from(from), Some(std::process::id()));
+        drop(listener);
+        assert!(!is_listened_on(port));
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn all_kinds() -> Vec<EventKind> {
         role: Role::Test,
         kind: Some(text.clone()),
         stand_in: true,
-        listens: vec![ListenPort { name: text.clone(), port: 1 }],
+        listens: vec![ListenPort::new(text.clone(), 1)],
         has_health: true,
         waits_for: vec![text.clone()],
         max_restarts: Some(1),

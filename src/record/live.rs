@@ -23,9 +23,12 @@ use crate::{
         GuardianError, GuardianProcess, Hold, KILL_BOUND, Order, Orphans, PidFile, Screen, Spawner, TakenTerminal, TreeEvent, runs_dir,
     },
     redact::{self, Redactor},
-    supervisor::{self, Driver, Export, Journal, Machine, RunHandle, RunParts, ScriptOptions, UnstartedRun},
+    supervisor::{self, Driver, Export, Journal, Machine, RunHandle, RunParts, RunTaps, ScriptOptions, UnstartedRun},
+    tap::{TapError, TrafficStore},
 };
 
+/// What went through taps, in the folder of a recording.
+pub(super) const TRAFFIC: &str = "traffic.jsonl";
 /// Secrets from the environment are at least this long; shorter values would mask half of every log.
 const MIN_ENV_SECRET: usize = 8;
 
@@ -78,6 +81,9 @@ pub enum StartError {
         /// Why.
         source: GuardianError,
     },
+    /// The port of a tap cannot be had.
+    #[error(transparent)]
+    Tap(#[from] TapError),
     /// Nobody can start processes.
     #[error("the thread that starts processes could not be started: {0}")]
     Spawner(#[source] std::io::Error),
@@ -169,8 +175,8 @@ impl PreparedRun {
         let names: Vec<ProcessId> = spec.processes.keys().cloned().collect();
         let manifest = Manifest::begin(&info).with_logs_of(&spec, &redactor);
         let kept = dir.0.as_ref().map(|dir| keep_in(dir, &spec, &redactor, &manifest, &names, clock, &journal));
-        let (logs, recorder) = match kept {
-            Some(Ok((logs, recorder))) => (logs, Some(recorder)),
+        let (logs, recorder, traffic) = match kept {
+            Some(Ok((logs, recorder, traffic))) => (logs, Some(recorder), traffic),
             Some(Err(source)) => {
                 let path = dir.0.as_ref().map(|dir| dir.path.clone()).unwrap_or_default();
                 if let Keep::In(_) = keep {
@@ -178,13 +184,15 @@ impl PreparedRun {
                 }
                 trouble = Some(format!("{}: {source}: the recording is kept in memory only", path.display()));
                 dir.remove();
-                (LogStore::in_memory(&names, clock), None)
+                (LogStore::in_memory(&names, clock), None, TrafficStore::default())
             }
-            None => (LogStore::in_memory(&names, clock), None),
+            None => (LogStore::in_memory(&names, clock), None, TrafficStore::default()),
         };
+        let traffic = Arc::new(traffic);
         for process in spec.processes.values() {
             logs.set_manner(&process.id, process.log.format, &process.log.alert);
         }
+        let taps = RunTaps::start(&spec, &redactor, clock, &traffic)?;
         let ours = dir.0.as_ref().map(own_folders).unwrap_or_default();
         let (capture_sender, capture_events) = mpsc::unbounded_channel();
         let capture = Capture::start(logs.clone(), redactor.clone(), capture_sender).map_err(StartError::Capture)?;
@@ -205,6 +213,8 @@ impl PreparedRun {
             driver,
             timeout,
             script,
+            taps,
+            traffic,
             export: step_archives.clone().map(|archives| Arc::new(move |target: &Path| archives.write(target)) as Export),
             runs,
             ours,
@@ -337,7 +347,7 @@ fn keep_in(
     names: &[ProcessId],
     clock: RunClock,
     journal: &Arc<Journal>,
-) -> std::io::Result<(Arc<LogStore>, Recorder)> {
+) -> std::io::Result<(Arc<LogStore>, Recorder, TrafficStore)> {
     dir.write_first("manifest.json", &manifest.to_json())?;
     dir.write_first("scenario.toml", redactor.mask(&spec.source).as_bytes())?;
     let logs = LogStore::create(dir.logs(), names, clock)?;
@@ -345,8 +355,10 @@ fn keep_in(
         logs.cap(&process.id, process.log.max_disk);
     }
     logs.cap_all(spec.recording_max_disk);
+    let tapped = spec.processes.values().any(|process| process.listens.iter().any(|listen| listen.front.is_some()));
+    let traffic = if tapped { TrafficStore::create(&dir.path.join(TRAFFIC))? } else { TrafficStore::default() };
     let recorder = Recorder::start(&dir.path.join("events.jsonl"), journal.clone())?;
-    Ok((logs, recorder))
+    Ok((logs, recorder, traffic))
 }
 
 fn secrets_of_environment() -> impl Iterator<Item = String> {

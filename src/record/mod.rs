@@ -5,6 +5,7 @@
 //!   ├── manifest.json     what was run, by which version, and how it ended
 //!   ├── scenario.toml     the file, masked
 //!   ├── events.jsonl      every event, one a line, appended as it happens
+//!   ├── traffic.jsonl     what went through taps, masked, where a process has one
 //!   └── logs/             <process>.out, <process>.err and their indexes
 //! ```
 //!

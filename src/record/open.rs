@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::{
     archive::{UnpackError, Unpacked, unpack},
+    live::TRAFFIC,
     manifest::{FORMAT, Manifest},
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     logs::LogStore,
     model::{Event, EventKind, Phase, ProcessId, Snapshot, make_one_line, narrate},
     supervisor::Journal,
+    tap::TrafficStore,
 };
 
 /// Bytes of one event, at most.
@@ -71,6 +73,8 @@ pub struct Recording {
     pub journal: Arc<Journal>,
     /// All that was said, with the lifecycle lines in their places.
     pub logs: Arc<LogStore>,
+    /// What went through taps.
+    pub traffic: Arc<TrafficStore>,
     /// How it ended.
     pub snapshot: Arc<Snapshot>,
     /// The folder that an archive was read into; it goes away with this value.
@@ -143,7 +147,16 @@ impl Recording {
         let notes = events.iter().filter_map(|event| Some((event.seq, event.at, narrate(event).filter(|n| n.in_log.is_some())?)));
         logs.place_notes(notes).map_err(unreadable("logs"))?;
         let snapshot = Arc::new(Snapshot::of(&events));
-        Ok(Self { dir: dir.to_owned(), manifest, journal: Arc::new(Journal::of(events)), logs, snapshot, unpacked: None })
+        let traffic = TrafficStore::open(&dir.join(TRAFFIC)).map_err(unreadable(TRAFFIC))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            manifest,
+            journal: Arc::new(Journal::of(events)),
+            logs,
+            traffic: Arc::new(traffic),
+            snapshot,
+            unpacked: None,
+        })
     }
 }
 

@@ -86,6 +86,14 @@ pub(super) struct PortDecl {
     pub(super) each: Option<(String, u32)>,
 }
 
+/// What the name of a lease ends in that is for the port behind a tap. No port of the file can be named so.
+const BEHIND: &str = " behind its tap";
+
+/// The name under which the port is leased that a process is told to listen on, where others are told the tap's.
+pub(super) fn behind(lease: &str) -> String {
+    format!("{lease}{BEHIND}")
+}
+
 /// What can be known of a process before it is read.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -105,6 +113,8 @@ pub(super) struct Names {
     pub(super) processes: IndexMap<String, Facts>,
     /// Names with `replicas`, and how many of each there are.
     pub(super) replicated: IndexMap<String, u32>,
+    /// The ports that have a tap in front of them, by the name of their lease, and whose they are.
+    pub(super) tapped: HashMap<String, ProcessId>,
     /// The texts of the templates in `files`, by path.
     pub(super) templates: HashMap<PathBuf, SourceId>,
     pub(super) env: Environment,
@@ -122,8 +132,11 @@ impl Names {
         }
     }
 
-    /// What is wished for the port that is leased under this name.
+    /// What is wished for the port that is leased under this name. Behind a tap any port will do.
     pub(super) fn wish(&self, lease: &str) -> Option<&PortWish> {
+        if lease.ends_with(BEHIND) {
+            return Some(&PortWish::Auto);
+        }
         let name = lease.split_once('.').map_or(lease, |(name, _)| name);
         self.ports.get(name).map(|p| &p.wish)
     }

@@ -25,6 +25,11 @@ impl Runtime {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Spawn { process, generation, unless_done } => self.spawn(process, generation, unless_done),
+            Effect::Disturb { fault } => {
+                if let Some(taps) = &self.parts.taps {
+                    taps.disturb(fault);
+                }
+            }
             Effect::Signal { process, generation, signal } => self.to_tree(&process, generation, |tree| Order::Signal { tree, signal }),
             Effect::Kill { process, generation } => self.to_tree(&process, generation, |tree| Order::Kill { tree }),
             Effect::AwaitEmpty { process, generation } => self.to_tree(&process, generation, |tree| Order::AwaitEmpty { tree }),
@@ -184,11 +189,24 @@ impl Runtime {
             }
             (tree, output)
         });
+        self.tell_tap(&event);
         if let Some(input) = self.translate(event) {
             self.feed(input);
         }
         if let Some((tree, output)) = begun {
             self.listen(tree, output);
+        }
+    }
+
+    /// A tap is open while the leader behind it lives and listens.
+    fn tell_tap(&self, event: &TreeEvent) {
+        let (tree, lives) = match event {
+            TreeEvent::Spawned { tree, .. } => (tree, true),
+            TreeEvent::Exited { tree, .. } | TreeEvent::Empty { tree } => (tree, false),
+            _ => return,
+        };
+        if let (Some(taps), Some((process, generation))) = (&self.parts.taps, self.trees.get(tree)) {
+            taps.lives(process, *generation, lives);
         }
     }
 

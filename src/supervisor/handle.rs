@@ -10,6 +10,7 @@ use crate::{
     logs::LogStore,
     model::{Actor, Command, Outcome, Phase, Probe, ProcessId, ProcessSpec, Request, RunClock, Snapshot},
     process::Screen,
+    tap::TrafficStore,
 };
 
 /// A request on its way to the supervisor.
@@ -68,6 +69,7 @@ pub struct RunHandle {
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(super) journal: Arc<Journal>,
     pub(super) logs: Arc<LogStore>,
+    pub(super) traffic: Arc<TrafficStore>,
     pub(super) clock: RunClock,
     pub(super) observed: Arc<watch::Sender<bool>>,
 }
@@ -135,6 +137,11 @@ impl RunHandle {
     /// All that was said.
     pub fn logs(&self) -> Arc<LogStore> {
         self.logs.clone()
+    }
+
+    /// What went through taps.
+    pub fn traffic(&self) -> Arc<TrafficStore> {
+        self.traffic.clone()
     }
 
     /// The run's clock.

@@ -12,7 +12,7 @@
 //!
 //! - [`machine`] decides, without clock or I/O.
 //! - [`runtime`] is the one loop that knows the time and carries effects out; [`arrivals`], [`effects`], [`launch`], [`launcher`],
-//!   [`stdin`], [`probes`], [`files`], [`errand`], [`suspend`] and [`census`] are what it does.
+//!   [`stdin`], [`probes`], [`files`], [`errand`], [`suspend`], [`taps`] and [`census`] are what it does.
 //! - [`RunHandle`] is what a front holds: it asks with commands and reads [`Snapshot`](crate::model::Snapshot)s and the [`Journal`];
 //!   [`History`] is the fold of that journal stopped wherever somebody wants to look.
 
@@ -36,6 +36,7 @@ mod stdin;
 mod suspend;
 #[cfg(test)]
 mod suspend_tests;
+mod taps;
 mod wanted;
 
 pub use handle::{RunHandle, Ticket};
@@ -46,6 +47,7 @@ pub use parts::{Export, RunParts};
 pub use runtime::{UnstartedRun, prepare};
 pub use signals::{Signals, obey_signals};
 pub use suspend::{Suspended, stop_when_asked};
+pub use taps::RunTaps;
 
 #[cfg(test)]
 pub(crate) use journal::fit_for_record;

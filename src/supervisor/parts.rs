@@ -7,12 +7,14 @@ use tokio::sync::mpsc;
 use super::{
     Journal,
     machine::{Driver, ScriptOptions},
+    taps::RunTaps,
 };
 use crate::{
     logs::{Capture, CaptureEvent, LogStore},
     model::{EventKind, RunClock, RunInfo, RunSpec},
     process::{Screen, Spawner, TreeEvent},
     redact::Redactor,
+    tap::TrafficStore,
 };
 
 /// Everything a run needs besides its scenario.
@@ -47,6 +49,10 @@ pub struct RunParts {
     pub ours: Vec<PathBuf>,
     /// How the run takes the steps of its scenario.
     pub script: ScriptOptions,
+    /// What stands in front of processes with a tap; none: no process has one.
+    pub taps: Option<RunTaps>,
+    /// What went through them.
+    pub traffic: Arc<TrafficStore>,
     /// Packs the run, as far as it is, into an archive at this path, and says what came of it; none: it is not recorded.
     /// Called on a thread of its own.
     pub export: Option<Export>,

@@ -131,9 +131,13 @@ pub fn prepare(parts: RunParts) -> (RunHandle, UnstartedRun) {
         snapshot,
         journal: parts.journal.clone(),
         logs: parts.logs.clone(),
+        traffic: parts.traffic.clone(),
         clock: parts.clock,
         observed: Arc::new(observed),
     };
+    if let Some(taps) = &parts.taps {
+        taps.attach(handle.snapshot.clone(), news.clone());
+    }
     let options = MachineOptions {
         end_when_done: parts.end_when_done,
         timeout: parts.timeout,

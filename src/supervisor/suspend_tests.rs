@@ -112,6 +112,8 @@ impl Stage {
         let (run, unstarted) = super::prepare(RunParts {
             script: super::ScriptOptions::default(),
             export: None,
+            taps: None,
+            traffic: Arc::default(),
             info: Machine::describe(&spec, "run", String::new(), Containment::Group),
             spec: Arc::new(spec),
             spawner: spawner.clone(),
@@ -209,6 +211,7 @@ fn handle() -> (RunHandle, UnboundedReceiver<Asked>) {
         snapshot: watch::channel(Arc::default()).1,
         journal: Arc::new(Journal::default()),
         logs: LogStore::in_memory(&[], clock),
+        traffic: Arc::default(),
         clock,
         observed: Arc::new(watch::channel(false).0),
     };

@@ -135,6 +135,8 @@ actions! {
     NextFailure "next-failure" "in time: to the next failure or restart" Everywhere;
     Now "now" "back to now" Everywhere;
     Timeline "timeline" "timeline of all events" Everywhere;
+    Traffic "traffic" "what went through taps" Everywhere;
+    Disturb "disturb" "disturb what goes through a tap; again: the last fault once more" Everywhere;
     Alerts "alerts" "list of alerts" Everywhere;
     Expectations "expectations" "list of expectations" Everywhere;
     RerunTests "rerun-tests" "rerun the tests; services stay" Everywhere;

@@ -86,9 +86,17 @@ impl EventLoop {
         let guard = Guard::enter(front.options.plain)?;
         let (width, height) = size();
         let screen = Screen::new(width, height, front.options.plain)?;
-        let sources = Sources { journal: front.journal.clone(), logs: front.logs.clone(), clock: front.clock, family };
+        let sources = Sources {
+            journal: front.journal.clone(),
+            logs: front.logs.clone(),
+            traffic: front.traffic.clone(),
+            clock: front.clock,
+            family,
+        };
         let teller = waker.clone();
         let tell = Arc::new(move || teller.wake());
+        let tapper = waker.clone();
+        front.traffic.wake(move || tapper.wake());
         let ringer = waker.clone();
         front.logs.ring_when_changed(move || ringer.wake());
         let stage = Stage::new(sources, front.options.clone(), front.abilities(), front.recording, tell);

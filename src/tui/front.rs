@@ -15,6 +15,7 @@ use crate::{
     model::{Command, RunClock, RunSpec, Snapshot},
     process::Screen as ChildScreen,
     supervisor::{Journal, Suspended},
+    tap::TrafficStore,
 };
 
 use super::{
@@ -40,6 +41,8 @@ pub struct Front {
     pub journal: Arc<Journal>,
     /// All that was said.
     pub logs: Arc<LogStore>,
+    /// What went through taps.
+    pub traffic: Arc<TrafficStore>,
     /// The run's clock; of a recording, one that stands at its end.
     pub clock: RunClock,
     /// Carries out commands; what is refused is told through the callback. None: it is a recording.

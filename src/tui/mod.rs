@@ -47,6 +47,7 @@ mod stage;
 mod term;
 mod text;
 mod theme;
+mod traffic;
 mod units;
 mod view;
 

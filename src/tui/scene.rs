@@ -6,6 +6,7 @@ use crate::{
     explain::Fact,
     model::{At, ProcessId, RunClock, Snapshot},
     process::Relative,
+    tap::{Exchange, ExchangeId, Note, Traffic, TrafficStore},
 };
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
     meter::Meter,
     names::Names,
     past::Instant,
+    traffic,
 };
 
 /// What a frame shows.
@@ -49,6 +51,8 @@ pub(crate) struct Scene<'a> {
     /// Whether all this is being recorded.
     pub(crate) recording: bool,
     pub(crate) abilities: Abilities,
+    /// What went through taps.
+    pub(crate) traffic: &'a TrafficStore,
 }
 
 /// What drawing found out.
@@ -63,6 +67,36 @@ pub(crate) struct Drawn {
 }
 
 impl Scene<'_> {
+    /// What had gone through taps by the moment that is shown.
+    pub(crate) fn traffic(&self) -> Vec<traffic::Row> {
+        self.traffic.look(|all| traffic::rows(all, self.now))
+    }
+
+    /// How many exchanges there were in all.
+    pub(crate) fn traffic_count(&self) -> u64 {
+        self.traffic.look(Traffic::count)
+    }
+
+    /// How many notes of them are not kept.
+    pub(crate) fn traffic_lost(&self) -> u64 {
+        self.traffic.lost()
+    }
+
+    /// One exchange.
+    pub(crate) fn exchange(&self, id: ExchangeId) -> Option<Exchange> {
+        self.traffic.look(|all| all.get(id).cloned())
+    }
+
+    /// All that is kept of it, as far as it had happened.
+    pub(crate) fn notes_of(&self, id: ExchangeId) -> Vec<Note> {
+        self.traffic.notes_of(id)
+    }
+
+    /// Whether a process has a tap.
+    pub(crate) fn is_tapped(&self) -> bool {
+        self.snapshot.rows.iter().any(|row| row.info.listens.iter().any(|listen| listen.front.is_some()))
+    }
+
     /// The number of what the log's cursor is on, for the panes that share its moment. None while it follows, and where
     /// the log was parked at the first abnormal line: what came of that is told by the newest events.
     pub(crate) fn moment(&self) -> Option<u64> {

@@ -14,6 +14,7 @@ use crate::{
     model::{At, Phase, ProcessId, ProcessSnapshot, RunClock, Snapshot},
     process::Relative,
     supervisor::{History, Journal},
+    tap::TrafficStore,
 };
 
 use super::{
@@ -43,6 +44,7 @@ pub(crate) type Tell = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct Sources {
     pub(crate) journal: Arc<Journal>,
     pub(crate) logs: Arc<LogStore>,
+    pub(crate) traffic: Arc<TrafficStore>,
     pub(crate) clock: RunClock,
     /// Who a living process has started; a recording has no living ones.
     pub(crate) family: fn(u32) -> Vec<Relative>,
@@ -186,6 +188,7 @@ impl Stage {
             back,
             layouts: &self.options.layouts,
             abilities: self.abilities,
+            traffic: &self.sources.traffic,
         };
         look(&mut self.app, &world)
     }
@@ -369,6 +372,7 @@ impl Stage {
             facts: self.facts(),
             recording: self.recording,
             abilities: self.abilities,
+            traffic: &self.sources.traffic,
         }
     }
 

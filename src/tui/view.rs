@@ -99,8 +99,11 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             Overlay::Help { .. }
             | Overlay::Palette { .. }
             | Overlay::Signals { .. }
+            | Overlay::Disturb { .. }
             | Overlay::Details { .. }
             | Overlay::Timeline { .. }
+            | Overlay::Traffic { .. }
+            | Overlay::Exchange { .. }
             | Overlay::Alerts { .. }
             | Overlay::Expectations { .. }
             | Overlay::Steps { .. }

@@ -148,8 +148,23 @@ impl ProcessSpec {
 pub struct ListenPort {
     /// Its name in `[ports]`.
     pub name: String,
-    /// Its number.
+    /// Its number, as the process is told it.
     pub port: u16,
+    /// The number that everybody else is told, where a tap stands in front of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front: Option<u16>,
+}
+
+impl ListenPort {
+    /// A port without a tap.
+    pub fn new(name: impl Into<String>, port: u16) -> Self {
+        Self { name: name.into(), port, front: None }
+    }
+
+    /// The number that others are told.
+    pub fn told(&self) -> u16 {
+        self.front.unwrap_or(self.port)
+    }
 }
 
 /// What a child's stdin is.

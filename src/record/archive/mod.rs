@@ -3,7 +3,7 @@
 //! ```text
 //!   forward.tar.zst                   0600, written beside its target, fsynced, renamed
 //!   ├── summary.md                    reads well alone
-//!   ├── manifest.json, scenario.toml, events.jsonl
+//!   ├── manifest.json, scenario.toml, events.jsonl, traffic.jsonl
 //!   ├── merged.log                    time process out|err|sup text
 //!   └── logs/<process>.out .err       the bytes as they came, masked; .idx: when and in which order
 //! ```

@@ -19,6 +19,7 @@ use crate::{
     record::{
         Manifest, OpenError, Part, Recording,
         beside::{Beside, sweep_own},
+        live::TRAFFIC,
     },
 };
 
@@ -115,10 +116,12 @@ fn write(recording: &Recording, part: Option<Part>, beside: Beside, gauge: &Gaug
         let slices = Slices::of(recording, part, streams)?;
         append_made(&mut archive, &folder, "events.jsonl", |out| slices.write_events(&recording.journal.from(0), out))?;
         append_made(&mut archive, &folder, "merged.log", |out| write_merged(recording, part, gauge, out))?;
+        append_made(&mut archive, &folder, TRAFFIC, |out| recording.traffic.write_between(part.from, part.until, out))?;
         slices.append(&mut archive, &recording.dir, gauge)?;
         return whole(archive);
     }
     append_file(&mut archive, &recording.dir, "events.jsonl", gauge)?;
+    append_file(&mut archive, &recording.dir, TRAFFIC, gauge)?;
     let whole_run = Part { from: At::START, until: At(u64::MAX) };
     append_made(&mut archive, &folder, "merged.log", |out| write_merged(recording, whole_run, gauge, out))?;
     for (process, stream) in streams {

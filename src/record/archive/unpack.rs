@@ -17,6 +17,7 @@ use crate::{
     record::{
         Manifest,
         beside::{sweep, temporary_beside},
+        live::TRAFFIC,
     },
 };
 
@@ -145,7 +146,7 @@ fn take(entry: tar::Entry<'_, impl Read>, folder: &Path, gauge: &Gauge) -> io::R
     let wanted = std::str::from_utf8(&name).ok().and_then(own_name);
     let Some(own) = wanted.filter(|_| entry.header().entry_type() == tar::EntryType::Regular) else { return Ok(()) };
     let cap = match own.as_str() {
-        "events.jsonl" => gauge.caps().events,
+        "events.jsonl" | TRAFFIC => gauge.caps().events,
         "manifest.json" | "scenario.toml" => gauge.caps().document,
         _ => gauge.caps().kept,
     };
@@ -157,7 +158,7 @@ fn take(entry: tar::Entry<'_, impl Read>, folder: &Path, gauge: &Gauge) -> io::R
     let named = |e: io::Error| io::Error::new(e.kind(), format!("{own}: {e}"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(&own)).map_err(named)?;
     let mut content = entry.take(size);
-    let written = if own == "events.jsonl" {
+    let written = if ["events.jsonl", TRAFFIC].contains(&own.as_str()) {
         io::copy(&mut content, &mut Counted { file: &mut file, gauge, lines: 0 })
     } else {
         io::copy(&mut content, &mut file)
@@ -169,7 +170,7 @@ fn take(entry: tar::Entry<'_, impl Read>, folder: &Path, gauge: &Gauge) -> io::R
 
 /// The name under which an entry is kept; none for what a recording does not have.
 pub(super) fn own_name(name: &str) -> Option<String> {
-    if ["manifest.json", "scenario.toml", "events.jsonl"].contains(&name) {
+    if ["manifest.json", "scenario.toml", "events.jsonl", TRAFFIC].contains(&name) {
         return Some(name.to_owned());
     }
     let stem = name.strip_prefix("logs/")?;

@@ -11,7 +11,7 @@ use super::{
         names::{Facts, Instance, Names},
         source::{Sources, Span},
         suggest::{did_you_mean, list_of, shown},
-        tree::{Table, Value},
+        tree::{Node, Table, Value},
         walk::{Scope, Stage, Walk},
     },
     section::{named, section},
@@ -135,6 +135,29 @@ fn over_defaults(own: &Table, defaults: Option<&Table>) -> Table {
     merged
 }
 
+/// The ports that have a tap in front of them, by the name of their lease.
+pub(super) fn tapped(instances: &[Instance], sources: &Sources, names: &Names) -> HashMap<String, ProcessId> {
+    // Mistakes are reported by the walk that reads the processes.
+    let mut walk = Walk::new(sources, names, Stage::Draft);
+    let tapped = instances.iter().filter(|i| walk.bool_or(&i.table, "tap", Scope::of(i), false));
+    tapped.flat_map(|i| listened(i, names).map(|lease| (lease, i.id.clone()))).collect()
+}
+
+/// The names under which the ports are leased that a process listens on.
+fn listened(instance: &Instance, names: &Names) -> impl Iterator<Item = String> {
+    let nodes = match instance.table.node("listens") {
+        Some(Node { value: Value::List(nodes), .. }) => nodes.as_slice(),
+        Some(node) => std::slice::from_ref(node),
+        None => &[],
+    };
+    let texts = nodes.iter().filter_map(|node| if let Value::Text(name) = &node.value { Some(name.as_str()) } else { None });
+    let known = texts.filter_map(|name| Some((name, names.ports.get(name)?)));
+    known.map(|(name, port)| match port.each {
+        Some(_) => format!("{name}.{}", instance.replica.unwrap_or(1)),
+        None => name.to_owned(),
+    })
+}
+
 /// What others need to know of a process before it is read.
 pub(super) fn facts(instance: &Instance, names: &Names) -> Facts {
     let first = match instance.table.node("listens").map(|n| &n.value) {
@@ -142,10 +165,7 @@ pub(super) fn facts(instance: &Instance, names: &Names) -> Facts {
         Some(Value::List(nodes)) => nodes.iter().find_map(|n| if let Value::Text(name) = &n.value { Some(name.as_str()) } else { None }),
         _ => None,
     };
-    let listens = first.filter(|name| names.ports.contains_key(*name)).map(|name| match names.ports[name].each {
-        Some(_) => format!("{name}.{}", instance.replica.unwrap_or(1)),
-        None => name.to_owned(),
-    });
+    let listens = listened(instance, names).next();
     let text = |table: &Table, key: &str| match table.node(key).map(|n| &n.value) {
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,

@@ -11,7 +11,7 @@ use super::{
         tree::{Entry, Table, Value},
     },
     ports::ports,
-    processes::{defaults, facts, instances, replicas},
+    processes::{defaults, facts, instances, replicas, tapped},
     values::{SetVar, secrets, vars},
 };
 use crate::model::ProcessId;
@@ -44,6 +44,7 @@ pub(in crate::scenario) fn declare(
     names.replicated = counts.into_iter().filter_map(|(name, n)| Some((name, n?))).collect();
     names.ports = ports(section(tree, "ports", out), sources, &names, out);
     names.processes = instances.iter().map(|i| (i.id.as_str().to_owned(), facts(i, &names))).collect();
+    names.tapped = tapped(&instances, sources, &names);
     (names, instances)
 }
 

@@ -8,10 +8,9 @@ use super::{
     super::{
         diagnostics::Diagnostic,
         keys,
-        names::Instance,
+        names::{Instance, behind},
         source::Span,
         suggest::{list_of, meant_key, shown},
-        support,
         tree::{Node, Table, Value},
     },
     depends::WrittenDependency,
@@ -55,7 +54,7 @@ impl Walk<'_> {
             cwd: self.cwd(instance, scope),
             env,
             env_clear: self.bool_or(table, "env_clear", scope, false),
-            listens: listens.iter().map(|name| ListenPort { name: name.clone(), port: self.number_of(name) }).collect(),
+            listens: listens.iter().map(|name| self.listen_port(name)).collect(),
             autostart: self.bool_or(table, "autostart", scope, true),
             depends_on: Vec::new(),
             ready,
@@ -74,7 +73,6 @@ impl Walk<'_> {
             skip_if_exists: table.node("skip_if_exists").and_then(|n| self.path("skip_if_exists", n, scope)),
         };
         self.keys_fit(&spec, table);
-        self.not_yet(table, support::PROCESS);
         let depends = table.node("depends_on").map(|n| self.depends_on(n, scope)).unwrap_or_default();
         ReadProcess { spec, depends }
     }
@@ -162,7 +160,7 @@ impl Walk<'_> {
 
     fn ready_of(&mut self, table: &Table, scope: Scope<'_>, of_kind: Option<ReadySpec>, listens: &[String], stdin: StdinMode) -> ReadySpec {
         let otherwise = of_kind.unwrap_or_else(|| {
-            let probe = listens.first().map(|lease| Probe::Tcp { addr: self.leased_text(lease).prefixed("127.0.0.1:") });
+            let probe = listens.first().map(|lease| Probe::Tcp { addr: self.leased_text(lease, scope).prefixed("127.0.0.1:") });
             ReadySpec { probe, ..ready_when_running() }
         });
         match table.node("ready") {
@@ -210,7 +208,13 @@ impl Walk<'_> {
                     .help("add `role = \"task\"`"),
             );
         }
-        if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && spec.stdin == StdinMode::Null) {
+        if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && spec.stdin != StdinMode::Null) {
+            self.out.push(
+                Diagnostic::error("a tap on pipes is not supported yet")
+                    .at(entry.key, "cannot be honoured by this version")
+                    .help("taps stand in front of ports: add `listens`"),
+            );
+        } else if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty()) {
             self.out.push(
                 Diagnostic::error(format!("`{}` listens on nothing that could be tapped", spec.id))
                     .at(entry.key, "in front of what?")
@@ -254,6 +258,14 @@ impl Walk<'_> {
                 None
             }
         }
+    }
+
+    /// A port that a process owns: its own, and the tap's before it.
+    fn listen_port(&mut self, lease: &str) -> ListenPort {
+        let tapped = self.names.tapped.contains_key(lease);
+        let own = if tapped { behind(lease) } else { lease.to_owned() };
+        self.used_ports.insert(own.clone());
+        ListenPort { name: lease.to_owned(), port: self.number_of(&own), front: tapped.then(|| self.number_of(lease)) }
     }
 
     /// The number of a leased port; 0 in a draft, where it has none yet.

@@ -340,7 +340,7 @@ impl Walk<'_> {
         read.and_then(|n| u32::try_from(n).ok()).unwrap_or(default)
     }
 
-    pub(super) fn bool_or(&mut self, table: &Table, key: &str, scope: Scope<'_>, default: bool) -> bool {
+    pub(in crate::scenario) fn bool_or(&mut self, table: &Table, key: &str, scope: Scope<'_>, default: bool) -> bool {
         table.node(key).and_then(|node| self.boolean(key, node, scope)).unwrap_or(default)
     }
 }

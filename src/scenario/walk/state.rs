@@ -59,6 +59,11 @@ impl<'a> Scope<'a> {
         Self { instance: Some(instance), captured: Captured::Others }
     }
 
+    /// Whether it is within this process.
+    pub(in crate::scenario) fn is_of(self, process: &ProcessId) -> bool {
+        self.instance.is_some_and(|instance| instance.id == *process)
+    }
+
     /// Of a process that is ready.
     pub(in crate::scenario) fn ready(self) -> Self {
         Self { captured: Captured::All, ..self }

@@ -6,7 +6,6 @@ use super::{
         keys,
         source::Span,
         suggest::{did_you_mean, list_of, shown},
-        support,
         tree::{Entry, Node, Table, Value},
     },
     state::{Deed, Scope, Walk},
@@ -171,7 +170,6 @@ impl Walk<'_> {
     fn action(&mut self, node: &Node, spec: &RunSpec, all: &mut Vec<StepAction>) {
         let Some(table) = self.table("do", node, "a table like { kill = \"NAME\" }") else { return };
         self.check_keys(table, keys::DO, "`do`");
-        self.not_yet(table, support::DO);
         if table.iter().next().is_none() {
             self.does_nothing(node);
         }

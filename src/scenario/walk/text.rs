@@ -6,7 +6,7 @@ use super::{
     super::{
         diagnostics::Diagnostic,
         interpolate::{self, Of, Piece, Reference},
-        names::Secret,
+        names::{Secret, behind},
         quoted::Written,
         source::Span,
         suggest::{did_you_mean, shown},
@@ -278,7 +278,7 @@ impl Walk<'_> {
 
     fn port(&mut self, name: &str, replica: Option<&str>, at: Span, scope: Scope<'_>) -> Option<Stands> {
         match self.lease_name(name, replica, scope) {
-            Ok(lease) => Some(self.leased(&lease)),
+            Ok(lease) => Some(self.leased(&lease, scope)),
             Err(hint) => {
                 let written = replica.map_or_else(|| shown(name), |r| format!("{}.{}", shown(name), shown(r)));
                 self.unset(format!("ports.{written}"), hint, at, scope)
@@ -286,15 +286,26 @@ impl Walk<'_> {
         }
     }
 
-    /// The number of a leased port.
-    pub(super) fn leased(&mut self, lease: &str) -> Stands {
+    /// The number of a leased port. Within a process that has a tap its names give the port behind it.
+    pub(super) fn leased(&mut self, lease: &str, scope: Scope<'_>) -> Stands {
         self.used_ports.insert(lease.to_owned());
+        if self.names.tapped.get(lease).is_some_and(|owner| scope.is_of(owner)) {
+            return self.behind_tap(&behind(lease));
+        }
         match self.stage {
             Stage::Final { ports, .. } => Stands::plain(ports.get(lease).copied().unwrap_or_default().to_string()),
             Stage::Draft => match self.names.fixed_port(lease) {
                 Some(port) => Stands::plain(port.to_string()),
                 None => Stands::later(format!("${{ports.{lease}}}"), SAMPLE_PORT.to_string()),
             },
+        }
+    }
+
+    fn behind_tap(&mut self, lease: &str) -> Stands {
+        self.used_ports.insert(lease.to_owned());
+        match self.stage {
+            Stage::Final { ports, .. } => Stands::plain(ports.get(lease).copied().unwrap_or_default().to_string()),
+            Stage::Draft => Stands::later(format!("${{ports.{lease}}}"), SAMPLE_PORT.to_string()),
         }
     }
 
@@ -315,7 +326,7 @@ impl Walk<'_> {
         };
         let id = ProcessId::new(name).ok()?;
         let port = match facts.listens {
-            Some(lease) => self.leased(&lease),
+            Some(lease) => self.leased(&lease, scope),
             None if facts.captures => {
                 let own = scope.instance.is_some_and(|i| i.id == id);
                 if scope.captured == Captured::None || (own && scope.captured == Captured::Others) {

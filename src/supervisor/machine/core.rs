@@ -110,6 +110,7 @@ impl Machine {
             Input::Spawned { process, generation, pid } => self.on(&process, generation, |m, i| m.spawned(i, pid)),
             Input::SpawnFailed { process, generation, reason } => self.on(&process, generation, |m, i| m.spawn_failed(i, reason)),
             Input::AlreadyDone { process, generation, path } => self.on(&process, generation, |m, i| m.already_done(i, path)),
+            Input::FaultOver { process } => self.fault_is_over(process),
             Input::Changed { process, file, more } => self.file_changed(&process, file, more),
             Input::LeaderExited { process, generation, exit } => self.on(&process, generation, |m, i| m.leader_exited(i, exit)),
             Input::Drained { process, generation, tail } => self.on(&process, generation, |m, i| m.drained(i, tail)),

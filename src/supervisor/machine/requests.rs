@@ -2,7 +2,7 @@
 
 use super::core::Machine;
 use super::types::{After, Effect, Goal, Life, StopOrder, Stopping, Tree};
-use crate::model::{Actor, Command, EventKind, Failure, Generation, ProcessId, ProcessState, Request, Role, Signal, StartCause};
+use crate::model::{Actor, Command, EventKind, Failure, FaultSpec, Generation, ProcessId, ProcessState, Request, Role, Signal, StartCause};
 
 impl Machine {
     pub(super) fn request(&mut self, Request { command, by }: Request, ticket: u64) {
@@ -14,6 +14,7 @@ impl Machine {
             Command::SendLine { process, text } => self.find(&process).and_then(|i| self.ask_send(i, text, ticket)),
             Command::Type { process, bytes } => self.find(&process).and_then(|i| self.ask_type(i, bytes, ticket)),
             Command::Hold { process, held } => self.find(&process).map(|i| self.ask_hold(i, by, held, ticket)),
+            Command::Disturb { fault } => self.find(&fault.at.clone()).and_then(|i| self.ask_disturb(i, fault, by, ticket)),
             Command::RerunTests => self.ask_rerun(&by, ticket),
             Command::RunStep { step } => self.refuse_while_stopping().and_then(|()| self.ask_step(step, ticket)),
             Command::HoldSteps { held } => self.hold_script(held, &by, ticket),
@@ -30,6 +31,22 @@ impl Machine {
         if let Err(why) = done {
             self.out.push(Effect::Resolve { ticket, result: Err(why) });
         }
+    }
+
+    fn ask_disturb(&mut self, i: usize, fault: FaultSpec, by: Actor, ticket: u64) -> Result<(), String> {
+        let process = self.procs[i].id().clone();
+        if self.procs[i].spec.listens.iter().all(|listen| listen.front.is_none()) {
+            return Err(format!("{process} has no tap: add `tap = true` to it"));
+        }
+        self.emit(EventKind::Disturbed { process, fault: fault.effect(), by });
+        self.out.push(Effect::Disturb { fault });
+        self.out.push(Effect::Resolve { ticket, result: Ok(()) });
+        Ok(())
+    }
+
+    /// A fault was for so many requests, and they have been.
+    pub(super) fn fault_is_over(&mut self, process: ProcessId) {
+        self.emit(EventKind::Disturbed { process, fault: String::new(), by: Actor::Supervisor });
     }
 
     fn ask_start(&mut self, i: usize, by: &Actor, ticket: u64) -> Result<(), String> {

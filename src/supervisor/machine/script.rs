@@ -346,8 +346,7 @@ impl Machine {
             StepAction::Layout(name) => return self.view(next, View::Layout(name)),
             StepAction::Focus(process) => return self.view(next, View::Focus(process)),
             StepAction::Filter(pattern) => return self.view(next, View::Filter(pattern)),
-            // No scenario with one is accepted yet.
-            StepAction::Fault(_) => return self.fail_step("faults are not supported yet".into()),
+            StepAction::Fault(fault) => Command::Disturb { fault },
         };
         self.script.phase = Phase::Acting { next, awaits: Some(Awaits::Carried { ticket, end }) };
         self.request(Request { command, by: self.script_actor() }, ticket);

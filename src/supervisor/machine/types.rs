@@ -7,8 +7,8 @@ use super::expect::Seen;
 use super::open::TestEnd;
 use super::script::{Alarm, ScriptOptions};
 use crate::model::{
-    Actor, At, EventKind, Exit, Failure, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState, Request,
-    Signal, StartCause,
+    Actor, At, EventKind, Exit, Failure, FaultSpec, Generation, Health, Leak, Outcome, ProbeRecord, ProcessId, ProcessSpec, ProcessState,
+    Request, Signal, StartCause,
 };
 
 /// What distinguishes the fronts' runs.
@@ -61,6 +61,8 @@ pub(crate) enum Input {
     Progress { process: ProcessId, generation: Generation, text: String },
     /// Lines that an expectation is about were said.
     Seen { expectation: usize, seen: Seen },
+    /// The fault at its tap was for so many requests, and they have been.
+    FaultOver { process: ProcessId },
     /// A line that a step waits for was said; the step's index.
     Said { step: usize },
     /// What a step asked for is done, or cannot be.
@@ -101,6 +103,8 @@ pub(crate) enum ReadyReport {
 pub(crate) enum Effect {
     /// Start this generation; `unless_done`: unless what it would make is there.
     Spawn { process: ProcessId, generation: Generation, unless_done: bool },
+    /// Disturb what goes through a tap.
+    Disturb { fault: FaultSpec },
     /// Send a signal to the whole tree.
     Signal { process: ProcessId, generation: Generation, signal: Signal },
     /// Run its stop command.

@@ -76,7 +76,8 @@ impl App {
             Action::PreviousEvent | Action::NextEvent => return self.travel(Stops::Events, way(action), world),
             Action::PreviousFailure | Action::NextFailure => return self.travel(Stops::Failures, way(action), world),
             Action::Now => return self.back_to_now(world),
-            Action::Timeline | Action::Alerts | Action::Expectations | Action::Steps => self.open_list(action, world),
+            Action::Timeline | Action::Traffic | Action::Alerts | Action::Expectations | Action::Steps => self.open_list(action, world),
+            Action::Disturb => self.open_faults(world),
             Action::RerunTests => return self.rerun(world),
             Action::Export => return self.export(world),
             Action::Zoom => self.zoom = !self.zoom,
@@ -97,6 +98,7 @@ impl App {
     fn open_list(&mut self, action: Action, world: &World<'_>) {
         self.overlay = Some(match action {
             Action::Timeline => Overlay::Timeline { chosen: world.back },
+            Action::Traffic => Overlay::Traffic { chosen: 0 },
             Action::Alerts => Overlay::Alerts { chosen: 0 },
             Action::Expectations => Overlay::Expectations { chosen: self.panes.expectation },
             _ => Overlay::Steps { chosen: self.panes.step },

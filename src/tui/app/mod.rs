@@ -8,6 +8,7 @@
 
 mod act;
 mod deeds;
+pub(crate) mod disturb;
 pub(crate) mod log;
 pub(crate) mod overlay;
 mod overlay_keys;
@@ -15,6 +16,7 @@ pub(crate) mod panes;
 mod script;
 mod state;
 pub(crate) mod table;
+mod traffic;
 pub(crate) mod walk;
 
 pub(crate) use state::{Abilities, App, Leaving, Outcome, World};

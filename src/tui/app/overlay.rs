@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     model::{ProcessId, ProcessSnapshot, Signal},
+    tap::ExchangeId,
     tui::{
         action::{Action, Group},
         key::{Code, Key},
@@ -99,10 +100,16 @@ pub(crate) enum Overlay {
     Prompt { kind: PromptKind, typing: Typing },
     /// Which signal to send.
     Signals { process: ProcessId, chosen: usize },
+    /// What to do to the traffic of a tap.
+    Disturb { process: ProcessId, chosen: usize },
     /// The selected process in full.
     Details { scroll: usize },
     /// All events; `chosen` counts from the newest.
     Timeline { chosen: usize },
+    /// What went through taps; `chosen` counts from the newest.
+    Traffic { chosen: usize },
+    /// One exchange in full; `back` is where it was chosen.
+    Exchange { id: ExchangeId, scroll: usize, back: usize },
     /// All alerts; `chosen` counts from the newest.
     Alerts { chosen: usize },
     /// All expectations, in the order of the file.
@@ -119,13 +126,20 @@ impl Overlay {
     /// Keeps a scroll position within what there is to scroll.
     pub(crate) fn clamp(&mut self, end: usize) {
         match self {
-            Overlay::Help { scroll, .. } | Overlay::Details { scroll } | Overlay::Line { scroll, .. } => *scroll = (*scroll).min(end),
+            Overlay::Help { scroll, .. }
+            | Overlay::Details { scroll }
+            | Overlay::Line { scroll, .. }
+            | Overlay::Exchange { scroll, .. } => {
+                *scroll = (*scroll).min(end);
+            }
             Overlay::AskQuit
             | Overlay::Palette { .. }
             | Overlay::Prompt { .. }
             | Overlay::Type { .. }
             | Overlay::Signals { .. }
+            | Overlay::Disturb { .. }
             | Overlay::Timeline { .. }
+            | Overlay::Traffic { .. }
             | Overlay::Alerts { .. }
             | Overlay::Expectations { .. }
             | Overlay::Steps { .. }

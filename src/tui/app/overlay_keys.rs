@@ -54,7 +54,10 @@ impl App {
             None | Some(Overlay::Type { .. }) => Vec::new(),
             Some(Overlay::AskQuit) => self.ask_quit_key(key, bound, world),
             Some(Overlay::Signals { process, chosen }) => self.signals_key(process, chosen, key, bound, world),
+            Some(Overlay::Disturb { process, chosen }) => self.faults_key(process, chosen, key, bound, world),
             Some(Overlay::Timeline { chosen }) => self.timeline_key(chosen, key, bound, world),
+            Some(Overlay::Traffic { chosen }) => self.traffic_key(chosen, key, bound, world),
+            Some(Overlay::Exchange { id, scroll, back }) => self.exchange_key(id, (scroll, back), key, bound, world),
             Some(Overlay::Alerts { chosen }) => self.alerts_key(chosen, key, bound, world),
             Some(Overlay::Expectations { chosen }) => self.expectations_key(chosen, key, bound, world),
             Some(Overlay::Steps { chosen }) => self.steps_key(chosen, key, bound, world),
@@ -94,6 +97,7 @@ impl App {
 
     fn cancel(&mut self) {
         match self.overlay.take() {
+            Some(Overlay::Exchange { back, .. }) => self.overlay = Some(Overlay::Traffic { chosen: back }),
             Some(Overlay::Help { typing: Some(_), .. }) => self.overlay = Some(Overlay::Help { typing: None, scroll: 0 }),
             // What was tried while typing goes with the prompt.
             Some(Overlay::Prompt { kind: PromptKind::Find, .. }) => self.log.find = None,
@@ -293,7 +297,7 @@ fn movement(bound: Option<Action>) -> Option<Move> {
 }
 
 /// The scroll position after a key; none: the key closes. The view clamps it to its content.
-fn scrolled(scroll: usize, bound: Option<Action>, closing: &[Action]) -> Option<usize> {
+pub(super) fn scrolled(scroll: usize, bound: Option<Action>, closing: &[Action]) -> Option<usize> {
     if bound == Some(Action::Quit) || bound.is_some_and(|action| closing.contains(&action)) {
         return None;
     }
@@ -306,7 +310,7 @@ fn scrolled(scroll: usize, bound: Option<Action>, closing: &[Action]) -> Option<
 }
 
 /// The same in a list whose newest entry stands last and is counted from, so that down is towards it.
-fn from_newest(chosen: usize, len: usize, bound: Option<Action>) -> Option<usize> {
+pub(super) fn from_newest(chosen: usize, len: usize, bound: Option<Action>) -> Option<usize> {
     let last = len.saturating_sub(1);
     moved(last.saturating_sub(chosen), len, bound).map(|at| last.saturating_sub(at))
 }

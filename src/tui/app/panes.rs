@@ -3,7 +3,10 @@
 //! Events, alerts and "What happened" have no place of their own: they share the log's, so that all panes tell of one
 //! moment. Who moves in one of them moves the log.
 
-use crate::tui::{layout::Pane, logview::desk::Seek};
+use crate::{
+    model::FaultSpec,
+    tui::{layout::Pane, logview::desk::Seek},
+};
 
 use super::{
     log::Scope,
@@ -21,6 +24,8 @@ pub(crate) struct Panes {
     pub(crate) step: usize,
     /// Lines of the details scrolled away.
     pub(crate) details: usize,
+    /// What was last done to the traffic of a tap.
+    pub(crate) fault: Option<FaultSpec>,
 }
 
 impl App {

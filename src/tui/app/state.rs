@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::explain::Fact;
 use crate::model::{At, Command, Event, Phase, ProcessId, ProcessSnapshot, Snapshot};
+use crate::tap::TrafficStore;
 
 use crate::tui::{
     events::Events,
@@ -116,6 +117,15 @@ pub(crate) struct World<'a> {
     pub(crate) layouts: &'a [Layout],
     /// What the other side can do.
     pub(crate) abilities: Abilities,
+    /// What went through taps.
+    pub(crate) traffic: &'a TrafficStore,
+}
+
+impl World<'_> {
+    /// The moment that is shown.
+    pub(crate) fn moment(&self) -> At {
+        self.past.map_or(self.now, |past| past.snapshot.at)
+    }
 }
 
 /// What can be done with what is on the screen.

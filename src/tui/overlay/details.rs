@@ -7,7 +7,7 @@ use super::{
     shell::command,
 };
 use crate::{
-    model::{ProbeOutcome, ProcessSnapshot, ProcessState, StartCause, human_duration},
+    model::{ListenPort, ProbeOutcome, ProcessSnapshot, ProcessState, StartCause, human_duration},
     tui::{
         glyph::Glyph,
         lives::Life,
@@ -224,7 +224,7 @@ impl Page<'_, '_> {
         for (label, text) in &row.info.settings {
             self.put(label, text);
         }
-        let ports: Vec<_> = row.info.listens.iter().map(|listen| format!("{} ({})", listen.port, listen.name)).collect();
+        let ports: Vec<_> = row.info.listens.iter().map(listened).collect();
         self.put("listens on", &ports.join(", "));
         if let Some(port) = row.captured_port {
             self.put("said port", &port.to_string());
@@ -289,4 +289,12 @@ fn bars(scene: &Scene<'_>, recent: &[u64]) -> String {
     }
     let glyphs = scene.look.glyphs;
     recent.iter().map(|rate| glyphs.spark(*rate, most)).collect::<String>().replace(' ', glyphs.get(Glyph::None))
+}
+
+/// `20001 (upstream)`, and where it really listens if a tap stands in front of it.
+fn listened(listen: &ListenPort) -> String {
+    match listen.front {
+        Some(front) => format!("{front} ({}), the tap in front of {}", listen.name, listen.port),
+        None => format!("{} ({})", listen.port, listen.name),
+    }
 }

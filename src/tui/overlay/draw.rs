@@ -1,6 +1,6 @@
 //! Which overlay is open, and what all of them share.
 
-use super::{alerts, details, expectations, help, lists, own_log, steps, timeline};
+use super::{alerts, details, exchange, expectations, help, lists, own_log, steps, timeline, traffic};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -43,7 +43,10 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         }
         Some(Overlay::Palette { typing, chosen }) => lists::palette(scene, typing, *chosen, stage, buf),
         Some(Overlay::Signals { process, chosen }) => lists::signals(scene, process, *chosen, stage, buf),
+        Some(Overlay::Disturb { process, chosen }) => lists::faults(scene, process, *chosen, stage, buf),
         Some(Overlay::Timeline { chosen }) => timeline::draw(scene, *chosen, stage, buf),
+        Some(Overlay::Traffic { chosen }) => traffic::draw(scene, *chosen, stage, buf),
+        Some(Overlay::Exchange { id, scroll, .. }) => text("Exchange", &exchange::lines(scene, *id, stage.width), *scroll, buf),
         Some(Overlay::Alerts { chosen }) => alerts::draw(scene, *chosen, stage, buf),
         Some(Overlay::Steps { chosen }) => steps::draw(scene, *chosen, stage, buf),
         Some(Overlay::Expectations { chosen }) => expectations::draw(scene, *chosen, stage, buf),

@@ -4,8 +4,9 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::draw::{Line, list, open, with_cursor};
 use crate::{
-    model::ProcessId,
+    model::{FaultKind, FaultSpec, ProcessId},
     tui::{
+        app::disturb::faults as all_faults,
         app::overlay::{Offer, Typing, offers, signals as all_signals},
         keymap::Context,
         row::prompt::draw_typed,
@@ -54,6 +55,21 @@ pub(super) fn signals(scene: &Scene<'_>, process: &ProcessId, chosen: usize, sta
             vec![(format!("{:<10}", signal.short()), look.style(Role::Plain)), (meaning(&signal.short()).into(), look.style(Role::Dim))]
         })
         .collect();
+    list(scene, &lines, chosen, body, buf);
+    Drawn::default()
+}
+
+/// Draws the faults to choose from.
+pub(super) fn faults(scene: &Scene<'_>, process: &ProcessId, chosen: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
+    let look = scene.look;
+    let now = scene.snapshot.row(process.as_str()).and_then(|row| row.fault.clone()).map(|fault| format!("now: {fault}"));
+    let body = open(scene, &format!("Disturb what goes to {process}"), &now.unwrap_or_default(), stage, buf);
+    let line = |(digit, (fault, meaning)): (usize, (FaultSpec, &str))| {
+        let effect = if fault.kind == FaultKind::None { "none".to_owned() } else { fault.effect() };
+        let styled = |text: String, role| (text, look.style(role));
+        vec![styled(format!("{digit}  "), Role::Key), styled(format!("{effect:<22}"), Role::Plain), styled(meaning.to_owned(), Role::Dim)]
+    };
+    let lines: Vec<Line> = all_faults(process).into_iter().enumerate().map(line).collect();
     list(scene, &lines, chosen, body, buf);
     Drawn::default()
 }

@@ -3,6 +3,7 @@
 mod alerts;
 mod details;
 mod draw;
+mod exchange;
 mod expectations;
 mod help;
 mod lists;
@@ -10,8 +11,10 @@ mod own_log;
 mod shell;
 mod steps;
 mod timeline;
+mod traffic;
 
 pub(crate) use details::{alert_sparks, sparks};
 pub(crate) use draw::{details_pane, draw, question};
+pub(crate) use exchange::curl;
 pub(crate) use own_log::{collect as collect_own_log, install as install_own_log};
 pub(crate) use shell::command as command_of;

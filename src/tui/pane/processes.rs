@@ -166,6 +166,9 @@ fn row(scene: &Scene<'_>, index: usize, columns: &[Placed], roles: bool, area: R
                 if row.held {
                     status::badge(pen.gap(1), "HELD", scene.look.style(Role::BadgeStopped), scene.look);
                 }
+                if let Some(fault) = &row.fault {
+                    status::badge(pen.gap(1), &fault.to_uppercase(), scene.look.style(Role::BadgeStopped), scene.look);
+                }
                 if !told.detail.is_empty() {
                     let room = usize::from(pen.room().saturating_sub(3));
                     pen.gap(2).text(&text::fit(&told.detail, room, scene.look.ellipsis()), told.detail_style.patch(strong));

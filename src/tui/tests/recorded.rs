@@ -25,7 +25,13 @@ fn open(name: &str) -> Recording {
 fn screen(recording: &Recording, live: bool, width: u16, height: u16) -> String {
     let wall = recording.manifest.started.parse().expect("a time");
     let clock = RunClock::standing(wall, recording.snapshot.at);
-    let sources = Sources { journal: recording.journal.clone(), logs: recording.logs.clone(), clock, family: |_| Vec::new() };
+    let sources = Sources {
+        journal: recording.journal.clone(),
+        logs: recording.logs.clone(),
+        traffic: recording.traffic.clone(),
+        clock,
+        family: |_| Vec::new(),
+    };
     let abilities = Abilities { live, export: live };
     let mut stage = Stage::new(sources, options(), abilities, live, Arc::new(|| {}));
     let now = recording.snapshot.at;

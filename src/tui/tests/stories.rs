@@ -25,7 +25,7 @@ pub(super) fn info(name: &str, role: Role, kind: &str, stand_in: bool, port: Opt
         role,
         kind: Some(kind.into()),
         stand_in,
-        listens: port.map(|port| ListenPort { name: name.into(), port }).into_iter().collect(),
+        listens: port.map(|port| ListenPort::new(name, port)).into_iter().collect(),
         has_health: port.is_some(),
         waits_for: Vec::new(),
         max_restarts: Some(5),

@@ -80,7 +80,7 @@ impl Theatre {
         let clock = RunClock::start();
         let store = LogStore::create(folder.path().join("logs"), &names, clock).expect("the folder can be written");
         let journal = Arc::new(Journal::default());
-        let sources = Sources { journal: journal.clone(), logs: store.clone(), clock, family: |_| Vec::new() };
+        let sources = Sources { journal: journal.clone(), logs: store.clone(), traffic: Arc::default(), clock, family: |_| Vec::new() };
         let (wake, woken) = mpsc::channel();
         let wake = std::sync::Mutex::new(wake);
         let tell = Arc::new(move || drop(wake.lock().map(|wake| wake.send(()))));

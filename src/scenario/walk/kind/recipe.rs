@@ -45,9 +45,9 @@ impl Walk<'_> {
             .collect()
     }
 
-    /// The number of the port that a kind listens on.
-    pub(in crate::scenario::walk) fn leased_text(&mut self, lease: &str) -> Text {
-        self.leased(lease).part_text()
+    /// The number of the port that a process listens on itself.
+    pub(in crate::scenario::walk) fn leased_text(&mut self, lease: &str, scope: Scope<'_>) -> Text {
+        self.leased(lease, scope).part_text()
     }
 
     /// Adds `--some-key VALUE` for the own key `some_key`, if it is there and `check` finds it right.

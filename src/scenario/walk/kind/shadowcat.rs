@@ -26,7 +26,7 @@ impl Walk<'_> {
         let mut env = Vec::new();
         let mode = self.required(instance, "mode", "this kind needs one", "\"forward\", \"reverse\" or \"stdio\"");
         let mode = mode.and_then(|node| self.choice("mode", node, scope, MODES)).map(|m| MODES[m]);
-        let port = listens.first().map(|lease| self.leased_text(lease));
+        let port = listens.first().map(|lease| self.leased_text(lease, Scope::of(instance)));
         let (ready, stdin) = match mode {
             Some("forward") => {
                 argv.extend([Text::from("forward"), Text::from("http"), Text::from("--port")]);

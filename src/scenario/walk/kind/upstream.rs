@@ -15,7 +15,7 @@ impl Walk<'_> {
         let stdio = listens.is_empty();
         if let Some(lease) = listens.first() {
             argv.push(Text::from("--port"));
-            argv.push(self.leased_text(lease));
+            argv.push(self.leased_text(lease, Scope::of(instance)));
         } else {
             argv.push(Text::from("--stdio"));
         }

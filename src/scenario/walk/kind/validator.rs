@@ -20,7 +20,7 @@ impl Walk<'_> {
     pub(super) fn mcp_validator(&mut self, instance: &Instance, listens: &[String]) -> Recipe {
         let scope = Scope::of(instance);
         self.required(instance, "listens", "this kind needs a port", "\"NAME\" with `[ports] NAME = \"auto\"`");
-        let port = listens.first().map_or_else(|| Text::from("0"), |lease| self.leased_text(lease));
+        let port = listens.first().map_or_else(|| Text::from("0"), |lease| self.leased_text(lease, Scope::of(instance)));
         let checkout = match instance.table.node("path") {
             Some(node) => self.path("path", node, scope),
             None => self.names.env.get(CHECKOUT).filter(|p| !p.is_empty()).map(PathBuf::from),

@@ -40,8 +40,7 @@ fn p27_a_restart_while_a_dependency_is_pending_makes_one_instance() {
 
 #[test]
 fn never_ready_names_what_the_last_attempt_met() {
-    let mut b =
-        Bench::headless(vec![ProcessSpec { listens: vec![ListenPort { name: "p".into(), port: 20_001 }], ..spec("up", Role::Service) }]);
+    let mut b = Bench::headless(vec![ProcessSpec { listens: vec![ListenPort::new("p", 20_001)], ..spec("up", Role::Service) }]);
     b.up("up");
     b.give(Input::Ready {
         process: id("up"),

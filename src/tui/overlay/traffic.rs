@@ -1,0 +1,125 @@
+//! What went through taps: one row an exchange, with both sides of a proxy on it.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+use super::draw::open;
+use crate::{
+    model::ProcessId,
+    tui::{
+        glyph::Glyph,
+        pane::line::SOURCE,
+        scene::{Drawn, Scene},
+        text::{Pen, fit},
+        theme::Role,
+        traffic::{Row, Word},
+    },
+};
+
+/// From this width on the far side of a proxy stands on its row too.
+const WIDE: u16 = 76;
+/// Cells of an answer, with its glyph.
+const ANSWER: u16 = 11;
+/// Cells of how long it took.
+const TOOK: u16 = 8;
+
+/// Draws the list; `chosen` counts from the newest, which stands last.
+pub(super) fn draw(scene: &Scene<'_>, chosen: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
+    let (rows, all) = (scene.traffic(), scene.traffic_count());
+    let at = rows.len().saturating_sub(1).saturating_sub(chosen);
+    let mode = match scene.traffic_lost() {
+        0 => format!("{all} exchanges"),
+        lost => format!("{all} exchanges   {lost} notes not kept"),
+    };
+    let mode = if rows.is_empty() { String::new() } else { mode };
+    let body = open(scene, "Traffic", &mode, stage, buf);
+    if body.is_empty() {
+        return Drawn::default();
+    }
+    if rows.is_empty() {
+        let text = if scene.is_tapped() {
+            "nothing has gone through a tap yet"
+        } else {
+            "no process has a tap: add `tap = true` to one that listens"
+        };
+        Pen::new(buf, body.x, body.y, body.width).gap(2).fitted(text, scene.look.ellipsis(), scene.look.style(Role::Dim));
+        return Drawn::default();
+    }
+    header(scene, &mut Pen::new(buf, body.x, body.y, body.width));
+    let room = usize::from(body.height.saturating_sub(1));
+    let first = at.saturating_sub(room / 2).min(rows.len().saturating_sub(room));
+    for (y, (i, exchange)) in (body.y + 1..body.bottom()).zip(rows.iter().enumerate().skip(first)) {
+        row(scene, exchange, &mut Pen::new(buf, body.x, y, body.width), i == at);
+    }
+    Drawn::default()
+}
+
+/// Where the columns stand, for a width.
+struct Columns {
+    call: u16,
+    answer: u16,
+    /// The far side of a proxy, where there is room for it.
+    beyond: Option<u16>,
+}
+
+fn columns(width: u16) -> Columns {
+    let source = SOURCE + 1;
+    let call = 11 + source + source;
+    let beyond = (width >= WIDE).then(|| width.saturating_sub(ANSWER + 3 + TOOK + 1));
+    let end = beyond.unwrap_or(width.saturating_sub(1));
+    Columns { call, answer: end.saturating_sub(ANSWER + TOOK + 2).max(call), beyond }
+}
+
+fn header(scene: &Scene<'_>, pen: &mut Pen<'_>) {
+    let style = scene.look.style(Role::Header);
+    let at = columns(pen.room());
+    pen.text(&format!("{:>9}", "TIME"), style).gap(2).text("CLIENT", style);
+    pen.to(11 + SOURCE + 1).text("TO", style).to(at.call).text("CALL", style);
+    pen.to(at.answer).text("ANSWER", style).to(at.answer + ANSWER).text(&format!("{:>width$}", "TOOK", width = usize::from(TOOK)), style);
+    if let Some(beyond) = at.beyond {
+        pen.to(beyond).text("BEYOND", style).to(beyond + 3 + ANSWER).text(&format!("{:>width$}", "TOOK", width = usize::from(TOOK)), style);
+    }
+}
+
+fn row(scene: &Scene<'_>, exchange: &Row, pen: &mut Pen<'_>, here: bool) {
+    let look = scene.look;
+    let strong = if here { look.style(Role::Selected) } else { Style::new() };
+    let at = columns(pen.room());
+    let time = exchange.at.seconds();
+    if here {
+        pen.text(look.glyph(Glyph::Selected), look.style(Role::Selected)).text(&format!("{time:>8}"), look.style(Role::Dim));
+    } else {
+        pen.text(&format!("{time:>9}"), look.style(Role::Dim));
+    }
+    pen.gap(2);
+    match &exchange.client {
+        Some(client) => source(scene, client, pen),
+        None => {
+            pen.text("?", look.style(Role::Dim));
+        }
+    }
+    pen.to(11 + SOURCE + 1);
+    source(scene, &exchange.tap, pen);
+    let room = usize::from(at.answer.saturating_sub(at.call + 1));
+    let times = if exchange.times > 1 { format!("  {}{}", look.glyph(Glyph::Times), exchange.times) } else { String::new() };
+    let fault = exchange.fault.map(|fault| format!("  disturbed: {fault}")).unwrap_or_default();
+    let call = fit(&exchange.call, room.saturating_sub(times.len() + fault.len()), look.ellipsis()).into_owned();
+    pen.to(at.call).text(&call, look.style(Role::Plain).patch(strong));
+    pen.text(&fault, look.style(Role::Warn)).text(&times, look.style(Role::Dim));
+    side(scene, &exchange.answer, &exchange.took, at.answer, pen);
+    if let (Some(column), Some((answer, took))) = (at.beyond, &exchange.beyond) {
+        pen.to(column).text(if answer.role == Role::Bad { "   " } else { look.glyph(Glyph::Thin) }, look.style(Role::Rule));
+        side(scene, answer, took, column + 3, pen);
+    }
+}
+
+/// An answer, and how long it took.
+fn side(scene: &Scene<'_>, answer: &Word, took: &(String, Role), column: u16, pen: &mut Pen<'_>) {
+    pen.to(column).text(&fit(&answer.text, usize::from(ANSWER - 1), scene.look.ellipsis()), scene.look.style(answer.role));
+    let width = usize::from(TOOK);
+    pen.to(column + ANSWER).text(&format!("{:>width$}", took.0), scene.look.style(took.1));
+}
+
+fn source(scene: &Scene<'_>, process: &ProcessId, pen: &mut Pen<'_>) {
+    let hue = scene.index_of(process).map(|index| scene.look.theme.process(index)).unwrap_or_default();
+    pen.text(&scene.names.as_source(process, scene.look), hue);
+}

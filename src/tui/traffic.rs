@@ -1,0 +1,169 @@
+//! What went through taps, as rows to be shown: a fold of the exchanges, and the words for what became of each.
+
+use std::time::Duration;
+
+use crate::{
+    model::{At, FaultKind, ProcessId, human_duration},
+    tap::{Ending, Exchange, ExchangeId, Traffic},
+};
+
+use super::{text::clean, theme::Role};
+
+/// Exchanges that are looked at for the list: more than anybody scrolls through.
+const NEWEST: usize = 2000;
+/// A call that takes longer is marked.
+const SLOW: Duration = Duration::from_secs(1);
+/// A call that has no answer for longer is marked while it is still open.
+const OVERDUE: Duration = Duration::from_secs(5);
+
+/// A word, and how it is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) role: Role,
+}
+
+/// A row of the list: an exchange, or several in a row that are alike.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    /// The newest of them.
+    pub(crate) id: ExchangeId,
+    pub(crate) at: At,
+    pub(crate) client: Option<ProcessId>,
+    pub(crate) tap: ProcessId,
+    pub(crate) call: String,
+    pub(crate) answer: Word,
+    pub(crate) took: (String, Role),
+    /// What the process behind the tap was answered in turn.
+    pub(crate) beyond: Option<(Word, (String, Role))>,
+    pub(crate) fault: Option<&'static str>,
+    pub(crate) times: usize,
+}
+
+/// The rows of all that had begun by `now`, oldest first.
+pub(crate) fn rows(traffic: &Traffic, now: At) -> Vec<Row> {
+    let mut newest: Vec<_> =
+        traffic.rows().rev().filter(|row| row.at <= now && row.before.is_none()).take(NEWEST).map(|row| of(traffic, row, now)).collect();
+    newest.reverse();
+    let mut rows: Vec<Row> = Vec::with_capacity(newest.len());
+    for row in newest {
+        match rows.last_mut().filter(|last| is_alike(last, &row)) {
+            Some(last) => *last = Row { times: last.times + 1, ..row },
+            None => rows.push(row),
+        }
+    }
+    rows
+}
+
+/// Whether a row says nothing new after the one before it; how long it took is no news unless it was slow.
+fn is_alike(one: &Row, next: &Row) -> bool {
+    let same =
+        (&one.client, &one.tap, &one.call, &one.answer, one.fault) == (&next.client, &next.tap, &next.call, &next.answer, next.fault);
+    let beyond = |row: &Row| row.beyond.as_ref().map(|(word, _)| word.clone());
+    same && beyond(one) == beyond(next) && one.took.1 == next.took.1
+}
+
+fn of(traffic: &Traffic, row: &Exchange, now: At) -> Row {
+    let beyond = row.beyond.and_then(|id| traffic.get(id));
+    let fault = row.fault.or(beyond.and_then(|beyond| beyond.fault));
+    let beyond = match beyond {
+        Some(beyond) => Some((answer(beyond, now), took(beyond, now))),
+        None if traffic.refused_beyond(row) => Some((word("✗  refused", Role::Bad), ("-".into(), Role::Dim))),
+        None => None,
+    };
+    Row {
+        id: row.id,
+        at: row.at,
+        client: row.client.clone(),
+        tap: row.tap.clone(),
+        call: clean(&row.label()).into_owned(),
+        answer: answer(row, now),
+        took: took(row, now),
+        beyond,
+        fault: fault.map(FaultKind::word),
+        times: 1,
+    }
+}
+
+/// What became of an exchange, as it was known at `now`.
+pub(crate) fn answer(row: &Exchange, now: At) -> Word {
+    let status = row.answer.filter(|(at, _)| *at <= now).map(|(_, status)| status);
+    match (row.ended.filter(|(at, _)| *at <= now).map(|(_, how)| how), status) {
+        (Some(Ending::Refused), _) => word("✗ refused", Role::Bad),
+        (Some(Ending::Closed), _) => word("closed", Role::Dim),
+        (Some(Ending::Unanswered), _) | (Some(Ending::Answered | Ending::Broken), None) => word("✗ none", Role::Bad),
+        (Some(Ending::Abandoned), None) => word("✗ given up", Role::Bad),
+        (Some(Ending::Broken | Ending::Abandoned), Some(status)) => word(&format!("{status} cut"), Role::Bad),
+        (_, Some(status)) if status >= 400 => word(&status.to_string(), Role::Warn),
+        (Some(_), Some(status)) if row.error.is_some() => word(&format!("{status} error"), Role::Warn),
+        (_, Some(status)) => word(&status.to_string(), Role::Good),
+        (None, None) if now.since(row.at) > OVERDUE => word("no answer", Role::Warn),
+        (None, None) => word("…", Role::Dim),
+    }
+}
+
+/// How long it took; how long it has been going on, while it has not ended.
+fn took(row: &Exchange, now: At) -> (String, Role) {
+    let ended = row.ended.map(|(at, _)| at).filter(|at| *at <= now);
+    let took = ended.unwrap_or(now).since(row.at);
+    let role = if took > SLOW && row.http.is_some() { Role::Warn } else { Role::Dim };
+    let text =
+        if took < Duration::from_millis(1) { "<1 ms".into() } else { human_duration(Duration::from_millis(took.as_millis() as u64)) };
+    (text, role)
+}
+
+fn word(text: &str, role: Role) -> Word {
+    Word { text: text.to_owned(), role }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tap::{Answered, Asked, Body, Call, CallKind, Ended, Note, RequestHead};
+
+    fn id(name: &str) -> ProcessId {
+        ProcessId::new(name).expect("a name")
+    }
+
+    fn call(traffic: &mut Traffic, exchange: ExchangeId, at: u64, status: Option<u16>) {
+        let call = Call { kind: CallKind::Request, method: "ping".into(), label: "ping".into(), id: None };
+        traffic.apply(&Note::Asked(Asked {
+            exchange,
+            tap: id("proxy"),
+            connection: 1,
+            at: At(at),
+            http: Some(RequestHead { method: "POST".into(), target: "/mcp".into(), session: None, fields: Vec::new() }),
+            body: Body::default(),
+            calls: vec![call],
+            fault: None,
+        }));
+        if let Some(status) = status {
+            traffic.apply(&Note::Answered(Answered { exchange, at: At(at + 2000), status, session: None, fields: Vec::new() }));
+            traffic.apply(&Note::Ended(Ended {
+                exchange,
+                at: At(at + 3000),
+                how: Ending::Answered,
+                body: Body::default(),
+                calls: Vec::new(),
+            }));
+        }
+    }
+
+    #[test]
+    fn what_repeats_is_counted_and_what_changes_is_not() {
+        let mut traffic = Traffic::default();
+        traffic.apply(&Note::Client { connection: 1, client: id("client-a") });
+        for exchange in 1..=4 {
+            call(&mut traffic, exchange, exchange * 10_000, Some(200));
+        }
+        call(&mut traffic, 5, 50_000, Some(502));
+        call(&mut traffic, 6, 60_000, None);
+        let shown = rows(&traffic, At(65_000));
+        let words: Vec<_> = shown.iter().map(|row| (row.times, row.answer.text.as_str(), row.took.0.as_str(), row.id)).collect();
+        assert_eq!(words, [(4, "200", "3 ms", 4), (1, "502", "3 ms", 5), (1, "…", "5 ms", 6)]);
+        assert_eq!(rows(&traffic, At(9_000_000))[2].answer.text, "no answer");
+        let before = rows(&traffic, At(52_500));
+        assert_eq!((before.len(), before[1].answer.text.as_str()), (2, "502"), "as it was known then");
+        assert_eq!(rows(&traffic, At(51_000))[1].answer.text, "…");
+    }
+}
