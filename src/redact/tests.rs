@@ -441,7 +441,8 @@ proptest! {
         let out = String::from_utf8(streamed(&redactor, chunks(text.as_bytes(), &cuts))).expect("text");
         prop_assert_eq!(out.len(), text.len());
         prop_assert_eq!(&out, &redactor.mask(&text));
-        let shown = out.replace(gap, "");
+        // The `n` of a break within JSON goes with the secret where that is spelled with one there.
+        let shown = out.replace(gap, "").replace(&gap.replace('n', "*"), "");
         let (first, end) = (1 + (before * 8).div_ceil(6), 1 + (before + secret.len()) * 8 / 6);
         let expected: String = format!("<{encoded}>").char_indices().map(|(i, c)| if (first..end).contains(&i) { '*' } else { c }).collect();
         prop_assert_eq!(shown, expected);
