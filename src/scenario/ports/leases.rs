@@ -2,8 +2,9 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -178,8 +179,8 @@ impl Leases {
             return Err(LeaseError::Leased { port, pid: self.files.holder(port) });
         }
         let lease = Lease { port, files: Arc::clone(&self.files) };
-        // A connection that ended a moment ago does not count here: `bind` of std sets SO_REUSEADDR, as servers do.
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        // A connection that ended a moment ago does not count here, as it does not for servers.
+        match trial(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Lingering::IsNobody) {
             Ok(_) => Ok(lease),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(LeaseError::Taken { port, who: holder::of(port) }),
             Err(why) => Err(LeaseError::Refused { port, why }),
@@ -189,17 +190,29 @@ impl Leases {
 
 /// Whether nobody has the port, on either loopback. Stricter than a server's own `bind`: connections that linger count.
 fn is_free(port: u16) -> bool {
-    strict_bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok()
-        && !strict_bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse)
+    let counts = |addr| trial(addr, Lingering::Counts);
+    counts(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok()
+        && !counts(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// `bind` without `SO_REUSEADDR`.
-fn strict_bind(addr: SocketAddr) -> io::Result<()> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+/// What a connection is on a port whose owner has gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lingering {
+    Counts,
+    IsNobody,
+}
+
+/// Binds a socket, to let go of it.
+fn trial(addr: SocketAddr, lingering: Lingering) -> io::Result<OwnedFd> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt::set_socket_reuseaddr};
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_socket_reuseaddr(&socket, lingering == Lingering::IsNobody)?;
     bind(&socket, &addr)?;
-    Ok(())
+    // Another thread may fork now, and its child holds this socket until it has become another program. Bound like this, and
+    // never listening, it is in no server's way until then.
+    set_socket_reuseaddr(&socket, true)?;
+    Ok(socket)
 }
 
 /// The ports that the system gives out by itself.
@@ -209,5 +222,26 @@ fn ephemeral_range() -> RangeInclusive<u16> {
     match (numbers.next(), numbers.next()) {
         (Some(from), Some(to)) if from <= to => from..=to,
         _ => EPHEMERAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_trial_is_in_no_servers_way_however_long_a_forked_child_holds_it() {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let held = trial(address, Lingering::Counts).expect("nobody has it");
+        let server = TcpListener::bind(address).expect("a server binds beside it");
+        assert_eq!(
+            trial(address, Lingering::IsNobody).map_err(|e| e.kind()).err(),
+            Some(io::ErrorKind::AddrInUse),
+            "but not beside a server"
+        );
+        drop((held, server));
     }
 }
