@@ -76,3 +76,10 @@ pub struct ProcessInfo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<(String, String)>,
 }
+
+impl ProcessInfo {
+    /// Whether a tap stands in front of a port of its.
+    pub fn is_tapped(&self) -> bool {
+        self.listens.iter().any(|listen| listen.front.is_some())
+    }
+}

@@ -355,7 +355,7 @@ fn keep_in(
         logs.cap(&process.id, process.log.max_disk);
     }
     logs.cap_all(spec.recording_max_disk);
-    let tapped = spec.processes.values().any(|process| process.listens.iter().any(|listen| listen.front.is_some()));
+    let tapped = spec.processes.values().any(|process| process.is_tapped());
     let traffic = if tapped { TrafficStore::create(&dir.path.join(TRAFFIC))? } else { TrafficStore::default() };
     let recorder = Recorder::start(&dir.path.join("events.jsonl"), journal.clone())?;
     Ok((logs, recorder, traffic))

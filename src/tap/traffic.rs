@@ -62,17 +62,6 @@ impl Exchange {
         let status = self.answer.is_some_and(|(_, status)| status < 400);
         Some(ending == Ending::Closed || (ending == Ending::Answered && status && self.error.is_none()))
     }
-
-    /// Whether it is over and was never answered.
-    pub fn is_unanswered(&self) -> bool {
-        self.ended.is_some_and(|(_, how)| matches!(how, Ending::Unanswered | Ending::Abandoned)) && self.answer.is_none()
-    }
-
-    /// How long its answer took to come whole, or to end.
-    pub fn took(&self) -> Option<std::time::Duration> {
-        let (end, _) = self.ended?;
-        Some(std::time::Duration::from_micros(end.0.saturating_sub(self.at.0)))
-    }
 }
 
 /// All exchanges of a run.

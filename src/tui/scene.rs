@@ -94,7 +94,7 @@ impl Scene<'_> {
 
     /// Whether a process has a tap.
     pub(crate) fn is_tapped(&self) -> bool {
-        self.snapshot.rows.iter().any(|row| row.info.listens.iter().any(|listen| listen.front.is_some()))
+        self.snapshot.rows.iter().any(|row| row.info.is_tapped())
     }
 
     /// The number of what the log's cursor is on, for the panes that share its moment. None while it follows, and where

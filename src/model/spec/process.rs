@@ -101,6 +101,11 @@ pub struct ProcessSpec {
 }
 
 impl ProcessSpec {
+    /// Whether a tap stands in front of a port of its.
+    pub fn is_tapped(&self) -> bool {
+        self.listens.iter().any(|listen| listen.front.is_some())
+    }
+
     /// A service, with everything as it is where a file says nothing.
     pub fn new(id: ProcessId) -> Self {
         Self {

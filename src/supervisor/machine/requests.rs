@@ -35,7 +35,7 @@ impl Machine {
 
     fn ask_disturb(&mut self, i: usize, fault: FaultSpec, by: Actor, ticket: u64) -> Result<(), String> {
         let process = self.procs[i].id().clone();
-        if self.procs[i].spec.listens.iter().all(|listen| listen.front.is_none()) {
+        if !self.procs[i].spec.is_tapped() {
             return Err(format!("{process} has no tap: add `tap = true` to it"));
         }
         self.emit(EventKind::Disturbed { process, fault: fault.effect(), by });

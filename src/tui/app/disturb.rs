@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    model::{Command, FaultKind, FaultSpec, ProcessId, ProcessSnapshot},
+    model::{Command, FaultKind, FaultSpec, ProcessId},
     tui::{
         action::Action,
         key::{Code, Key},
@@ -35,10 +35,6 @@ pub(crate) fn faults(at: &ProcessId) -> Vec<(FaultSpec, &'static str)> {
     ]
 }
 
-fn is_tapped(row: &ProcessSnapshot) -> bool {
-    row.info.listens.iter().any(|listen| listen.front.is_some())
-}
-
 impl App {
     /// Opens the menu for the chosen process, or for the only one that has a tap.
     pub(super) fn open_faults(&mut self, world: &World<'_>) {
@@ -48,8 +44,8 @@ impl App {
         if self.is_in_the_past(world) {
             return;
         }
-        let mut tapped = world.snapshot.rows.iter().filter(|row| is_tapped(row)).map(|row| row.id().clone());
-        let chosen = self.target(world.snapshot).filter(|row| is_tapped(row)).map(|row| row.id().clone());
+        let mut tapped = world.snapshot.rows.iter().filter(|row| row.info.is_tapped()).map(|row| row.id().clone());
+        let chosen = self.target(world.snapshot).filter(|row| row.info.is_tapped()).map(|row| row.id().clone());
         match (chosen, tapped.next(), tapped.next()) {
             (Some(process), ..) | (None, Some(process), None) => self.overlay = Some(Overlay::Disturb { process, chosen: 1 }),
             (None, None, _) => self.complain(world.now, "no process has a tap: add `tap = true` to one that listens"),

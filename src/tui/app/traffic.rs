@@ -55,7 +55,7 @@ impl App {
             return vec![Outcome::Seek(Seek::Time(at))];
         }
         if bound == Some(Action::Copy) {
-            if let Some(text) = curl(&world.traffic.notes_of(id), None) {
+            if let Some(text) = curl(&world.traffic.notes_of(id)) {
                 return vec![Outcome::CopyText { text, what: "the curl line".into() }];
             }
             self.complain(world.now, "this exchange is no HTTP, or it is not kept");

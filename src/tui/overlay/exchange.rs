@@ -1,6 +1,9 @@
 //! One exchange in full: heads and bodies as they went by, on both sides of a proxy.
 
-use super::draw::{Line, wrapped};
+use super::{
+    draw::{Line, wrapped},
+    shell::quoted,
+};
 use crate::{
     tap::{Asked, Body, Ending, ExchangeId, Note, Said, Toward},
     tui::{pane::line::tidied_text as tidied, scene::Scene, text::clean, theme::Role},
@@ -29,11 +32,10 @@ pub(super) fn lines(scene: &Scene<'_>, id: ExchangeId, width: u16) -> Vec<Line> 
 }
 
 /// A line for a shell that asks the same again; none for what is no HTTP. What is masked stays masked.
-pub(crate) fn curl(notes: &[Note], port: Option<u16>) -> Option<String> {
+pub(crate) fn curl(notes: &[Note]) -> Option<String> {
     let asked = notes.iter().find_map(|note| if let Note::Asked(asked) = note { Some(asked) } else { None })?;
     let http = asked.http.as_ref()?;
-    let host = http.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, host)| host.clone());
-    let host = host.or_else(|| port.map(|port| format!("127.0.0.1:{port}")))?;
+    let (_, host) = http.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"))?;
     let mut words = vec!["curl".to_owned(), "-i".into(), "-X".into(), quoted(&http.method)];
     let own = ["host", "content-length", "connection", "transfer-encoding", "accept-encoding", "user-agent"];
     for (name, value) in http.fields.iter().filter(|(name, _)| !own.contains(&name.to_ascii_lowercase().as_str())) {
@@ -44,11 +46,6 @@ pub(crate) fn curl(notes: &[Note], port: Option<u16>) -> Option<String> {
     }
     words.push(quoted(&format!("http://{host}{}", http.target)));
     Some(words.join(" "))
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 struct Page<'s> {
@@ -187,7 +184,7 @@ mod tests {
             calls: Vec::new(),
             fault: None,
         });
-        let line = curl(&[asked], None).expect("HTTP");
+        let line = curl(&[asked]).expect("HTTP");
         assert_eq!(
             line,
             r#"curl -i -X POST -H 'Content-Type: application/json' --data-binary '{"a":'\''b'\''}' http://127.0.0.1:20001/mcp"#
