@@ -98,8 +98,8 @@ fn t1_t2_a_storm_of_sizes_settles() {
     assert!(terminal.memory() < memory + 32_000, "{memory} KiB before, {} KiB after", terminal.memory());
     terminal.resize(120, 40);
     terminal.send("\x0c");
-    let screen = terminal.wait("the screen has its size", |text| text.contains("CPU%") && text.contains("? keys  q quit"));
-    assert!(screen.contains("─ Events ─"), "{screen}");
+    // Frames for the sizes before may still come.
+    terminal.wait("the screen has its size", |text| ["CPU%", "? keys  q quit", "─ Events ─"].iter().all(|part| text.contains(part)));
     terminal.send("\x03");
     assert_eq!(terminal.ended().code(), Some(0));
 }

@@ -211,7 +211,7 @@ fn stty(terminal: &OwnedFd, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Reads what the program writes, unless the terminal is stalled.
+/// Reads what the program writes, unless the terminal is stalled; frames become visible whole, as in a terminal.
 fn read_along(
     mut master: File,
     screen: Arc<Mutex<vt100::Parser>>,
@@ -222,6 +222,7 @@ fn read_along(
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
+        let mut held = Vec::new();
         while !vanished.load(Ordering::SeqCst) {
             if stalled.load(Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(5));
@@ -232,12 +233,25 @@ fn read_along(
                 continue;
             }
             match master.read(&mut buffer) {
-                Ok(0) | Err(_) => return,
+                Ok(0) | Err(_) => break,
                 Ok(n) => {
                     lock(&bytes).extend_from_slice(&buffer[..n]);
-                    lock(&screen).process(&buffer[..n]);
+                    held.extend_from_slice(&buffer[..n]);
+                    let whole = whole_frames(&held);
+                    lock(&screen).process(&held[..whole]);
+                    held.drain(..whole);
                 }
             }
         }
+        lock(&screen).process(&held);
     });
+}
+
+/// How many of `bytes` a terminal that knows synchronized updates shows: nothing of a frame whose end has not come.
+fn whole_frames(bytes: &[u8]) -> usize {
+    let last = |mark: &[u8]| memchr::memmem::rfind(bytes, mark);
+    match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
+        (Some(begun), ended) if ended.is_none_or(|ended| ended < begun) => begun,
+        _ => bytes.len(),
+    }
 }
