@@ -159,7 +159,7 @@ fn report(engine: &Engine, outcome: Option<Outcome>) -> TestReport {
 
 /// Writes the archive of a test that did not pass, and says what happened and where everything is.
 fn evidence(engine: &Arc<Engine>, mut report: TestReport, archives: Option<PathBuf>, head: Option<&str>) -> String {
-    let no_archive = archives.and_then(|dir| report.archive_in(&dir)).unwrap_or_default();
+    let no_archive = archives.and_then(|dir| report.archive_in(engine, &dir)).unwrap_or_default();
     let head = head.map(|head| format!("{head}\n")).unwrap_or_default();
     head + &report.text(engine) + &no_archive
 }

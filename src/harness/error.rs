@@ -50,7 +50,7 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// A process did not do what was asked of it.
+/// A process did not do what was asked of it. `{:?}` is the same text as `{}`: it is what a test shows that returns or unwraps it.
 ///
 /// ```
 /// use e2e_tui::harness::ProcessError;
@@ -62,7 +62,7 @@ impl fmt::Display for Evidence {
 ///     }
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
     /// It could not be started.
@@ -131,6 +131,14 @@ pub enum ProcessError {
         /// What is known.
         evidence: Box<Evidence>,
     },
+    /// It lives, but what was asked of it cannot be done: a line for one that reads nothing.
+    #[error("{}: {reason}{evidence}", .evidence.process)]
+    Refused {
+        /// What it lacks, and what to do.
+        reason: String,
+        /// What is known.
+        evidence: Box<Evidence>,
+    },
     /// What was asked needs it alive, and it is not.
     #[error("{} is not running: {reason}{evidence}", .evidence.process)]
     NotRunning {
@@ -167,6 +175,18 @@ pub enum ProcessError {
     },
 }
 
+impl fmt::Debug for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for HarnessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl ProcessError {
     /// What is known of the process, where it was there at all.
     ///
@@ -187,13 +207,14 @@ impl ProcessError {
             | Self::UnexpectedExit { evidence, .. }
             | Self::RestartLimitExceeded { evidence, .. }
             | Self::ShutdownTimeout { evidence, .. }
+            | Self::Refused { evidence, .. }
             | Self::NotRunning { evidence, .. } => Some(evidence),
             Self::Unknown { .. } | Self::InvalidName(_) | Self::NoBinary { .. } | Self::RunEnded { .. } => None,
         }
     }
 }
 
-/// A harness could not do what was asked of it.
+/// A harness could not do what was asked of it. `{:?}` is the same text as `{}`: it is what a test shows that returns or unwraps it.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), e2e_tui::harness::HarnessError> {
@@ -207,7 +228,7 @@ impl ProcessError {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum HarnessError {
     /// A process did not do what was asked of it.
@@ -261,6 +282,8 @@ pub enum HarnessError {
 
 fn ended(exit: Exit) -> String {
     match exit {
+        // No program exits with it: its end was somebody else's to see.
+        Exit::Code(-1) => "ended, and how was not seen: something in this program waits for every child, or ignores SIGCHLD".to_owned(),
         Exit::Code(code) => format!("exited with {code}"),
         Exit::Signal(signal) => format!("was killed by {signal}"),
     }
@@ -294,6 +317,14 @@ mod tests {
             "proxy exited with 101 after 35 ms\n  proxy | starting\n  proxy | panicked at 'boom'\n  recorded: /tmp/r"
         );
         assert_eq!(error.evidence().and_then(|e| e.exit), Some(Exit::Code(101)));
+        assert_eq!(format!("{error:?}"), error.to_string(), "what a test shows that returns it");
+    }
+
+    #[test]
+    fn an_end_that_somebody_else_has_seen_is_no_exit_code() {
+        let evidence = Box::new(Evidence { process: "proxy".into(), ..Evidence::default() });
+        let error = ProcessError::UnexpectedExit { exit: Exit::Code(-1), after: Duration::from_millis(35), evidence }.to_string();
+        assert!(error.starts_with("proxy ended, and how was not seen: "), "{error}");
     }
 
     #[test]

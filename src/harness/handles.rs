@@ -79,10 +79,8 @@ impl ProcessHandle {
     /// ```
     pub async fn exited(&self) -> Result<Exit, ProcessError> {
         let settled = self.manager.watch(&self.process_id, |row| row.state.is_settled().then(|| row.exits.last().map(|exit| exit.exit)));
-        match settled.await? {
-            Some(exit) => Ok(exit),
-            None => Err(self.manager.why_not(&self.process_id)),
-        }
+        let exit = settled.await.and_then(|exit| exit.ok_or_else(|| self.manager.why_not(&self.process_id)));
+        self.manager.noted(exit)
     }
 
     /// Stops it with all it has started: its stop signal, then KILL when its grace or `timeout` is over. It stays down.

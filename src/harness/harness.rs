@@ -161,12 +161,12 @@ impl E2ETestHarness {
     pub async fn start_shadowcat_proxy(&self, config: ProxyConfig) -> Result<ProxyHandle, HarnessError> {
         let ProxyConfig { mode, upstream, auth } = config;
         if let ProxyMode::Stdio { .. } = mode {
-            return Err(HarnessError::NoPort {
+            return self.manager.noted(Err(HarnessError::NoPort {
                 process: ProcessId::new("shadowcat").map_err(|error| ProcessError::InvalidName(error.0))?,
                 hint: "a proxy on stdio is started with `start_process(ProcessType::ShadowcatProxy { … }.to_process_config())`",
-            });
+            }));
         }
-        let port = self.ports.allocate().await?;
+        let port = self.manager.noted(self.ports.allocate().await)?;
         let bind_address = format!("127.0.0.1:{port}");
         let config = ProcessType::ShadowcatProxy { mode, bind_address, upstream, auth }.to_process_config();
         self.start_server(port, config.restart_policy(RestartPolicy::Never)).await
@@ -182,7 +182,7 @@ impl E2ETestHarness {
     /// # }
     /// ```
     pub async fn start_mcp_validator(&self) -> Result<ServerHandle, HarnessError> {
-        let port = self.ports.allocate().await?;
+        let port = self.manager.noted(self.ports.allocate().await)?;
         self.start_server(port, ProcessType::McpValidator { port, auth_token: None }.to_process_config()).await
     }
 
@@ -195,7 +195,7 @@ impl E2ETestHarness {
     /// # }
     /// ```
     pub async fn start_mcp_validator_with_token(&self, token: impl Into<String>) -> Result<ServerHandle, HarnessError> {
-        let port = self.ports.allocate().await?;
+        let port = self.manager.noted(self.ports.allocate().await)?;
         self.start_server(port, ProcessType::McpValidator { port, auth_token: Some(token.into()) }.to_process_config()).await
     }
 
@@ -208,7 +208,7 @@ impl E2ETestHarness {
     /// # }
     /// ```
     pub async fn start_mock_upstream(&self, response_delay: Duration) -> Result<ServerHandle, HarnessError> {
-        let port = self.ports.allocate().await?;
+        let port = self.manager.noted(self.ports.allocate().await)?;
         self.start_server(port, ProcessType::MockUpstream { port, response_delay }.to_process_config()).await
     }
 
@@ -311,7 +311,11 @@ impl E2ETestHarness {
     /// ```
     pub fn port(&self, process: impl AsRef<str>) -> Result<u16, HarnessError> {
         let process = self.manager.process(process)?;
-        let hint = "give it `listens`, or a `ready.log` that captures `(?<port>…)` and wait until it is ready";
+        let hint = if self.manager.is_own(process.id()) {
+            "give it `.port(..)`, start it with `start_server`, or let `LogHealthCheck` capture `(?<port>…)` and wait until it is ready"
+        } else {
+            "give it `listens`, or a `ready.log` that captures `(?<port>…)` and wait until it is ready"
+        };
         process.port().ok_or_else(|| HarnessError::NoPort { process: process.id().clone(), hint })
     }
 
@@ -351,7 +355,7 @@ impl E2ETestHarness {
         let mut snapshots = self.manager.run().watch();
         let reached = snapshots.wait_for(|snapshot| snapshot.outcome.is_some()).await;
         let outcome = reached.ok().and_then(|snapshot| snapshot.outcome.clone());
-        outcome.ok_or_else(|| ProcessError::RunEnded { reason: "before there was a verdict".to_owned() }.into())
+        self.manager.noted(outcome.ok_or_else(|| ProcessError::RunEnded { reason: "before there was a verdict".to_owned() }.into()))
     }
 
     /// The folder of the recording, if it could be made.

@@ -1,6 +1,7 @@
 //! How one process stands.
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -19,11 +20,26 @@ use crate::model::{ExitRecord, Generation, Health, Leak, ProcessId, ProcessSnaps
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ManagedProcess {
     row: Arc<ProcessSnapshot>,
     clock: RunClock,
     policy: RestartPolicy,
+}
+
+impl fmt::Debug for ManagedProcess {
+    /// Without its settings: the values of its environment are among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedProcess")
+            .field("id", self.id())
+            .field("state", self.state())
+            .field("health", &self.health())
+            .field("pid", &self.pid())
+            .field("generation", &self.generation())
+            .field("restart_count", &self.restart_count())
+            .field("port", &self.port())
+            .finish_non_exhaustive()
+    }
 }
 
 impl ManagedProcess {

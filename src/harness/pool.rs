@@ -2,7 +2,10 @@
 
 use std::{
     ops::Deref,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -48,9 +51,9 @@ struct Shared {
     manager: ProcessManager,
     ports: PortAllocator,
     make: Box<Make>,
-    reset: Option<Box<Reset>>,
+    reset: OnceLock<Box<Reset>>,
     idle: Mutex<Vec<Pooled>>,
-    most_idle: usize,
+    most_idle: AtomicUsize,
 }
 
 /// A server, and the lease of its port: given back once the server is gone, whatever becomes of it.
@@ -83,12 +86,12 @@ impl ProcessPool {
     /// ```
     pub fn new(manager: ProcessManager, make: impl Fn(u16) -> ProcessConfig + Send + Sync + 'static) -> Result<Self, HarnessError> {
         let ports = PortAllocator::new()?;
-        let shared = Shared { manager, ports, make: Box::new(make), reset: None, idle: Mutex::default(), most_idle: 4 };
+        let shared = Shared { manager, ports, make: Box::new(make), reset: OnceLock::new(), idle: Mutex::default(), most_idle: 4.into() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// How a process that was used is made as good as new. One for which that fails is ended, and another started in its place.
-    /// Has no effect on a pool that is shared already. A reset that takes longer than five seconds has failed.
+    /// Of several resets the first counts. One that takes longer than five seconds has failed.
     ///
     /// ```no_run
     /// # async fn example(pool: e2e_tui::harness::ProcessPool) {
@@ -101,13 +104,8 @@ impl ProcessPool {
     /// # }
     /// ```
     #[must_use]
-    pub fn reset_with(
-        mut self,
-        reset: impl for<'a> Fn(&'a ServerHandle) -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'static,
-    ) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.reset = Some(Box::new(reset));
-        }
+    pub fn reset_with(self, reset: impl for<'a> Fn(&'a ServerHandle) -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'static) -> Self {
+        let _ = self.shared.reset.set(Box::new(reset));
         self
     }
 
@@ -120,10 +118,8 @@ impl ProcessPool {
     /// # }
     /// ```
     #[must_use]
-    pub fn most_idle(mut self, most: usize) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.most_idle = most;
-        }
+    pub fn most_idle(self, most: usize) -> Self {
+        self.shared.most_idle.store(most, Ordering::Relaxed);
         self
     }
 
@@ -182,7 +178,7 @@ impl Shared {
     }
 
     async fn is_as_new(&self, server: &ServerHandle) -> bool {
-        let Some(reset) = &self.reset else { return false };
+        let Some(reset) = self.reset.get() else { return false };
         if !server.info().is_ok_and(|process| process.state().is_alive()) {
             return false;
         }
@@ -194,7 +190,7 @@ impl Shared {
     }
 
     async fn start(&self) -> Result<Pooled, HarnessError> {
-        let lease = self.ports.lease()?;
+        let lease = self.manager.noted(self.ports.lease())?;
         let config = (self.make)(lease.port).port(lease.port);
         let patience = config.ready_timeout + RESET;
         let begun = self.manager.begin(config)?;
@@ -205,7 +201,7 @@ impl Shared {
 
     fn give_back(&self, pooled: Pooled) {
         let mut idle = self.lock();
-        if self.reset.is_some() && idle.len() < self.most_idle {
+        if self.reset.get().is_some() && idle.len() < self.most_idle.load(Ordering::Relaxed) {
             idle.push(pooled);
         } else {
             drop(idle);

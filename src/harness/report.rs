@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::engine::Engine;
 use crate::{
     explain::{Closing, closing_block, explain, leaks},
-    model::{Leak, Outcome, ProcessId},
+    model::{EventKind, Leak, Outcome, ProcessId},
     record::archive::{ExportError, export},
 };
 
@@ -43,9 +43,9 @@ impl TestReport {
 
     /// Writes an archive of the recording into `dir`, under a name that no other has there: the archives of tests that record into
     /// different folders meet in one. What goes wrong is for the text that is printed.
-    pub(super) fn archive_in(&mut self, dir: &Path) -> Option<String> {
+    pub(super) fn archive_in(&mut self, engine: &Engine, dir: &Path) -> Option<String> {
         let failed = |why: String| Some(format!("no archive could be written: {why}\n"));
-        let Some(recording) = &self.recording else { return failed("the run was not recorded".to_owned()) };
+        let Some(recording) = &self.recording else { return failed(unrecorded(engine)) };
         if let Err(error) = std::fs::create_dir_all(dir) {
             return failed(format!("{}: {error}", dir.display()));
         }
@@ -73,6 +73,16 @@ impl TestReport {
         let replay = shown.map(|path| format!("e2e-tui replay {}", path.display()));
         closing_block(&Closing { events: &events, logs: &logs, explanation: explanation.as_ref(), replay, archives: &archives, full: true })
     }
+}
+
+/// Why there is no recording, as the run's first notice has it.
+fn unrecorded(engine: &Engine) -> String {
+    let events = engine.run.journal().from(0);
+    let notice = events.iter().find_map(|event| match &event.kind {
+        EventKind::Notice { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    notice.unwrap_or_else(|| "the run was not recorded".to_owned())
 }
 
 fn told(leaks: Vec<(ProcessId, Leak)>) -> Vec<String> {

@@ -22,6 +22,11 @@ impl Trouble {
         let _ = self.0.handed.get_or_init(|| error.to_string());
     }
 
+    /// Notes the error of a result that is handed to the test.
+    pub(super) fn noted<T, E: Display>(&self, result: Result<T, E>) -> Result<T, E> {
+        result.inspect_err(|error| self.note(error))
+    }
+
     /// The test has failed.
     pub(super) fn fail(&self, error: &impl Display) {
         let _ = self.0.failed.get_or_init(|| error.to_string());

@@ -15,7 +15,7 @@ use crate::{
         ExpectationInfo, HealthSpec, LogSpec, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, RestartPolicy, Role,
         RunSpec, StdinMode, StepInfo, StepSpec, StopSpec, Text,
     },
-    redact::Redactor,
+    redact::{Redactor, looks_secret},
 };
 
 /// The width the plan is made for.
@@ -270,17 +270,22 @@ fn manner(process: &ProcessSpec) -> Vec<(&'static str, String)> {
     fields
 }
 
-/// Everything about how a process is set up but its command line: a label and a text each, for who looks at it in a run.
-/// Nothing is masked here.
+/// Everything about how a process is set up but its command line: a label and a text each, for who looks at it in a run, and for
+/// its record. Nothing is masked here but what stands in variables whose names look secret.
 pub(crate) fn settings(process: &ProcessSpec) -> Vec<(String, String)> {
-    let env = env(process).map(|env| ("env", env));
+    let shown = |name: &str, value: &str| if looks_secret(name) { "*".repeat(value.chars().count()) } else { quoted(value) };
+    let env = env_of(process, shown).map(|env| ("env", env));
     let fields = manner(process).into_iter().chain(env);
     fields.map(|(label, text)| (label.to_owned(), text.replace(TOGETHER, " "))).collect()
 }
 
 /// `nothing inherited PORT=20001`
 fn env(process: &ProcessSpec) -> Option<String> {
-    let env: Vec<_> = process.env.iter().map(|(name, value)| format!("{}={}", name, quoted(&value.to_string()))).collect();
+    env_of(process, |_, value| quoted(value))
+}
+
+fn env_of(process: &ProcessSpec, shown: impl Fn(&str, &str) -> String) -> Option<String> {
+    let env: Vec<_> = process.env.iter().map(|(name, value)| format!("{name}={}", shown(name, &value.to_string()))).collect();
     let inherits = if process.env_clear { "nothing inherited " } else { "" };
     (!env.is_empty() || process.env_clear).then(|| format!("{inherits}{}", env.join(" ")))
 }

@@ -17,4 +17,5 @@ mod managed;
 mod many;
 mod pool;
 mod scenarios;
+mod words;
 mod yard;

@@ -129,3 +129,16 @@ async fn the_port_of_a_server_that_is_gone_is_nobodys() {
     drop(pool);
     bench.assert_nothing_left(SOON);
 }
+
+#[tokio::test]
+async fn what_a_pool_is_told_holds_for_all_who_share_it() {
+    let bench = Bench::new("shared");
+    let pool = pool(&bench).await;
+    let other = pool.clone();
+    let pool = pool.reset_with(|_| Box::pin(async { Ok(()) })).most_idle(1);
+    let (first, second) = (other.lend().await.expect("a server"), other.lend().await.expect("a server"));
+    drop((first, second));
+    assert_eq!((pool.idle(), other.idle()), (1, 1));
+    drop((pool, other));
+    bench.assert_nothing_left(Duration::ZERO);
+}

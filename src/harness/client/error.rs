@@ -1,8 +1,10 @@
 //! Why there is no answer.
 
+use std::fmt;
+
 use crate::mcp::{ServeError, client::CallError, protocol::RpcError};
 
-/// Nothing came that could be looked at.
+/// Nothing came that could be looked at. `{:?}` is the same text as `{}`: it is what a test shows that returns or unwraps it.
 ///
 /// ```no_run
 /// # async fn example(client: &e2e_tui::TestClient) -> Result<(), Box<dyn std::error::Error>> {
@@ -13,9 +15,15 @@ use crate::mcp::{ServeError, client::CallError, protocol::RpcError};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// There is no tokio runtime around the request.
+    #[error("{method} was not sent: a client needs a tokio runtime around it, as in a `#[tokio::test]`")]
+    NoRuntime {
+        /// What was to be sent.
+        method: String,
+    },
     /// The URL or a header cannot be used.
     #[error(transparent)]
     Setup(#[from] ServeError),
@@ -48,4 +56,10 @@ pub enum ClientError {
         /// The error.
         error: RpcError,
     },
+}
+
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::sync::{OnceCell, mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{OnceCell, mpsc},
+};
 
 use super::{super::kinds::endpoint, ClientError, McpResponse, ToolResult};
 use crate::mcp::{
@@ -137,7 +140,7 @@ impl TestClient {
     /// # }
     /// ```
     pub async fn send_mcp_request(&self, method: &str, params: Option<Value>) -> Result<McpResponse, ClientError> {
-        let open = self.open().await?;
+        let open = self.open(method).await?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let reply = open.peer.request(id, method, params.unwrap_or(Value::Null), &open.session).await?;
         Ok(McpResponse { method: method.to_owned(), reply, session: open.session.id().map(str::to_owned) })
@@ -152,7 +155,7 @@ impl TestClient {
     /// # }
     /// ```
     pub async fn notify(&self, method: &str, params: Option<Value>) -> Result<McpResponse, ClientError> {
-        let open = self.open().await?;
+        let open = self.open(method).await?;
         let reply = open.peer.notify(&Message::notification(method, params.unwrap_or(Value::Null)), &open.session).await?;
         Ok(McpResponse { method: method.to_owned(), reply, session: open.session.id().map(str::to_owned) })
     }
@@ -199,7 +202,7 @@ impl TestClient {
     /// # }
     /// ```
     pub async fn listen(&self) -> Result<mpsc::Receiver<Message>, ClientError> {
-        let open = self.open().await?;
+        let open = self.open("GET").await?;
         Ok(open.peer.listen(&open.session).await?)
     }
 
@@ -213,6 +216,7 @@ impl TestClient {
     /// # }
     /// ```
     pub async fn raw_request(&self, method: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Result<McpResponse, ClientError> {
+        within_a_runtime(method)?;
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let reply = Peer::new(&self.config)?.raw(method, &headers, body.into()).await?;
         Ok(McpResponse { method: method.to_owned(), reply, session: None })
@@ -239,6 +243,7 @@ impl TestClient {
     /// # }
     /// ```
     pub async fn end_session(&self) -> Result<Option<McpResponse>, ClientError> {
+        within_a_runtime("DELETE")?;
         let Some(open) = self.forget_session() else { return Ok(None) };
         let reply = open.peer.delete(&open.session).await?;
         Ok(Some(McpResponse { method: "DELETE".to_owned(), reply, session: open.session.id().map(str::to_owned) }))
@@ -266,7 +271,8 @@ impl TestClient {
     }
 
     /// The session; requests sent at once share one handshake.
-    async fn open(&self) -> Result<Open, ClientError> {
+    async fn open(&self, method: &str) -> Result<Open, ClientError> {
+        within_a_runtime(method)?;
         let cell = self.cell();
         let open = cell.get_or_try_init(|| async {
             let peer = Peer::new(&self.config)?;
@@ -280,4 +286,9 @@ impl TestClient {
         });
         open.await.cloned()
     }
+}
+
+/// Connections are made on the caller's runtime, and cannot be without one.
+fn within_a_runtime(method: &str) -> Result<(), ClientError> {
+    Handle::try_current().map(drop).map_err(|_| ClientError::NoRuntime { method: method.to_owned() })
 }

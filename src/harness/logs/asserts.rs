@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::logs::{Filter, Level, Lifecycle, LogView, Query};
+use crate::logs::{Filter, Level, Lifecycle, LogView, Query, Selection};
 
 use super::{
     LogCapture, LogEntry, LogPattern,
@@ -53,7 +53,7 @@ impl LogCapture {
         let found = self.find_all(&pattern);
         if !found.is_empty() {
             let lines = self.around(&found);
-            fail(&format!("{} should not have said `{pattern}`", self.who()), &lines);
+            fail(&format!("{} said `{pattern}`", self.nobody("should", " have")), &lines);
         }
     }
 
@@ -114,7 +114,13 @@ impl LogCapture {
         let errors = self.errors();
         let errors: Vec<_> = errors.into_iter().filter(|entry| !expected.iter().any(|pattern| pattern.matches(&entry.message))).collect();
         if !errors.is_empty() {
-            fail(&format!("{} lines of {} tell of errors", errors.len(), self.who()), &self.around(&errors));
+            let whose = if self.selection == Selection::All { String::new() } else { format!(" of {}", self.who()) };
+            let many = if errors.len() == 1 {
+                format!("1 line{whose} tells of an error")
+            } else {
+                format!("{} lines{whose} tell of errors", errors.len())
+            };
+            fail(&many, &self.around(&errors));
         }
     }
 

@@ -23,7 +23,7 @@ use super::{Bell, LogAlert, LogEntry, LogMetrics, LogPattern, scan::Scan};
 /// Lines shown around what an assertion missed.
 pub(super) const SHOWN: usize = 12;
 
-/// What was waited for was not said.
+/// What was waited for was not said. `{:?}` is the same text as `{}`: it is what a test shows that returns or unwraps it.
 ///
 /// ```no_run
 /// # async fn example(harness: &e2e_tui::E2ETestHarness) {
@@ -34,7 +34,7 @@ pub(super) const SHOWN: usize = 12;
 /// }
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}{}{}{}", listed(.lines), listed(.processes), recorded(.recording.as_deref()))]
 #[non_exhaustive]
 pub struct LogError {
@@ -46,6 +46,12 @@ pub struct LogError {
     pub processes: Vec<String>,
     /// The folder of the recording, if there is one: `e2e-tui replay` opens it.
     pub recording: Option<PathBuf>,
+}
+
+impl fmt::Debug for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn recorded(recording: Option<&Path>) -> String {
@@ -270,7 +276,7 @@ impl LogCapture {
                 return Ok(entry);
             }
             if last_look {
-                let what = format!("{} has not said `{pattern}` within {}", self.who(), human_duration(timeout));
+                let what = format!("{} said `{pattern}` within {}", self.nobody("has", ""), human_duration(timeout));
                 let recording = self.recording.as_deref().map(Path::to_owned);
                 let error = LogError { what, lines: self.context(), processes: self.standing(), recording };
                 self.trouble.note(&error);
@@ -383,11 +389,19 @@ impl LogCapture {
         rows
     }
 
-    /// `proxy`, `proxy or upstream`, `any process`.
+    /// `proxy`, `proxy or upstream`, `some process`.
     pub(super) fn who(&self) -> String {
         match &self.selection {
-            Selection::All => "any process".to_owned(),
+            Selection::All => "some process".to_owned(),
             Selection::Some(some) => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
+        }
+    }
+
+    /// `no process should have`, `proxy should not have`.
+    pub(super) fn nobody(&self, verb: &str, rest: &str) -> String {
+        match &self.selection {
+            Selection::All => format!("no process {verb}{rest}"),
+            Selection::Some(_) => format!("{} {verb} not{rest}", self.who()),
         }
     }
 

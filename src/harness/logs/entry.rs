@@ -66,8 +66,10 @@ pub struct LogEntry {
     pub timestamp: SystemTime,
     /// How serious it says it is, if it says so.
     pub level: Option<LogLevel>,
-    /// The line, masked, without colour codes.
+    /// The line, masked, without colour codes; of one that is longer than 64 KiB its beginning.
     pub message: String,
+    /// It is longer than `message`: `save_process_logs` writes all of it.
+    pub cut: bool,
 }
 
 impl LogEntry {
@@ -88,6 +90,7 @@ impl LogEntry {
             timestamp: SystemTime::from(clock.wall()) + at,
             level: present(&line.bytes).level,
             message: plain(&line.bytes),
+            cut: line.cut,
         })
     }
 }

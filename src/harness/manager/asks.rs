@@ -10,7 +10,7 @@ use super::super::{
     standing::{evidence, failed},
 };
 use super::ProcessManager;
-use crate::model::{Actor, Command, Probe, ProcessId, Signal};
+use crate::model::{Actor, Command, Probe, ProcessId, Reads, Signal};
 
 impl ProcessManager {
     /// Sends a signal to a process's tree, as if from outside: its restart policy reacts to what follows.
@@ -22,7 +22,7 @@ impl ProcessManager {
     /// # }
     /// ```
     pub async fn signal_process(&self, process: impl AsRef<str>, signal: Signal) -> Result<(), ProcessError> {
-        let id = self.find(process.as_ref())?;
+        let id = self.named(process)?;
         self.carried_out(&id, Command::Signal { process: id.clone(), signal }).await
     }
 
@@ -35,19 +35,31 @@ impl ProcessManager {
     /// # }
     /// ```
     pub async fn send_line(&self, process: impl AsRef<str>, text: impl Into<String>) -> Result<(), ProcessError> {
-        let id = self.find(process.as_ref())?;
+        let id = self.named(process)?;
         self.carried_out(&id, Command::SendLine { process: id.clone(), text: text.into() }).await
     }
 
     pub(super) async fn carried_out(&self, id: &ProcessId, command: Command) -> Result<(), ProcessError> {
         let engine = &self.inner.engine;
+        let is_line = matches!(command, Command::SendLine { .. });
         let Err(why) = engine.run.send(command, Actor::Library).done().await else { return Ok(()) };
         let snapshot = engine.run.snapshot();
-        Err(match snapshot.row(id.as_str()) {
-            Some(row) if row.state.is_settled() && engine.outcome().is_none() => failed(engine, row),
-            Some(row) if engine.outcome().is_none() => ProcessError::NotRunning { reason: why, evidence: Box::new(evidence(engine, row)) },
-            _ => ProcessError::RunEnded { reason: why },
-        })
+        self.noted(Err(match snapshot.row(id.as_str()) {
+            _ if engine.outcome().is_some() => ProcessError::RunEnded { reason: why },
+            None => ProcessError::RunEnded { reason: why },
+            Some(row) if row.state.is_settled() => failed(engine, row),
+            Some(row) => {
+                let evidence = Box::new(evidence(engine, row));
+                // The supervisor speaks of the keys of a scenario.
+                let is_own = is_line && row.info.reads == Reads::Nothing && self.is_own(id);
+                let reason = if is_own { "it reads nothing; give it `.stdin_pipe()`".to_owned() } else { why };
+                if row.state.is_alive() {
+                    ProcessError::Refused { reason, evidence }
+                } else {
+                    ProcessError::NotRunning { reason, evidence }
+                }
+            }
+        }))
     }
 
     /// Asks for a process's health now, whatever its interval: on the harness's own runtime, and by its supervisor, so that a

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fmt::{self, Display},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -48,8 +49,8 @@ impl Clone for ProcessManager {
     }
 }
 
-impl std::fmt::Debug for ProcessManager {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ProcessManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessManager").field("processes", &self.names()).finish_non_exhaustive()
     }
 }
@@ -233,8 +234,23 @@ impl ProcessManager {
         })
     }
 
+    /// The same, for what the test wants done: that it cannot be is noted.
+    pub(super) fn named(&self, name: impl AsRef<str>) -> Result<ProcessId, ProcessError> {
+        self.noted(self.find(name.as_ref()))
+    }
+
+    /// A result that is handed to the test: a test that then ends without a word has failed for its error.
+    pub(in crate::harness) fn noted<T, E: Display>(&self, result: Result<T, E>) -> Result<T, E> {
+        self.inner.engine.trouble.noted(result)
+    }
+
     fn managed(&self, row: &ProcessSnapshot) -> ManagedProcess {
         ManagedProcess::of(row, self.inner.engine.run.clock(), self.policy(row.id()))
+    }
+
+    /// Whether the test has configured it, and no scenario.
+    pub(in crate::harness) fn is_own(&self, id: &ProcessId) -> bool {
+        self.configs().contains_key(id)
     }
 
     /// Which exits of a process lead to a restart.

@@ -47,8 +47,9 @@ impl ProcessManager {
 
     /// Adds a process to the run. From here on it has an owner.
     pub(in crate::harness) fn begin(&self, config: ProcessConfig) -> Result<Begun, ProcessError> {
-        let id = self.reserve(&config.name)?;
-        let spec = config.to_spec(id.clone(), binary::path(self.inner.engine.binary.as_ref())).inspect_err(|_| self.free(&id))?;
+        let id = self.noted(self.reserve(&config.name))?;
+        let spec = config.to_spec(id.clone(), binary::path(self.inner.engine.binary.as_ref()));
+        let spec = self.noted(spec.inspect_err(|_| self.free(&id)))?;
         self.configs().insert(id.clone(), config);
         let guard = ProcessGuard::new(&self.inner, &id);
         let ticket = self.inner.engine.run.add(spec);
@@ -68,8 +69,7 @@ impl ProcessManager {
             self.free(&id);
             ProcessError::RunEnded { reason: why }
         };
-        self.inner.engine.trouble.note(&error);
-        Err(error)
+        self.noted(Err(error))
     }
 
     /// `name`, or the first of `name-2`, `name-3`, … that nobody has.
@@ -107,9 +107,8 @@ impl ProcessManager {
     /// # }
     /// ```
     pub async fn wait_for_ready(&self, process: impl AsRef<str>, timeout: Duration) -> Result<(), ProcessError> {
-        let id = self.find(process.as_ref())?;
-        let ready = self.ready(&id, timeout).await;
-        ready.inspect_err(|error| self.inner.engine.trouble.note(error))
+        let id = self.named(process)?;
+        self.noted(self.ready(&id, timeout).await)
     }
 
     async fn ready(&self, id: &ProcessId, timeout: Duration) -> Result<(), ProcessError> {
@@ -150,7 +149,7 @@ impl ProcessManager {
     /// # }
     /// ```
     pub async fn restart_process(&self, process: impl AsRef<str>) -> Result<(), ProcessError> {
-        let id = self.find(process.as_ref())?;
+        let id = self.named(process)?;
         self.carried_out(&id, Command::Restart { process: id.clone(), now: false }).await
     }
 
@@ -163,7 +162,7 @@ impl ProcessManager {
     /// # }
     /// ```
     pub async fn start_process_again(&self, process: impl AsRef<str>) -> Result<(), ProcessError> {
-        let id = self.find(process.as_ref())?;
+        let id = self.named(process)?;
         self.carried_out(&id, Command::Start { process: id.clone() }).await
     }
 }

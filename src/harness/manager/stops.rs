@@ -28,7 +28,7 @@ impl ProcessManager {
     /// # }
     /// ```
     pub async fn shutdown_process(&self, process: impl AsRef<str>, timeout: Duration) -> Result<Option<StopRecord>, ProcessError> {
-        let id = self.find(process.as_ref())?;
+        let id = self.named(process)?;
         let engine = &self.inner.engine;
         let stop = |now| engine.run.send(Command::Stop { process: id.clone(), now }, Actor::Library).done();
         let mut stopped = Box::pin(stop(false));
@@ -45,8 +45,8 @@ impl ProcessManager {
         let snapshot = engine.run.snapshot();
         let after = timeout + KILL_SLACK;
         match snapshot.row(id.as_str()) {
-            Some(row) if cannot_be_killed(row) => Err(failed(engine, row)),
-            Some(row) if row.state.is_alive() => Err(alive_still(engine, row, after)),
+            Some(row) if cannot_be_killed(row) => self.noted(Err(failed(engine, row))),
+            Some(row) if row.state.is_alive() => self.noted(Err(alive_still(engine, row, after))),
             // It may have been taken down with the whole run meanwhile.
             row => Ok(row.and_then(|row| row.stop)),
         }

@@ -1,100 +1,12 @@
-//! What to start, and how it is watched, restarted and stopped.
+//! The type, and how it is filled in.
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::model::{
-    Condition, Dependency, HealthSpec, ListenPort, OnUnhealthy, Probe, ProcessId, ProcessSpec, ReadySpec, RestartMode, Role, Signal,
-    StdinMode, StopSpec, Text,
+use super::{Program, RestartPolicy};
+use crate::{
+    harness::{HealthCheck, LogPattern, ResourceLimits},
+    model::{ProcessId, Role, Signal},
 };
-
-use super::{HealthCheck, LogPattern, ProcessError, ResourceLimits, health::probe_of};
-
-/// The program of a process.
-///
-/// ```no_run
-/// use e2e_tui::harness::{ProcessConfig, Program};
-///
-/// let own: Program = "./target/debug/api".into();
-/// let api = ProcessConfig::new("api", own);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Program {
-    /// A path, or a name that is looked up in the process's own PATH. A relative path counts from the working directory.
-    Path(String),
-    /// The `e2e-tui` binary, which has the built-in parts; see [`BINARY_VARIABLE`](super::BINARY_VARIABLE).
-    BuiltIn,
-}
-
-impl From<&str> for Program {
-    fn from(path: &str) -> Self {
-        Self::Path(path.to_owned())
-    }
-}
-
-impl From<String> for Program {
-    fn from(path: String) -> Self {
-        Self::Path(path)
-    }
-}
-
-impl From<PathBuf> for Program {
-    fn from(path: PathBuf) -> Self {
-        Self::Path(path.to_string_lossy().into_owned())
-    }
-}
-
-/// Which exits that nobody asked for lead to a restart.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use e2e_tui::harness::RestartPolicy;
-///
-/// let policy = RestartPolicy::OnFailure { max_attempts: 3, backoff: Duration::from_millis(200) };
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RestartPolicy {
-    /// None.
-    #[default]
-    Never,
-    /// Any that is not exit 0.
-    OnFailure {
-        /// Restarts (not starts) before it gives up.
-        max_attempts: u32,
-        /// The first pause; it doubles up to 30 s.
-        backoff: Duration,
-    },
-    /// All. It gives up after 10 exits in a minute.
-    Always {
-        /// The pause before each start.
-        delay: Duration,
-    },
-}
-
-impl From<RestartPolicy> for crate::model::RestartPolicy {
-    fn from(policy: RestartPolicy) -> Self {
-        match policy {
-            RestartPolicy::Never => Self::default(),
-            RestartPolicy::OnFailure { max_attempts, backoff } => {
-                Self { mode: RestartMode::OnFailure, max_attempts, backoff, ..Self::default() }
-            }
-            RestartPolicy::Always { delay } => Self { mode: RestartMode::Always, delay, ..Self::default() },
-        }
-    }
-}
-
-impl From<&crate::model::RestartPolicy> for RestartPolicy {
-    /// A scenario's, as far as it can be said here.
-    fn from(policy: &crate::model::RestartPolicy) -> Self {
-        match policy.mode {
-            RestartMode::Never => Self::Never,
-            RestartMode::OnFailure => Self::OnFailure { max_attempts: policy.max_attempts, backoff: policy.backoff },
-            RestartMode::Always => Self::Always { delay: policy.delay },
-        }
-    }
-}
 
 /// A process to start. Fields may be set directly or through the methods of the same names.
 ///
@@ -154,8 +66,8 @@ pub struct ProcessConfig {
     pub depends_on: Vec<ProcessId>,
     /// Lines that matter, besides those that look like errors.
     pub alerts: Vec<LogPattern>,
-    pub(super) kind: Option<&'static str>,
-    pub(super) stand_in: bool,
+    pub(in crate::harness) kind: Option<&'static str>,
+    pub(in crate::harness) stand_in: bool,
 }
 
 impl fmt::Debug for ProcessConfig {
@@ -427,67 +339,4 @@ impl ProcessConfig {
         self.alerts.push(pattern.into());
         self
     }
-
-    /// What the supervisor starts for it.
-    pub(super) fn to_spec(&self, id: ProcessId, binary: Option<&std::path::Path>) -> Result<ProcessSpec, ProcessError> {
-        let program = match (&self.program, binary) {
-            (Program::Path(path), _) => path.clone(),
-            (Program::BuiltIn, Some(path)) => path.to_string_lossy().into_owned(),
-            (Program::BuiltIn, None) => return Err(ProcessError::NoBinary { process: self.name.clone() }),
-        };
-        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        let stdin = [&self.ready, &self.health_check].iter().any(|check| is_stdio(check.as_ref()));
-        Ok(ProcessSpec {
-            role: self.role,
-            kind: self.kind.map(str::to_owned),
-            stand_in: self.stand_in,
-            argv: std::iter::once(&program).chain(&self.args).map(|word| Text::from(word.as_str())).collect(),
-            cwd: self.working_dir.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir)),
-            env: self.env_vars.iter().map(|(name, value)| (name.clone(), Text::from(value.as_str()))).collect(),
-            env_clear: self.env_clear,
-            listens: self.port.iter().map(|port| ListenPort::new(self.name.clone(), *port)).collect(),
-            depends_on: self.depends_on.iter().map(|on| Dependency { on: on.clone(), condition: Condition::Ready }).collect(),
-            ready: self.ready_spec(),
-            health: self.health_spec(),
-            restart: self.restart_policy.into(),
-            stop: StopSpec { signal: self.stop_signal, grace: self.stop_grace, command: None },
-            timeout: self.timeout,
-            stdin: if self.stdin_pipe || stdin { StdinMode::Pipe } else { StdinMode::Null },
-            tty: self.tty,
-            limits: self.limits.clone(),
-            log: crate::model::LogSpec {
-                alert: self.alerts.iter().map(|pattern| pattern.regex().clone()).collect(),
-                ..crate::model::LogSpec::default()
-            },
-            ..ProcessSpec::new(id)
-        })
-    }
-
-    fn ready_spec(&self) -> ReadySpec {
-        let by_port = || self.port.map(|port| Probe::Tcp { addr: format!("127.0.0.1:{port}").into() });
-        let probe = self.ready.as_ref().or(self.health_check.as_ref()).map(probe_of).or_else(by_port);
-        ReadySpec { probe, timeout: self.ready_timeout, ..ReadySpec::default() }
-    }
-
-    fn health_spec(&self) -> Option<HealthSpec> {
-        let check = self.health_check.as_ref().filter(|_| !self.lazy_health)?;
-        let probe = probe_of(check);
-        // A line is seen once; it shows that something is ready, never that it still is.
-        (!matches!(probe, Probe::Log { .. })).then(|| HealthSpec {
-            probe,
-            interval: check.interval(),
-            timeout: check.timeout(),
-            start_period: Duration::ZERO,
-            failures: check.failures().max(1),
-            successes: 1,
-            degraded_after: None,
-            degraded: Vec::new(),
-            on_unhealthy: OnUnhealthy::default(),
-            lazy: false,
-        })
-    }
-}
-
-fn is_stdio(check: Option<&Arc<dyn HealthCheck>>) -> bool {
-    check.and_then(|check| check.probe()).is_some_and(|probe| matches!(probe, Probe::Stdio { .. }))
 }
