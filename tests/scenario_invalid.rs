@@ -6,7 +6,13 @@ use std::{fs, path::Path};
 use e2e_tui::scenario::{Environment, Overrides, load, locate_from};
 
 fn overrides(text: &str) -> Overrides {
-    let env = Environment::of([("PATH", "/usr/bin:/bin"), ("SHORT", "abc"), ("A", "long enough"), ("USER", "me")]);
+    let env = Environment::of([
+        ("PATH", "/usr/bin:/bin"),
+        ("SHORT", "abc"),
+        ("A", "long enough"),
+        ("USER", "me"),
+        ("REAL_TOKEN", "tok-4711-secret"),
+    ]);
     let mut overrides = Overrides { env, ..Overrides::default() };
     for option in text.lines().filter_map(|l| l.strip_prefix("#! ")) {
         match option.split_once(' ') {
@@ -43,8 +49,9 @@ fn every_mistake_of_a_file_is_reported_with_its_place_and_a_way_out() {
             let diagnostics = load(&located, &overrides(&text)).err().unwrap_or_else(|| panic!("{name}.toml has no mistake"));
             let said = diagnostics.render(false).replace(&*folder.to_string_lossy(), "[here]");
             check_form(&name, &said, diagnostics.errors());
-            insta::assert_snapshot!(name, said);
+            insta::assert_snapshot!(name.as_str(), said);
             let json = diagnostics.to_json();
+            assert!(!json.to_string().contains("4711"), "{name}: a secret is told");
             assert!(json.as_array().is_some_and(|all| all.len() == diagnostics.iter().count()), "{json}");
         }
     });
@@ -57,5 +64,6 @@ fn check_form(name: &str, said: &str, errors: usize) {
     let titles = said.lines().filter(|l| l.starts_with("error: ") || l.starts_with("warning: ")).count();
     // The last title counts the others.
     assert_eq!(places + 1, titles, "{name}: each has one place\n{said}");
+    assert!(!said.contains("4711"), "{name}: a secret is told\n{said}");
     assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{name}: a control character came through");
 }

@@ -613,3 +613,14 @@ fn c8_a_megabyte_of_processes_is_read_in_a_moment() {
     assert!(started.elapsed() < budget, "{:?}", started.elapsed());
     assert!(said.contains("more than 200 mistakes") && said.len() < 200_000, "{}", said.len());
 }
+
+#[test]
+fn a_variable_without_quotes_is_the_text_that_is_written() {
+    let text = "name = \"x\"\n[vars]\nversion = 3.10\nmask = 0x1F\nmany = 99999999999999999999\nyes = true\n\
+                [process.a]\ncommand = [\"a\", \"${vars.version}\", \"${vars.mask}\", \"${vars.many}\", \"${vars.yes}\"]\nlimits = { cpu = 0x2, open_files = 0x1F }\n";
+    let scenario = load(&Located::text("x.toml", "/work/x", text), &Overrides::default()).expect("no mistake");
+    let process = scenario.draft().processes.values().next().expect("one");
+    let argv: Vec<_> = process.argv.iter().map(ToString::to_string).collect();
+    assert_eq!(argv, ["a", "3.10", "0x1F", "99999999999999999999", "true"]);
+    assert_eq!((process.limits.cpu, process.limits.open_files), (Some(2.0), Some(31)));
+}

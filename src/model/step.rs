@@ -162,20 +162,29 @@ impl FaultSpec {
     fn words(&self) -> String {
         match self.kind {
             FaultKind::None => format!("no fault at {}", self.at),
-            kind => format!("{} at {}", kind.word(), self.at),
+            _ => format!("{} at {}{}", self.act(), self.at, self.which()),
         }
     }
 
     /// `status 503 for tools/call, 3 times`: what is done, without where; empty for the kind that does nothing.
     pub fn effect(&self) -> String {
+        if self.kind == FaultKind::None { String::new() } else { format!("{}{}", self.act(), self.which()) }
+    }
+
+    /// `status 503`
+    fn act(&self) -> String {
         let delay = || self.delay.map(human_duration).unwrap_or_default();
-        let mut words = match self.kind {
-            FaultKind::None => return String::new(),
+        match self.kind {
             FaultKind::Delay | FaultKind::SlowBody => format!("{} {}", self.kind.word(), delay()),
             FaultKind::Jitter => format!("jitter up to {}", delay()),
             FaultKind::Status => format!("status {}", self.status.unwrap_or_default()),
             kind => kind.word().to_owned(),
-        };
+        }
+    }
+
+    /// ` for tools/call, 3 times`: which requests meet it.
+    fn which(&self) -> String {
+        let mut words = String::new();
         if let Some(method) = &self.method {
             _ = write!(words, " for {method}");
         }

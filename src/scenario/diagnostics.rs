@@ -168,6 +168,11 @@ impl Collector {
         self.errors
     }
 
+    /// The errors alone.
+    pub(super) fn into_errors(self) -> impl Iterator<Item = Diagnostic> {
+        self.all.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
     /// All of them in the order of the text, errors and warnings together.
     pub(super) fn finish(mut self, sources: Arc<Sources>) -> Diagnostics {
         let full = self.is_full();

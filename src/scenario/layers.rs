@@ -21,18 +21,19 @@ const MOST_FILES: usize = 8;
 pub(super) fn read(sources: &mut Sources, file: SourceId, out: &mut Collector) -> Option<(Table, Vec<SourceId>)> {
     let mut below = Vec::new();
     let mut layers = vec![tree::parse(sources, file, out)?];
-    let mut seen: Vec<PathBuf> = Vec::new();
+    let top = sources.get(file);
+    let mut seen: Vec<PathBuf> = Path::new(&top.name).file_name().map(|name| top.dir.join(name)).into_iter().collect();
     while let Some((base, at)) = layers.last().and_then(|top| extends(top, out)) {
         let dir = sources.get(at.source).dir.clone();
         let path = source::absolute(&dir, &base);
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-        if seen.contains(&real) || layers.len() >= MOST_FILES {
-            let why = if seen.contains(&real) {
-                "a file cannot extend itself, not even through others"
-            } else {
-                "too many files extend each other"
-            };
-            out.push(Diagnostic::error(why).at(at, "already read"));
+        if seen.contains(&real) {
+            out.push(Diagnostic::error("a file cannot extend itself, not even through others").at(at, "already read"));
+            return None;
+        }
+        if layers.len() >= MOST_FILES {
+            let help = format!("at most {MOST_FILES} files lie on each other");
+            out.push(Diagnostic::error("too many files extend each other").at(at, "one too many").help(help));
             return None;
         }
         seen.push(real.clone());

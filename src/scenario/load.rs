@@ -106,6 +106,7 @@ pub fn load(located: &Located, overrides: &Overrides) -> Result<Scenario, Diagno
     walk.out = out;
     let mut draft = walk.run(&tree, &top, &instances);
     walk.check_between(&draft);
+    walk.unread_defaults(&tree);
     let selected = select(&mut walk, &draft, &overrides.only, &only);
     walk.report_unset(|id| selected.contains(id));
     draft.processes.retain(|id, _| selected.contains(id));

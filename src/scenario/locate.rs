@@ -97,7 +97,8 @@ pub fn locate_from(name: &str, here: &Path) -> Result<Located, LocateError> {
             let shown_path = Path::new(folder).join(format!("{name}{ending}"));
             let path = here.join(&shown_path);
             // Without its ending a name is often that of a folder beside the file.
-            if path.exists() && !(path.is_dir() && ending.is_empty()) {
+            // A link that leads nowhere does not exist, and yet it is what was meant.
+            if path.symlink_metadata().is_ok() && !(path.is_dir() && ending.is_empty()) {
                 return read(&path, &shown_path, origin);
             }
             tried.push(shown_path.display().to_string());
@@ -105,6 +106,11 @@ pub fn locate_from(name: &str, here: &Path) -> Result<Located, LocateError> {
     }
     if let Some(found) = bundled::find(name.strip_suffix(".toml").unwrap_or(name)) {
         return Ok(Located::bundled(found, here));
+    }
+    // Nothing else has that name: then it is the folder that was meant.
+    if !name.is_empty() && here.join(name).is_dir() {
+        let why = ReadError::NotAFile("a folder");
+        return Err(LocateError::Unreadable { path: shown(name), why: why.to_string() });
     }
     Err(not_found(name, tried, here))
 }
@@ -184,5 +190,10 @@ mod tests {
         assert!(locate_from("", dir.path()).is_err());
         fs::write(dir.path().join("bad.toml"), b"\xff\xfen\0").expect("written");
         assert!(locate_from("bad", dir.path()).expect_err("not UTF-8").to_string().contains("UTF-16"));
+        let error = |name: &str| locate_from(name, dir.path()).expect_err("no file").to_string();
+        fs::create_dir(dir.path().join("folder.toml")).expect("made");
+        assert_eq!(error("folder.toml"), "folder.toml: it is a folder, not a file");
+        std::os::unix::fs::symlink("loop.toml", dir.path().join("loop.toml")).expect("made");
+        assert_eq!(error("loop"), "loop.toml: it is a link that leads back to itself");
     }
 }

@@ -1,6 +1,12 @@
 //! The names a scenario gives to things, which `${…}` may ask for.
 
-use std::{collections::HashMap, ffi::OsString, ops::RangeInclusive, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsString,
+    ops::RangeInclusive,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 
@@ -94,12 +100,19 @@ pub(super) fn behind(lease: &str) -> String {
     format!("{lease}{BEHIND}")
 }
 
+/// The port that others are told, of the one that the lease is for.
+pub(super) fn in_front(lease: &str) -> &str {
+    lease.strip_suffix(BEHIND).unwrap_or(lease)
+}
+
 /// What can be known of a process before it is read.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) key: Span,
     /// The first port it listens on.
     pub(super) listens: Option<String>,
+    /// It says that it listens, but not where: that was reported.
+    pub(super) listens_wrongly: bool,
     /// Its `ready.log` captures a port.
     pub(super) captures: bool,
 }
@@ -119,6 +132,8 @@ pub(super) struct Names {
     pub(super) templates: HashMap<PathBuf, SourceId>,
     pub(super) env: Environment,
     pub(super) scenario_dir: PathBuf,
+    /// What the file declares wrongly, as `ports.NAME`, or whole sections of it.
+    pub(super) broken: HashSet<String>,
     /// The names of the layouts that steps can show, where they are known.
     pub(super) layouts: Option<Vec<String>>,
 }
@@ -129,6 +144,23 @@ impl Names {
         match self.ports.get(lease).filter(|p| p.each.is_none())?.wish {
             PortWish::Fixed(port) => Some(port),
             PortWish::Auto | PortWish::Within(_) => None,
+        }
+    }
+
+    /// Whether `name` is declared in `section`, and wrongly, which was reported.
+    pub(super) fn is_broken(&self, section: &str, name: &str) -> bool {
+        self.broken.contains(section) || self.broken.contains(&format!("{section}.{name}"))
+    }
+
+    /// What the file calls a process: replicas have the name of all of them.
+    pub(super) fn written<'a>(&self, id: &'a ProcessId) -> &'a str {
+        let is_replica = |base: &str, number: &str| {
+            let count = self.replicated.get(base).copied().unwrap_or_default();
+            number.parse().is_ok_and(|number: u32| (1..=count).contains(&number))
+        };
+        match id.as_str().rsplit_once('-') {
+            Some((base, number)) if is_replica(base, number) => base,
+            _ => id.as_str(),
         }
     }
 

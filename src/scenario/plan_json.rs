@@ -24,6 +24,7 @@ pub fn plan_json(scenario: &Scenario) -> Value {
         "layers": graph::layers(&spec.processes),
         "processes": spec.processes.values().map(|p| process(p)).collect::<Vec<_>>(),
         "containment": spec.containment,
+        "recording_max_disk": spec.recording_max_disk,
         "steps": spec.steps.iter().map(StepInfo::of).collect::<Vec<_>>(),
         "cleanup": spec.cleanup,
         "expectations": spec.expectations.iter().map(ExpectationInfo::of).collect::<Vec<_>>(),

@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{ErrorKind, Read},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -104,7 +104,7 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// The system said no.
-    #[error("cannot read it: {0}")]
+    #[error("{}", in_words(.0))]
     Io(#[from] std::io::Error),
     /// Something else than a file stands there.
     #[error("it is {0}, not a file")]
@@ -127,6 +127,18 @@ pub(crate) enum ReadError {
         /// What the file may be instead.
         hint: &'static str,
     },
+}
+
+/// What the system says, said to somebody who does not know its numbers.
+fn in_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        ErrorKind::NotADirectory => "a part of its path is a file, not a folder".to_owned(),
+        ErrorKind::InvalidFilename => "its name is longer than the system takes".to_owned(),
+        _ if error.raw_os_error() == Some(nix::libc::ELOOP) => "it is a link that leads back to itself".to_owned(),
+        _ => format!("cannot read it: {error}"),
+    }
 }
 
 /// Reads a file as text: at most 1 MiB of UTF-8, a byte order mark taken off, line ends as they are.

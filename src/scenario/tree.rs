@@ -13,6 +13,9 @@ use super::{
     suggest::shown,
 };
 
+/// A key may have fewer dots than this: the parser's own limit.
+const MOST_PARTS: usize = 80;
+
 /// A value with its place.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -123,7 +126,8 @@ fn syntax_error(text: &str, source: SourceId, error: &toml::de::Error) -> Diagno
     let (what, help) = explain(message);
     let diagnostic = Diagnostic::error(format!("the file is not TOML: {what}"));
     // The parser gives no place for some limits, and one past the text for what is missing at its end.
-    let place = error.span().unwrap_or(0..0);
+    let place = error.span().or_else(|| many_dots(text)).unwrap_or(0..0);
+    let place = if message.starts_with("carriage return") { lone_return(text, place) } else { place };
     let start = text.floor_char_boundary(place.start.min(text.len()));
     let end = text.ceil_char_boundary(place.end.clamp(start, text.len()));
     let label = match message.split_once(", expected ") {
@@ -131,6 +135,27 @@ fn syntax_error(text: &str, source: SourceId, error: &toml::de::Error) -> Diagno
         _ => "here".to_owned(),
     };
     diagnostic.at(Span { source, start, end }, label).maybe_help(help.map(str::to_owned))
+}
+
+/// The first key of more parts than the parser takes.
+fn many_dots(text: &str) -> Option<std::ops::Range<usize>> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let key = line.split(['=', '#']).next().unwrap_or_default();
+        if key.matches('.').count() >= MOST_PARTS {
+            return Some(start..start + key.trim_end().len());
+        }
+        start += line.len();
+    }
+    None
+}
+
+/// The carriage return before the place where the parser missed the newline.
+fn lone_return(text: &str, place: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    match text.as_bytes().get(..place.end).and_then(|before| memchr::memrchr(b'\r', before)) {
+        Some(at) => at..at + 1,
+        None => place,
+    }
 }
 
 /// What the parser says, said to somebody who does not know the grammar.

@@ -99,6 +99,9 @@ impl Walk<'_> {
         if let Some(count) = self.names.replicated.get(name) {
             return Some((name.clone(), *count));
         }
+        if self.names.is_broken("process", name) {
+            return None;
+        }
         let help = did_you_mean(name, self.names.replicated.keys().map(String::as_str))
             .unwrap_or_else(|| format!("add `replicas` to the process `{}`", shown(name)));
         self.out.push(Diagnostic::error(format!("`{}` has no replicas", shown(name))).at(entry.node.span, "each of what?").help(help));

@@ -56,6 +56,10 @@ pub(super) fn replicas(
     let mut walk = Walk::new(sources, names, Stage::Draft);
     std::mem::swap(&mut walk.out, out);
     let mut all = IndexMap::new();
+    // Also where every process says otherwise.
+    if let Some(node) = defaults.and_then(|defaults| defaults.node("replicas")) {
+        walk.integer("replicas", node, Scope::TOP, 1, MOST_REPLICAS);
+    }
     for (name, entry) in processes.into_iter().flat_map(Table::iter) {
         let Value::Table(table) = &entry.node.value else { continue };
         let node = table.node("replicas").or_else(|| defaults.and_then(|d| d.node("replicas")));
@@ -181,5 +185,5 @@ pub(super) fn facts(instance: &Instance, names: &Names) -> Facts {
         && first.is_none()
         && ready.is_none_or(|r| !keys::PROBES.iter().any(|p| r.get(p).is_some()))
         && text(&instance.table, "mode").as_deref() != Some("stdio");
-    Facts { key: instance.key, listens, captures: captures_line || shadowcat }
+    Facts { key: instance.key, listens_wrongly: first.is_some() && listens.is_none(), listens, captures: captures_line || shadowcat }
 }

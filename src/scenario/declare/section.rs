@@ -1,6 +1,6 @@
 //! Tables whose keys are names, and the order in which they are read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{
@@ -28,24 +28,50 @@ pub(in crate::scenario) fn declare(
     if let Some(first) = sources.first() {
         names.scenario_dir.clone_from(&first.dir);
     }
-    names.vars = vars(section(tree, "vars", out), set, out);
+    names.vars = vars(section(tree, "vars", out), sources, set, out);
     names.secrets = secrets(section(tree, "secrets", out), env, out);
     let processes = section(tree, "process", out);
     unique_ignoring_case("process", processes, out);
     let defaults = defaults(tree, out);
     let counts = replicas(processes, defaults, sources, &names, out);
     let instances = instances(processes, defaults, &counts, out);
-    if processes.is_none_or(|p| p.0.is_empty())
+    if processes.map_or(tree.get("process").is_none(), |p| p.0.is_empty())
         && let Some(top) = sources.first_span()
     {
         let help = "add one: `[process.NAME]` with `command = [\"…\"]`";
         out.push(Diagnostic::error("the scenario has no process").at(top, "in this file").help(help));
     }
     names.replicated = counts.into_iter().filter_map(|(name, n)| Some((name, n?))).collect();
+    names.broken = broken(tree, &names, &instances);
     names.ports = ports(section(tree, "ports", out), sources, &names, out);
+    names.broken = broken(tree, &names, &instances);
     names.processes = instances.iter().map(|i| (i.id.as_str().to_owned(), facts(i, &names))).collect();
     names.tapped = tapped(&instances, sources, &names);
     (names, instances)
+}
+
+/// What is declared, but wrongly: whoever asks for it makes no mistake of his own.
+fn broken(tree: &Table, names: &Names, instances: &[Instance]) -> HashSet<String> {
+    let is_known = |section: &str, name: &str| match section {
+        "vars" => names.vars.contains_key(name),
+        "secrets" => names.secrets.contains_key(name),
+        "ports" => names.ports.contains_key(name),
+        _ => instances.iter().any(|instance| instance.base == name),
+    };
+    let mut all = HashSet::new();
+    for section in ["vars", "secrets", "ports", "process"] {
+        match tree.node(section).map(|node| &node.value) {
+            Some(Value::Table(table)) => {
+                let wrong = table.iter().map(|(name, _)| name).filter(|name| !is_known(section, name));
+                all.extend(wrong.map(|name| format!("{section}.{name}")));
+            }
+            Some(_) => {
+                all.insert(section.to_owned());
+            }
+            None => {}
+        }
+    }
+    all
 }
 
 /// A table of the top level; none if it is missing or something else, which is reported.

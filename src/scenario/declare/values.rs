@@ -7,7 +7,7 @@ use super::{
         diagnostics::{Collector, Diagnostic},
         interpolate, keys,
         names::{Environment, Secret, Var},
-        source::Span,
+        source::{Sources, Span},
         suggest::{did_you_mean, list_of, shown},
         tree::{Entry, Node, Table, Value},
     },
@@ -25,21 +25,20 @@ pub(in crate::scenario) struct SetVar {
     pub(in crate::scenario) at: Span,
 }
 
-pub(super) fn vars(table: Option<&Table>, set: &[SetVar], out: &mut Collector) -> IndexMap<String, Var> {
+pub(super) fn vars(table: Option<&Table>, sources: &Sources, set: &[SetVar], out: &mut Collector) -> IndexMap<String, Var> {
     unique_ignoring_case("variable", table, out);
     let mut all = IndexMap::new();
     for (name, entry) in named("variable", table, out) {
         let value = match &entry.node.value {
             Value::Text(text) => text.clone(),
-            Value::Integer(Some(n)) => n.to_string(),
-            Value::Bool(yes) => yes.to_string(),
-            Value::Float(x) => x.to_string(),
-            _ => {
+            // As it is written: 3.10 is no 3.1.
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => sources.slice(entry.node.span).to_owned(),
+            Value::Date | Value::List(_) | Value::Table(_) => {
                 out.push(
                     Diagnostic::error(format!("a variable is plain text, not {}", entry.node.what()))
                         .at(entry.node.span, "a text goes here"),
                 );
-                String::new()
+                continue;
             }
         };
         if !interpolate::is_plain(&value) {

@@ -111,7 +111,8 @@ fn http_get(http: &Value, place: &str, draft: &mut Draft) -> Option<Entries> {
 }
 
 fn is_header(name: &str, value: &str, place: &str, draft: &mut Draft) -> bool {
-    let is_one = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)) && !value.contains(['\r', '\n']);
+    let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    let is_one = is_name && reqwest::header::HeaderValue::from_str(value).is_ok();
     if !is_one {
         draft.note(format!("{place}`{name}` is no header"));
     }

@@ -36,14 +36,15 @@ impl Walk<'_> {
                 path.extend([format!("… {} more", circle.len() + 2 - MOST_NAMED), last]);
             }
             let mut diagnostic = match circle.as_slice() {
-                [one] => Diagnostic::error(format!("`{one}` waits for itself")),
+                [one] => Diagnostic::error(format!("`{}` waits for itself", self.names.written(one))),
                 _ => Diagnostic::error(format!("these processes wait for each other: {}", path.join(" -> "))),
             };
             for (i, from) in circle.iter().enumerate().take(MOST_NAMED) {
                 let to = &circle[(i + 1) % circle.len()];
                 let place = (from.clone(), to.clone());
                 if let Some(at) = self.places.depends.get(&place).or_else(|| self.places.needs_port.get(&place)) {
-                    let text = format!("`{from}` waits for `{to}`");
+                    let name = |id| if circle.len() == 1 { self.names.written(id) } else { id.as_str() };
+                    let text = format!("`{}` waits for `{}`", name(from), name(to));
                     diagnostic = if i == 0 { diagnostic.at(*at, text) } else { diagnostic.and(*at, text) };
                 }
             }
@@ -56,9 +57,10 @@ impl Walk<'_> {
             let Some(on) = spec.processes.get(&dependency.on) else { continue };
             let Some(at) = self.places.depends.get(&(process.id.clone(), on.id.clone())).copied() else { continue };
             let key = self.names.processes.get(on.id.as_str()).map(|f| f.key);
+            let name = self.names.written(&on.id);
             if dependency.condition == Condition::Healthy && on.health.is_none() {
                 let diagnostic =
-                    Diagnostic::error(format!("`{}` can never become healthy: it has no health check", on.id)).at(at, "waits for that");
+                    Diagnostic::error(format!("`{name}` can never become healthy: it has no health check")).at(at, "waits for that");
                 let diagnostic = match key {
                     Some(key) => diagnostic.and(key, "this process"),
                     None => diagnostic,
@@ -68,7 +70,7 @@ impl Walk<'_> {
                 );
             }
             if dependency.condition == Condition::Succeeded && on.restart.mode == RestartMode::Always {
-                let diagnostic = Diagnostic::error(format!("`{}` can never have succeeded: it is always restarted", on.id));
+                let diagnostic = Diagnostic::error(format!("`{name}` can never have succeeded: it is always restarted"));
                 let diagnostic = diagnostic.at(at, "waits for that").help("wait for `ready`, or restart it only `on-failure`");
                 self.out.push(diagnostic);
             }
@@ -76,13 +78,15 @@ impl Walk<'_> {
             let is_stopped =
                 || spec.steps.iter().flat_map(|step| &step.actions).any(|action| matches!(action, StepAction::Stop(id) if *id == on.id));
             if dependency.condition == Condition::Completed && on.restart.mode == RestartMode::Always && !is_stopped() {
-                let diagnostic = Diagnostic::error(format!("`{}` never comes to its end: it is always restarted", on.id));
+                let diagnostic = Diagnostic::error(format!("`{name}` never comes to its end: it is always restarted"));
                 let diagnostic = diagnostic.at(at, "waits for that").help("wait for `ready`, or restart it only `on-failure`");
                 self.out.push(diagnostic);
             }
-            if !on.autostart && process.autostart {
+            let is_started = || spec.steps.iter().flat_map(|step| &step.actions).any(|action| starts(action, &on.id));
+            if !on.autostart && process.autostart && !is_started() {
+                let waiting = self.names.written(&process.id);
                 self.out.push(
-                    Diagnostic::warning(format!("`{}` does not start with the run, and `{}` waits for it", on.id, process.id))
+                    Diagnostic::warning(format!("`{name}` does not start with the run, and `{waiting}` waits for it"))
                         .at(at, "waits until somebody starts it")
                         .help("take `autostart = false` out, or give it to both"),
                 );
@@ -96,12 +100,17 @@ impl Walk<'_> {
         let mut found = Vec::new();
         for (id, lease, at) in &self.places.listens {
             match seen.get(lease.as_str()) {
-                Some((first, place)) => found.push(
-                    Diagnostic::error(format!("`{first}` and `{id}` both listen on `{lease}`"))
-                        .at(*at, "this one")
-                        .and(*place, "and this one")
-                        .help(format!("give each a port of its own; replicas get one each by `[ports] {lease} = {{ each = \"NAME\" }}`")),
-                ),
+                Some((first, place)) => {
+                    let (first, second) = (self.names.written(first), self.names.written(id));
+                    let help = format!("give each a port of its own; replicas get one each by `[ports] {lease} = {{ each = \"NAME\" }}`");
+                    let diagnostic = if place == at {
+                        Diagnostic::error(format!("the replicas of `{first}` all listen on `{lease}`")).at(*at, "one port for all")
+                    } else {
+                        let both = format!("`{first}` and `{second}` both listen on `{lease}`");
+                        Diagnostic::error(both).at(*at, "this one").and(*place, "and this one")
+                    };
+                    found.push(diagnostic.help(help));
+                }
                 None => {
                     seen.insert(lease, (id, *at));
                 }
@@ -148,4 +157,9 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Whether a step's action brings a process up.
+fn starts(action: &StepAction, process: &ProcessId) -> bool {
+    matches!(action, StepAction::Start(id) | StepAction::Restart(id) if id == process)
 }

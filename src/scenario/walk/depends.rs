@@ -89,6 +89,7 @@ impl Walk<'_> {
             let Some(name) = self.name("listens", node, "a port's name") else { continue };
             let lease = match self.lease_name(name, None, scope) {
                 Ok(lease) => lease,
+                Err(_) if self.names.is_broken("ports", name) => continue,
                 Err(hint) => {
                     let help = hint.map(|h| if h.contains(' ') { h } else { format!("did you mean `{h}`?") });
                     self.out.push(

@@ -4,7 +4,7 @@ use super::{
     super::{
         diagnostics::Diagnostic,
         keys,
-        suggest::{list_of, shown},
+        suggest::list_of,
         tree::{Node, Table, Value},
     },
     state::{Scope, Walk},
@@ -116,7 +116,7 @@ impl Walk<'_> {
 
     /// `">= 300"`, `"<= 50ms"`; a bare number means exactly so many.
     fn bound(&mut self, key: &str, node: &Node, count: bool) -> Option<Bound> {
-        let read = self.plain(key, node, Scope::TOP)?;
+        let read = self.read(key, node, Scope::TOP)?;
         let text = read.trim();
         let (comparison, rest) =
             SIGNS.iter().find_map(|(sign, c)| Some((*c, text.strip_prefix(sign)?))).unwrap_or((Comparison::Equal, text));
@@ -130,7 +130,7 @@ impl Walk<'_> {
             _ => {
                 let example = if count { "\">= 300\"" } else { "\"<= 50ms\"" };
                 self.out.push(
-                    Diagnostic::error(format!("`{key}` must be a comparison, not `{}`", shown(&read)))
+                    Diagnostic::error(format!("`{key}` must be a comparison, not `{}`", read.shown()))
                         .at(node.span, format!("like {example}"))
                         .help("a comparison is <=, <, =, > or >= and a number"),
                 );

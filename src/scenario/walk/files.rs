@@ -14,18 +14,29 @@ use super::{
 };
 use crate::model::{FileSpec, Text};
 
+/// No file system here takes a longer one.
+const LONGEST_NAME: usize = 255;
+
 impl Walk<'_> {
     /// `files = { "nginx.conf" = { template = "nginx.conf.in" } }`
     pub(super) fn files(&mut self, node: &Node, scope: Scope<'_>) -> Vec<FileSpec> {
-        let mut all = Vec::new();
+        let mut all: Vec<FileSpec> = Vec::new();
+        let mut places = Vec::new();
         let Some(table) = self.table("files", node, "a table like { \"name\" = { text = \"…\" } }") else { return all };
         for (name, entry) in table.iter() {
-            let content = self.file(entry, scope);
+            let content = self.file(name, entry, scope);
             if !is_inside(name) {
                 self.out.push(
                     Diagnostic::error(format!("`{}` does not stay in the process's own folder", shown(name)))
                         .at(entry.key, "a file's name goes here")
-                        .help("a name may have folders in it, but no `..` and no `/` at its start"),
+                        .help("a name may have folders in it, but no `..`, and no `/` at its start or end"),
+                );
+                continue;
+            }
+            if Path::new(name).components().any(|part| part.as_os_str().len() > LONGEST_NAME) {
+                self.out.push(
+                    Diagnostic::error(format!("`{}` is too long to name a file", shown(name)))
+                        .at(entry.key, format!("at most {LONGEST_NAME} bytes between two `/`")),
                 );
                 continue;
             }
@@ -35,17 +46,28 @@ impl Walk<'_> {
                 Stage::Final { run_dir, .. } => run_dir.to_path_buf(),
                 Stage::Draft => PathBuf::from("${run.dir}"),
             };
+            let path = folder.join(instance.id.as_str()).join(name);
+            if let Some(other) = all.iter().position(|other| other.path.starts_with(&path) || path.starts_with(&other.path)) {
+                self.out.push(
+                    Diagnostic::error(format!("`{}` cannot be a file and a folder", shown(name)))
+                        .at(entry.key, "this one")
+                        .and(places[other], "and this one")
+                        .help("rename one of them"),
+                );
+                continue;
+            }
             if let Some(content) = content {
-                all.push(FileSpec { path: folder.join(instance.id.as_str()).join(name), content });
+                all.push(FileSpec { path, content });
+                places.push(entry.key);
             }
         }
         all
     }
 
     /// `{ template = path }` or `{ text = "…" }`
-    fn file(&mut self, entry: &Entry, scope: Scope<'_>) -> Option<Text> {
+    fn file(&mut self, name: &str, entry: &Entry, scope: Scope<'_>) -> Option<Text> {
         let Value::Table(table) = &entry.node.value else {
-            self.mismatch("files", &entry.node, "a table like { text = \"…\" }");
+            self.mismatch(name, &entry.node, "a table like { text = \"…\" }");
             return None;
         };
         self.check_keys(table, keys::FILE, "a file");
@@ -101,7 +123,11 @@ impl Walk<'_> {
     }
 }
 
-/// A relative path that names something below where it starts.
+/// A relative path that names something below where it starts, spelled in the one way.
 fn is_inside(name: &str) -> bool {
-    !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(|c| matches!(c, Component::Normal(_)))
+    let parts = || Path::new(name).components();
+    !name.is_empty()
+        && !name.contains('\0')
+        && parts().all(|part| matches!(part, Component::Normal(_)))
+        && parts().collect::<PathBuf>().as_os_str() == name
 }

@@ -9,11 +9,13 @@
 //!                     ├─ text     ${…} filled in
 //!                     ├─ scalar   numbers, durations, words, patterns
 //!                     ├─ process  a process, with probe, policy and kind
+//!                     ├─ defaults those that no process takes
 //!                     ├─ cross    what holds between processes: cycles, conditions, ports
 //!                     └─ script   what holds between steps
 //! ```
 
 mod cross;
+mod defaults;
 mod depends;
 mod expect;
 mod files;
@@ -29,5 +31,6 @@ mod text;
 mod top;
 mod watch;
 
+pub(super) use probe::READY_INTERVAL;
 pub(super) use state::{Scope, Stage, Walk};
-pub(super) use top::Top;
+pub(super) use top::{RECORDING_MAX_DISK, Top};

@@ -6,7 +6,7 @@ use super::{
     super::{
         diagnostics::Diagnostic,
         keys,
-        suggest::{did_you_mean, shown},
+        suggest::did_you_mean,
         tree::{Node, Table, Value},
     },
     state::{Scope, Walk},
@@ -103,7 +103,7 @@ impl Walk<'_> {
             self.mismatch(key, node, "the name of a signal");
             return None;
         }
-        let read = self.plain(key, node, scope)?;
+        let read = self.read(key, node, scope)?;
         if let Ok(signal) = Signal::parse(&read) {
             return Some(signal);
         }
@@ -111,7 +111,7 @@ impl Walk<'_> {
         let short = short.strip_prefix("SIG").unwrap_or(&short);
         let help =
             did_you_mean(short, Signal::names()).unwrap_or_else(|| "signals have names like TERM, INT, HUP, QUIT, USR1 or KILL".into());
-        self.out.push(Diagnostic::error(format!("`{}` is no signal", shown(&read))).at(node.span, "not known on this system").help(help));
+        self.out.push(Diagnostic::error(format!("`{}` is no signal", read.shown())).at(node.span, "not known on this system").help(help));
         None
     }
 

@@ -6,6 +6,7 @@ use super::{
     super::{
         diagnostics::Diagnostic,
         keys::{self, Key},
+        source::Span,
         suggest::{list_of, shown},
         support,
         tree::{Entry, Node, Table, Value},
@@ -17,7 +18,7 @@ use crate::model::{HealthSpec, HttpProbe, OnUnhealthy, Probe, ReadySpec, StdinMo
 /// How long a process has to become ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between two questions whether it is.
-const READY_INTERVAL: Duration = Duration::from_millis(100);
+pub(in crate::scenario) const READY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// `ready` without any question.
 pub(super) fn ready_when_running() -> ReadySpec {
@@ -107,15 +108,8 @@ impl Walk<'_> {
     }
 
     fn http(&mut self, table: &Table, node: &Node, scope: Scope<'_>) -> Option<HttpProbe> {
-        let url = self.filled("http", node, scope);
-        if let Some(filled) = &url {
-            self.check_url("http", node, &filled.sample);
-        }
-        let method = table.node("method").and_then(|n| self.plain("method", n, scope)).unwrap_or_else(|| "GET".into());
-        let is_method = !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
-        if let Some(node) = table.node("method").filter(|_| !is_method) {
-            self.out.push(Diagnostic::error(format!("`{}` is no HTTP method", shown(&method))).at(node.span, "use GET, HEAD or POST"));
-        }
+        let url = self.url("http", node, scope);
+        let method = table.node("method").and_then(|n| self.method(n, scope)).unwrap_or_else(|| "GET".into());
         let mut headers = Vec::new();
         if let Some(node) = table.node("headers")
             && let Some(table) = self.table("headers", node, "a table of texts")
@@ -125,7 +119,16 @@ impl Walk<'_> {
         let expect = table.node("expect").and_then(|n| self.statuses("expect", n, scope)).unwrap_or_else(|| vec![200]);
         let body = table.node("body").and_then(|n| self.text("body", n, scope));
         let expect_body = table.node("expect_body").and_then(|n| self.pattern("expect_body", n, scope));
-        Some(HttpProbe { url: url?.text, method: method.to_ascii_uppercase(), headers, body, expect, expect_body })
+        Some(HttpProbe { url: url?, method, headers, body, expect, expect_body })
+    }
+
+    fn method(&mut self, node: &Node, scope: Scope<'_>) -> Option<String> {
+        let read = self.read("method", node, scope)?;
+        if !read.is_empty() && read.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-') {
+            return Some(read.to_ascii_uppercase());
+        }
+        self.out.push(Diagnostic::error(format!("`{}` is no HTTP method", read.shown())).at(node.span, "use GET, HEAD or POST"));
+        None
     }
 
     /// A table of HTTP headers.
@@ -137,8 +140,11 @@ impl Walk<'_> {
                 continue;
             }
             if let Some(filled) = self.filled(name, &entry.node, scope) {
-                if filled.sample.contains(['\r', '\n', '\0']) {
+                if filled.sample.contains(['\r', '\n']) {
                     self.out.push(Diagnostic::error("a header is one line").at(entry.node.span, "has more lines"));
+                    continue;
+                }
+                if !self.can_be_sent(&filled.sample, entry.node.span, "a header") {
                     continue;
                 }
                 all.push((name.to_owned(), filled.text));
@@ -147,37 +153,48 @@ impl Walk<'_> {
         all
     }
 
-    /// Reports a text that is no URL which can be asked.
-    pub(super) fn check_url(&mut self, key: &str, node: &Node, url: &str) {
-        let (message, help) = match reqwest::Url::parse(url) {
-            Ok(parsed) if parsed.scheme() == "http" => return,
+    /// Reports what no header of HTTP can hold.
+    pub(super) fn can_be_sent(&mut self, value: &str, at: Span, what: &str) -> bool {
+        let fine = reqwest::header::HeaderValue::from_str(value).is_ok();
+        if !fine {
+            self.out.push(Diagnostic::error(format!("{what} cannot hold control characters")).at(at, "HTTP has no way to send them"));
+        }
+        fine
+    }
+
+    /// A URL that can be asked; one that cannot be is reported, and taken as it is.
+    pub(super) fn url(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Text> {
+        let filled = self.filled(key, node, scope)?;
+        let text = filled.text.clone();
+        let read = self.readable(filled);
+        let (message, help) = match reqwest::Url::parse(&read) {
+            Ok(parsed) if parsed.scheme() == "http" => return Some(text),
             Ok(parsed) if parsed.scheme() == "https" => {
                 ("https cannot be spoken here".to_owned(), "use http:// on the loopback, or a `tcp` probe where it is one")
             }
-            Ok(parsed) if url.contains("://") => (format!("`{}` URLs cannot be asked", shown(parsed.scheme())), "it starts with http://"),
-            _ => (format!("`{}` must be a URL, not `{}`", shown(key), shown(url)), "it looks like http://127.0.0.1:8080/health"),
+            Ok(parsed) if read.contains("://") && !read.is_secret() => {
+                (format!("`{}` URLs cannot be asked", shown(parsed.scheme())), "it starts with http://")
+            }
+            _ => (format!("`{}` must be a URL, not `{}`", shown(key), read.shown()), "it looks like http://127.0.0.1:8080/health"),
         };
         self.out.push(Diagnostic::error(message).at(node.span, "a URL goes here").help(help));
+        Some(text)
     }
 
     fn tcp(&mut self, node: &Node, scope: Scope<'_>) -> Option<Text> {
         let filled = self.filled("tcp", node, scope)?;
-        let (host, port) = match filled.sample.rsplit_once(':') {
-            Some((host, port)) => (host, port),
-            None => ("127.0.0.1", filled.sample.as_str()),
-        };
+        let text = filled.text.clone();
+        let read = self.readable(filled);
+        let (host, port) = read.rsplit_once(':').unwrap_or(("127.0.0.1", &read));
         if host.is_empty() || !port.parse::<u16>().is_ok_and(|p| p > 0) {
             self.out.push(
-                Diagnostic::error(format!("`tcp` must be an address, not `{}`", shown(&filled.sample)))
+                Diagnostic::error(format!("`tcp` must be an address, not `{}`", read.shown()))
                     .at(node.span, "host:port goes here")
                     .help("it looks like \"${process.NAME.addr}\" or \"127.0.0.1:8080\""),
             );
             return None;
         }
-        if filled.sample.contains(':') {
-            return Some(filled.text);
-        }
-        Some(filled.text.prefixed("127.0.0.1:"))
+        Some(if read.contains(':') { text } else { text.prefixed("127.0.0.1:") })
     }
 
     fn stdio(&mut self, table: &Table, node: &Node, whole: &Node, scope: Scope<'_>, stdin: StdinMode) -> Option<Probe> {

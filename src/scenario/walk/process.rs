@@ -180,7 +180,7 @@ impl Walk<'_> {
     }
 
     /// `env = { … }`
-    fn env_table(&mut self, node: &Node, scope: Scope<'_>) -> IndexMap<String, Text> {
+    pub(super) fn env_table(&mut self, node: &Node, scope: Scope<'_>) -> IndexMap<String, Text> {
         let mut all = IndexMap::new();
         let Some(table) = self.table("env", node, "a table of texts") else { return all };
         for (name, entry) in table.iter() {
@@ -203,9 +203,13 @@ impl Walk<'_> {
     fn keys_fit(&mut self, spec: &ProcessSpec, table: &Table) {
         if let Some(entry) = table.get("skip_if_exists").filter(|_| spec.role != Role::Task) {
             self.out.push(
-                Diagnostic::error(format!("`skip_if_exists` belongs to a task, and `{}` is a {}", spec.id, spec.role.word()))
-                    .at(entry.key, "a task is done where the path exists")
-                    .help("add `role = \"task\"`"),
+                Diagnostic::error(format!(
+                    "`skip_if_exists` belongs to a task, and `{}` is a {}",
+                    self.names.written(&spec.id),
+                    spec.role.word()
+                ))
+                .at(entry.key, "a task is done where the path exists")
+                .help("add `role = \"task\"`"),
             );
         }
         if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && spec.stdin != StdinMode::Null) {
@@ -214,9 +218,9 @@ impl Walk<'_> {
                     .at(entry.key, "cannot be honoured by this version")
                     .help("taps stand in front of ports: add `listens`"),
             );
-        } else if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty()) {
+        } else if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && table.get("listens").is_none()) {
             self.out.push(
-                Diagnostic::error(format!("`{}` listens on nothing that could be tapped", spec.id))
+                Diagnostic::error(format!("`{}` listens on nothing that could be tapped", self.names.written(&spec.id)))
                     .at(entry.key, "in front of what?")
                     .help("add `listens`"),
             );

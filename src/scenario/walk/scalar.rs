@@ -12,6 +12,7 @@ use super::{
         values,
     },
     state::{Scope, Walk},
+    text::Read,
 };
 use crate::model::{ProcessId, Text};
 
@@ -20,33 +21,31 @@ const PATTERN_LIMIT: usize = 4 << 20;
 
 impl Walk<'_> {
     /// The value as a string that a number, a word or a duration can be read from.
-    fn word(&mut self, key: &str, node: &Node, scope: Scope<'_>, wanted: &str) -> Option<String> {
+    fn word(&mut self, key: &str, node: &Node, scope: Scope<'_>, wanted: &str) -> Option<Read> {
         if let Value::List(_) | Value::Table(_) | Value::Date = node.value {
             self.mismatch(key, node, wanted);
             return None;
         }
-        self.plain(key, node, scope)
+        self.read(key, node, scope)
     }
 
-    fn wrong(&mut self, key: &str, node: &Node, read: &str, wanted: &str, help: Option<String>) {
+    fn wrong(&mut self, key: &str, node: &Node, read: &Read, wanted: &str) {
         // An interpolated text is shown with what it came to.
         let came_to = match &node.value {
-            Value::Text(text) if text != read => format!("comes to `{}`", shown(read)),
+            Value::Text(text) if shown(text) != read.shown() => format!("comes to `{}`", read.shown()),
             _ => format!("{wanted} goes here"),
         };
-        self.out.push(
-            Diagnostic::error(format!("`{}` must be {wanted}, not `{}`", shown(key), shown(read))).at(node.span, came_to).maybe_help(help),
-        );
+        self.out.push(Diagnostic::error(format!("`{}` must be {wanted}, not `{}`", shown(key), read.shown())).at(node.span, came_to));
     }
 
     /// A whole number from `least` to `most`.
     pub(in crate::scenario) fn integer(&mut self, key: &str, node: &Node, scope: Scope<'_>, least: u64, most: u64) -> Option<u64> {
         let wanted = "a whole number";
-        let read = match &node.value {
-            Value::Integer(Some(n)) => n.to_string(),
-            _ => self.word(key, node, scope, wanted)?,
+        let read = self.word(key, node, scope, wanted)?;
+        let number = match &node.value {
+            Value::Integer(Some(n)) => Ok(i128::from(*n)),
+            _ => read.trim().replace('_', "").parse::<i128>(),
         };
-        let number = read.trim().replace('_', "").parse::<i128>();
         match number {
             Ok(n) if n >= i128::from(least) && n <= i128::from(most) => u64::try_from(n).ok(),
             Ok(n) => {
@@ -55,11 +54,11 @@ impl Walk<'_> {
                     true => format!("at least {least}"),
                     false => format!("at most {most}"),
                 };
-                self.wrong(key, node, &read, &bound, None);
+                self.wrong(key, node, &read, &bound);
                 None
             }
             Err(_) => {
-                self.wrong(key, node, &read, wanted, None);
+                self.wrong(key, node, &read, wanted);
                 None
             }
         }
@@ -68,15 +67,21 @@ impl Walk<'_> {
     /// A number from 0 to `most`.
     pub(super) fn number(&mut self, key: &str, node: &Node, scope: Scope<'_>, most: f64) -> Option<f64> {
         let read = self.word(key, node, scope, "a number")?;
-        match read.trim().replace('_', "").parse::<f64>() {
+        let written = read.trim().replace('_', "");
+        let number = match &node.value {
+            // Also one that is written as 0x1f.
+            Value::Integer(Some(n)) => n.to_string(),
+            _ => written,
+        };
+        match number.parse::<f64>() {
             Ok(x) if (0.0..=most).contains(&x) => Some(x),
             Ok(x) if x.is_finite() => {
                 let wanted = if most >= f64::MAX { "at least 0".to_owned() } else { format!("from 0 to {most}") };
-                self.wrong(key, node, &read, &wanted, None);
+                self.wrong(key, node, &read, &wanted);
                 None
             }
             _ => {
-                self.wrong(key, node, &read, "a number", None);
+                self.wrong(key, node, &read, "a number");
                 None
             }
         }
@@ -88,7 +93,7 @@ impl Walk<'_> {
             "true" => Some(true),
             "false" => Some(false),
             _ => {
-                self.wrong(key, node, &read, "true or false", None);
+                self.wrong(key, node, &read, "true or false");
                 None
             }
         }
@@ -110,7 +115,7 @@ impl Walk<'_> {
         &mut self,
         key: &str,
         node: &Node,
-        read: &str,
+        read: &Read,
         what: &str,
         result: Result<T, values::ValueError>,
         forms: &str,
@@ -122,23 +127,25 @@ impl Walk<'_> {
         };
         let bare = error == values::ValueError::NoUnit && read.trim().parse::<f64>().is_ok();
         let message = if bare {
-            format!("`{}` is {what}, and `{}` has no unit", shown(key), shown(read))
+            format!("`{}` is {what}, and `{}` has no unit", shown(key), read.shown())
         } else {
-            format!("`{}` must be {what}, not `{}`", shown(key), shown(read))
+            format!("`{}` must be {what}, not `{}`", shown(key), read.shown())
         };
-        let help = if bare { format!("did you mean \"{}{unit}\"? {forms}", shown(read.trim())) } else { forms.to_owned() };
-        self.out.push(Diagnostic::error(message).at(node.span, error.to_string()).help(help));
+        let help = if bare { format!("did you mean \"{}{unit}\"? {forms}", read.shown().trim()) } else { forms.to_owned() };
+        let why = if read.is_secret() { format!("comes to what is no {}", what.trim_start_matches("a ")) } else { error.to_string() };
+        self.out.push(Diagnostic::error(message).at(node.span, why).help(help));
         None
     }
 
     /// One of `words`, as its place in them.
     pub(super) fn choice(&mut self, key: &str, node: &Node, scope: Scope<'_>, words: &[&'static str]) -> Option<usize> {
-        let read = self.word(key, node, scope, &format!("one of {}", list_of(words.iter().copied())))?;
+        let wanted = if let [only] = words { format!("\"{only}\"") } else { format!("one of {}", list_of(words.iter().copied())) };
+        let read = self.word(key, node, scope, &wanted)?;
         let found = words.iter().position(|w| *w == read.trim());
         if found.is_none() {
             let help = did_you_mean(&read, words.iter().copied()).or_else(|| Some(format!("use {}", list_of(words.iter().copied()))));
             self.out.push(
-                Diagnostic::error(format!("`{}` cannot be `{}`", shown(key), shown(&read)))
+                Diagnostic::error(format!("`{}` cannot be `{}`", shown(key), read.shown()))
                     .at(node.span, format!("use {}", list_of(words.iter().copied())))
                     .maybe_help(help.filter(|h| h.starts_with("did"))),
             );
@@ -204,15 +211,8 @@ impl Walk<'_> {
         let mut fine = true;
         for (i, node) in nodes.iter().enumerate() {
             match self.filled(key, node, scope) {
-                Some(filled) if i == 0 && filled.sample.is_empty() => {
-                    self.out.push(Diagnostic::error("the program has no name").at(node.span, "this is empty"));
-                    fine = false;
-                }
                 Some(filled) => {
-                    if filled.sample.contains('\0') {
-                        self.out.push(Diagnostic::error("an argument cannot hold a NUL byte").at(node.span, "here"));
-                        fine = false;
-                    }
+                    fine &= if i == 0 { self.is_program(&filled.sample, node.span) } else { self.fits_argv(&filled.sample, node.span) };
                     if filled.secret {
                         self.secret_in_argv(node.span);
                     }
@@ -222,6 +222,23 @@ impl Walk<'_> {
             }
         }
         fine.then_some(all)
+    }
+
+    /// Reports what cannot be the name of a program.
+    pub(super) fn is_program(&mut self, name: &str, at: Span) -> bool {
+        if name.is_empty() {
+            self.out.push(Diagnostic::error("the program has no name").at(at, "this is empty"));
+        }
+        !name.is_empty() && self.fits_argv(name, at)
+    }
+
+    /// Reports what no command line can hold.
+    pub(super) fn fits_argv(&mut self, word: &str, at: Span) -> bool {
+        let fine = !word.contains('\0');
+        if !fine {
+            self.out.push(Diagnostic::error("an argument cannot hold a NUL byte").at(at, "here"));
+        }
+        fine
     }
 
     pub(super) fn secret_in_argv(&mut self, at: Span) {
@@ -288,6 +305,9 @@ impl Walk<'_> {
         }
         if let Some(count) = self.names.replicated.get(name) {
             return (1..=*count).map(|n| ProcessId::new(&format!("{name}-{n}")).ok()).collect();
+        }
+        if self.names.is_broken("process", name) {
+            return None;
         }
         let known = self.names.processes.keys().chain(self.names.replicated.keys()).map(String::as_str);
         let help = did_you_mean(name, known).or_else(|| {

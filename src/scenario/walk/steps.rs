@@ -5,13 +5,14 @@ use super::{
         diagnostics::Diagnostic,
         keys,
         source::Span,
-        suggest::{did_you_mean, list_of, shown},
+        suggest::{did_you_mean, list_of},
         tree::{Entry, Node, Table, Value},
     },
     state::{Deed, Scope, Walk},
 };
 use crate::model::{
-    FaultKind, FaultSpec, Health, HealthSpec, ProcessId, RestartMode, RunSpec, StateOrHealth, StdinMode, StepAction, StepSpec, StepWhen,
+    FaultKind, FaultSpec, Health, HealthSpec, ProcessId, RestartMode, Role, RunSpec, StateOrHealth, StdinMode, StepAction, StepSpec,
+    StepWhen,
 };
 
 const FAULTS: [FaultKind; 9] = [
@@ -127,7 +128,7 @@ impl Walk<'_> {
     }
 
     fn state(&mut self, node: &Node) -> Option<StateOrHealth> {
-        let word = self.plain("is", node, Scope::TOP)?;
+        let word = self.read("is", node, Scope::TOP)?;
         match word.trim() {
             "healthy" => return Some(StateOrHealth::Health(Health::Healthy)),
             "degraded" => return Some(StateOrHealth::Health(Health::Degraded)),
@@ -137,7 +138,7 @@ impl Walk<'_> {
         let all = keys::STATES.iter().chain(keys::HEALTHS).copied();
         let help = did_you_mean(&word, all.clone()).unwrap_or_else(|| format!("use {}", list_of(all)));
         self.out
-            .push(Diagnostic::error(format!("`{}` is no state", shown(&word))).at(node.span, "a state or a health goes here").help(help));
+            .push(Diagnostic::error(format!("`{}` is no state", word.shown())).at(node.span, "a state or a health goes here").help(help));
         None
     }
 
@@ -153,6 +154,9 @@ impl Walk<'_> {
                 }
                 StateOrHealth::State(s) if s == "completed" && process.restart.mode == RestartMode::Always => "it is always restarted",
                 StateOrHealth::State(s) if s == "skipped" && process.depends_on.is_empty() => "it waits for nobody",
+                StateOrHealth::State(s) if s == "ready" && process.role != Role::Service && process.ready.probe.is_none() => {
+                    "it is no service, and has no `ready`"
+                }
                 StateOrHealth::Health(Health::Degraded) if !process.health.as_ref().is_some_and(can_be_degraded) => {
                     "its health check has neither `degraded_after` nor `degraded`"
                 }
@@ -162,7 +166,8 @@ impl Walk<'_> {
                 StateOrHealth::Health(health) => health.word(),
                 StateOrHealth::State(state) => state,
             };
-            self.out.push(Diagnostic::error(format!("`{id}` can never be {word}: {why}")).at(at, "this step would wait for ever"));
+            let name = self.names.written(id);
+            self.out.push(Diagnostic::error(format!("`{name}` can never be {word}: {why}")).at(at, "this step would wait for ever"));
         }
     }
 
@@ -213,13 +218,29 @@ impl Walk<'_> {
         processes
     }
 
+    /// Keys of one fault beside another.
+    fn fault_keys_fit(&mut self, table: &Table, kind: FaultKind, needs: &str) {
+        for (key, of) in [("delay", "delay, jitter and slow-body"), ("status", "status"), ("method", ""), ("count", "")] {
+            let fits = if of.is_empty() { kind != FaultKind::None } else { key == needs };
+            if let Some(entry) = table.get(key).filter(|_| !fits) {
+                let message = if of.is_empty() {
+                    format!("`{key}` has no meaning where nothing is disturbed")
+                } else {
+                    format!("`{key}` belongs to the faults {of}").replace("faults status", "fault status")
+                };
+                self.out.push(Diagnostic::error(message).at(entry.key, format!("this fault is {}", kind.word())));
+            }
+        }
+    }
+
     fn layout(&mut self, node: &Node) -> Option<String> {
-        let name = self.plain("layout", node, Scope::TOP)?;
+        let read = self.read("layout", node, Scope::TOP)?;
+        let name = read.to_string();
         let known = self.names.layouts.as_deref().unwrap_or_default();
         if !known.is_empty() && !known.contains(&name) {
             let all = || known.iter().map(String::as_str);
             let help = did_you_mean(&name, all()).unwrap_or_else(|| format!("there are {}", list_of(all()).replace(" or ", " and ")));
-            self.out.push(Diagnostic::error(format!("there is no layout `{}`", shown(&name))).at(node.span, "to be shown here").help(help));
+            self.out.push(Diagnostic::error(format!("there is no layout `{}`", read.shown())).at(node.span, "to be shown here").help(help));
         }
         Some(name)
     }
@@ -248,7 +269,7 @@ impl Walk<'_> {
         for id in &processes {
             if spec.processes.get(id).is_some_and(|p| p.stdin == StdinMode::Null && !p.tty) {
                 self.out.push(
-                    Diagnostic::error(format!("`{id}` reads nothing: its stdin is /dev/null"))
+                    Diagnostic::error(format!("`{}` reads nothing: its stdin is /dev/null", self.names.written(id)))
                         .at(node.span, "sent to it here")
                         .help("add `stdin = \"pipe\"` to the process"),
                 );
@@ -266,7 +287,7 @@ impl Walk<'_> {
         for id in &processes {
             if spec.processes.get(id).is_some_and(|p| !p.tap) {
                 self.out.push(
-                    Diagnostic::error(format!("`{id}` has no tap, and faults happen in taps"))
+                    Diagnostic::error(format!("`{}` has no tap, and faults happen in taps", self.names.written(id)))
                         .at(table.node("at").map_or(node.span, |n| n.span), "disturbed here")
                         .help("add `tap = true` to the process"),
                 );
@@ -281,7 +302,7 @@ impl Walk<'_> {
             return;
         };
         let Some(kind) = self.choice("kind", kind, Scope::TOP, keys::FAULTS).map(|k| FAULTS[k]) else { return };
-        let delay = self.opt_duration(table, "delay", Scope::TOP);
+        let delay = self.some_time(table, "delay", Scope::TOP, "it would disturb nothing");
         let status = table.node("status").and_then(|n| self.integer("status", n, Scope::TOP, 100, 599));
         let (needs, given) = match kind {
             FaultKind::Delay | FaultKind::Jitter | FaultKind::SlowBody => ("delay", table.get("delay").is_some()),
@@ -291,6 +312,7 @@ impl Walk<'_> {
         if !given {
             self.out.push(Diagnostic::error(format!("this fault needs `{needs}`")).at(node.span, "in this one"));
         }
+        self.fault_keys_fit(table, kind, needs);
         let method = table.node("method").and_then(|n| self.plain("method", n, Scope::TOP));
         let count = table.node("count").and_then(|n| self.integer("count", n, Scope::TOP, 1, u64::MAX));
         let status = status.and_then(|s| u16::try_from(s).ok());

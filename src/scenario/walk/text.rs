@@ -39,6 +39,38 @@ pub(super) struct Filled {
     pub(super) later: bool,
 }
 
+/// A value that must be known at once, and how it may be shown: what a secret or a port comes to is never told.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) struct Read {
+    value: String,
+    told: String,
+    secret: bool,
+}
+
+impl Read {
+    pub(super) fn into_value(self) -> String {
+        self.value
+    }
+
+    /// For a message.
+    pub(in crate::scenario) fn shown(&self) -> String {
+        shown(&self.told)
+    }
+
+    /// Whether something secret is in it, so that not even a part of it may be quoted.
+    pub(super) fn is_secret(&self) -> bool {
+        self.secret
+    }
+}
+
+impl std::ops::Deref for Read {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.value
+    }
+}
+
 /// A text that is being filled in.
 #[derive(Default)]
 struct Filling {
@@ -87,7 +119,19 @@ impl Walk<'_> {
 
     /// A text that must be known at once. In a draft, ports in it have a number that stands for them.
     pub(in crate::scenario) fn plain(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<String> {
-        self.filled(key, node, scope.now()).map(|f| f.sample)
+        self.read(key, node, scope).map(Read::into_value)
+    }
+
+    /// The same, for who may have to say what is wrong with it.
+    pub(in crate::scenario) fn read(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Read> {
+        self.filled(key, node, scope.now()).map(|filled| self.readable(filled))
+    }
+
+    /// How a text that was filled in may be quoted.
+    pub(super) fn readable(&self, filled: Filled) -> Read {
+        let Filled { text, sample: value, secret, .. } = filled;
+        let told = if secret && matches!(self.stage, Stage::Final { .. }) { MASK.to_owned() } else { text.to_string() };
+        Read { value, told, secret }
     }
 
     pub(super) fn filled(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Filled> {
@@ -174,12 +218,14 @@ impl Walk<'_> {
     fn stands_for(&mut self, reference: &Reference<'_>, at: Span, scope: Scope<'_>) -> Option<Vec<Stands>> {
         let one = match reference {
             Reference::Port(name, replica) => self.port(name, *replica, at, scope),
-            Reference::Var(name) => match self.names.vars.get(*name) {
-                Some(var) => Some(Stands::plain(var.value.clone())),
-                None => {
-                    self.unset(format!("vars.{}", shown(name)), did_you_mean(name, self.names.vars.keys().map(String::as_str)), at, scope)
+            Reference::Var(name) => {
+                if let Some(var) = self.names.vars.get(*name) {
+                    Some(Stands::plain(var.value.clone()))
+                } else {
+                    let hint = did_you_mean(name, self.names.vars.keys().map(String::as_str));
+                    self.unset(("vars", name), hint, at, scope)
                 }
-            },
+            }
             Reference::Secret(name) => self.secret(name, at, scope),
             Reference::Env(name, _) => self.env(name, at, scope),
             Reference::ScenarioDir => Some(Stands::plain(self.names.scenario_dir.to_string_lossy())),
@@ -202,8 +248,12 @@ impl Walk<'_> {
     }
 
     /// Notes a name that is not set.
-    fn unset<T>(&mut self, name: String, hint: Option<String>, span: Span, scope: Scope<'_>) -> Option<T> {
-        self.unset.push(Unset { span, name, hint, process: scope.instance.map(|i| i.id.clone()) });
+    fn unset<T>(&mut self, (section, name): (&str, &str), hint: Option<String>, span: Span, scope: Scope<'_>) -> Option<T> {
+        // Of `ports.NAME.1` and `process.NAME.url` the name is the first part.
+        if !self.names.is_broken(section, name.split('.').next().unwrap_or(name)) {
+            let name = format!("{section}.{}", shown(name));
+            self.unset.push(Unset { span, name, hint, process: scope.instance.map(|i| i.id.clone()) });
+        }
         None
     }
 
@@ -219,7 +269,7 @@ impl Walk<'_> {
                 Some(_) => None,
                 None => did_you_mean(name, self.names.secrets.keys().map(String::as_str)),
             };
-            return self.unset(format!("secrets.{}", shown(name)), hint, at, scope);
+            return self.unset(("secrets", name), hint, at, scope);
         };
         Some(self.masked(value, *public))
     }
@@ -236,7 +286,7 @@ impl Walk<'_> {
                 self.out.push(Diagnostic::error(format!("the variable {} is not UTF-8", shown(name))).at(at, "cannot stand in a text"));
                 None
             }
-            None => self.unset(format!("env.{}", shown(name)), None, at, scope),
+            None => self.unset(("env", name), None, at, scope),
         }
     }
 
@@ -280,8 +330,8 @@ impl Walk<'_> {
         match self.lease_name(name, replica, scope) {
             Ok(lease) => Some(self.leased(&lease, scope)),
             Err(hint) => {
-                let written = replica.map_or_else(|| shown(name), |r| format!("{}.{}", shown(name), shown(r)));
-                self.unset(format!("ports.{written}"), hint, at, scope)
+                let written = replica.map_or_else(|| name.to_owned(), |r| format!("{name}.{r}"));
+                self.unset(("ports", &written), hint, at, scope)
             }
         }
     }
@@ -322,7 +372,7 @@ impl Walk<'_> {
                 None => did_you_mean(name, self.names.processes.keys().map(String::as_str)).or(Some("no such process".into())),
             };
             let form = ["port", "addr", "url"][of as usize];
-            return self.unset(format!("process.{}.{form}", shown(name)), hint, at, scope);
+            return self.unset(("process", &format!("{name}.{form}")), hint, at, scope);
         };
         let id = ProcessId::new(name).ok()?;
         let port = match facts.listens {
@@ -343,6 +393,7 @@ impl Walk<'_> {
                 }
                 Stands { part: Part::PortOf(id), sample: SAMPLE_PORT.to_string(), secret: false, later: true }
             }
+            None if facts.listens_wrongly => return None,
             None => {
                 self.out.push(
                     Diagnostic::error(format!("`{name}` has no port"))

@@ -18,7 +18,7 @@ use super::{
 use crate::model::{Condition, Containment, Dependency, ProcessId, ProcessSpec, Role, RunSpec};
 
 /// Bytes kept of a run where the file says nothing.
-const RECORDING_MAX_DISK: u64 = 10_000_000_000;
+pub(in crate::scenario) const RECORDING_MAX_DISK: u64 = 10_000_000_000;
 
 /// Where a scenario comes from.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! `test-client`: the built-in MCP client, a test.
 
+use serde_json::error::Category;
+
 use super::{
     super::{
         super::{
@@ -29,7 +31,7 @@ impl Walk<'_> {
             argv.extend([Text::from("--target"), url]);
         }
         self.choice_flag(&mut argv, instance, "scenario", keys::CLIENT_SCENARIOS);
-        self.flag(&mut argv, instance, "tool", |w, node, scope| w.text("tool", node, scope));
+        self.flag(&mut argv, instance, "tool", |w, node, scope| w.argument("tool", node, scope));
         self.flag(&mut argv, instance, "arguments", Self::json_object);
         self.integer_flag(&mut argv, instance, "calls", 1);
         self.flag(&mut argv, instance, "rate", |w, _, scope| {
@@ -65,7 +67,7 @@ impl Walk<'_> {
         };
         self.out.push(
             Diagnostic::error("`arguments` is no JSON object")
-                .at(node.span, error.to_string())
+                .at(node.span, no_object(&filled.sample, &error))
                 .help("write it like arguments = '{\"a\": 1}'"),
         );
         None
@@ -81,5 +83,16 @@ impl Walk<'_> {
         } else if let Some(entry) = instance.table.get("argv") {
             self.out.push(Diagnostic::error("`argv` belongs to the target \"stdio\"").at(entry.key, "has no meaning with a URL"));
         }
+    }
+}
+
+/// Why a text is no JSON object. The parser's own words may quote it, and speak of Rust's types.
+fn no_object(text: &str, error: &serde_json::Error) -> String {
+    match error.classify() {
+        _ if text.trim().is_empty() => "nothing stands here".to_owned(),
+        Category::Eof => "it ends too soon: a quote, `}` or `]` is missing".to_owned(),
+        Category::Data => "this is JSON, but no object in `{ }`".to_owned(),
+        Category::Syntax | Category::Io if error.line() <= 1 => format!("this is no JSON from its character {} on", error.column()),
+        Category::Syntax | Category::Io => format!("this is no JSON from character {} of its line {} on", error.column(), error.line()),
     }
 }

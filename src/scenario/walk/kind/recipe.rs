@@ -87,9 +87,21 @@ impl Walk<'_> {
     /// A token, passed by environment.
     pub(super) fn token(&mut self, env: &mut Vec<(String, Text)>, instance: &Instance, key: &str, variable: &str) {
         let Some(node) = instance.table.node(key) else { return };
-        if let Some(text) = self.text(key, node, Scope::of(instance)) {
+        if let Some(text) = self.token_text(key, node, Scope::of(instance)) {
             env.push((variable.to_owned(), text));
         }
+    }
+
+    /// A token, which is sent in a header.
+    pub(super) fn token_text(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Text> {
+        let filled = self.filled(key, node, scope)?;
+        self.can_be_sent(&filled.sample, node.span, "a token").then_some(filled.text)
+    }
+
+    /// A text that becomes a word of a command line.
+    pub(super) fn argument(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Text> {
+        let filled = self.filled(key, node, scope)?;
+        self.fits_argv(&filled.sample, node.span).then_some(filled.text)
     }
 
     /// A required own key.
@@ -108,17 +120,15 @@ impl Walk<'_> {
 
     /// A URL with the path that MCP needs.
     pub(super) fn endpoint(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Text> {
-        let filled = self.filled(key, node, scope)?;
-        self.check_url(key, node, &filled.sample);
-        if let Ok(url) = reqwest::Url::parse(&filled.sample)
-            && url.path() == "/"
-        {
+        let text = self.url(key, node, scope)?;
+        let sample = self.filled(key, node, scope)?.sample;
+        if reqwest::Url::parse(&sample).is_ok_and(|url| url.path() == "/") {
             self.out.push(
                 Diagnostic::warning(format!("`{key}` has no path, and nothing is added to it"))
                     .at(node.span, "most MCP servers answer at /mcp only")
-                    .help(format!("did you mean `{}/mcp`?", shown(filled.text.to_string().trim_end_matches('/')))),
+                    .help(format!("did you mean `{}/mcp`?", shown(text.to_string().trim_end_matches('/')))),
             );
         }
-        Some(filled.text)
+        Some(text)
     }
 }

@@ -62,7 +62,7 @@ impl Walk<'_> {
     /// The real program where one is named, else the stand-in.
     fn shadowcat_program(&mut self, instance: &Instance, scope: Scope<'_>) -> (Vec<Text>, bool) {
         if let Some(node) = instance.table.node("program") {
-            let program = self.plain("program", node, scope).filter(|p| !p.is_empty());
+            let program = self.plain("program", node, scope).filter(|program| self.is_program(program, node.span));
             let program =
                 program.map(|p| if p.contains('/') { self.in_its_folder(&p, node.span).to_string_lossy().into_owned() } else { p });
             return (program.map(Text::from).into_iter().collect(), false);
@@ -89,7 +89,7 @@ impl Walk<'_> {
             return;
         }
         let Some(node) = instance.table.node("upstream_token") else { return };
-        if let Some(text) = self.text("upstream_token", node, Scope::of(instance)) {
+        if let Some(text) = self.token_text("upstream_token", node, Scope::of(instance)) {
             env.push(("SHADOWCAT_UPSTREAM_AUTH".to_owned(), text.prefixed("Bearer ")));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        super::{diagnostics::Diagnostic, keys, names::Instance, suggest::shown, tree::Node, values},
+        super::{diagnostics::Diagnostic, keys, names::Instance, tree::Node, values},
         state::{Scope, Walk},
     },
     recipe::{Recipe, TOKEN},
@@ -36,7 +36,7 @@ impl Walk<'_> {
 
     /// `"3 calls"` or `"2s"`.
     fn after(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Text> {
-        let read = self.plain(key, node, scope)?;
+        let read = self.read(key, node, scope)?;
         let text = read.trim();
         let calls = text.strip_suffix("calls").or_else(|| text.strip_suffix("call")).map(str::trim);
         if let Some(count) = calls {
@@ -47,11 +47,11 @@ impl Walk<'_> {
             return Some(Text::from(values::duration_text(duration)));
         }
         let help = match text.parse::<u32>() {
-            Ok(n) => format!("did you mean \"{n} calls\" or \"{n}s\"?"),
-            Err(_) => "write a number of calls like \"3 calls\", or a time like \"2s\"".into(),
+            Ok(n) if !read.is_secret() => format!("did you mean \"{n} calls\" or \"{n}s\"?"),
+            _ => "write a number of calls like \"3 calls\", or a time like \"2s\"".into(),
         };
         self.out.push(
-            Diagnostic::error(format!("`{key}` must be a number of calls or a time, not `{}`", shown(&read)))
+            Diagnostic::error(format!("`{key}` must be a number of calls or a time, not `{}`", read.shown()))
                 .at(node.span, "\"3 calls\" or \"2s\" goes here")
                 .help(help),
         );
@@ -60,12 +60,12 @@ impl Walk<'_> {
 
     /// `true`, or which of the answers.
     fn every(&mut self, node: &Node, scope: Scope<'_>) -> Option<Text> {
-        let read = self.plain("bad_frames", node, scope)?;
-        if matches!(read.as_str(), "true" | "false") || read.parse::<u32>().is_ok() {
-            return Some(Text::from(read));
+        let read = self.read("bad_frames", node, scope)?;
+        if matches!(&*read, "true" | "false") || read.parse::<u32>().is_ok() {
+            return Some(Text::from(&*read));
         }
         self.out.push(
-            Diagnostic::error(format!("`bad_frames` must be true or a number, not `{}`", shown(&read)))
+            Diagnostic::error(format!("`bad_frames` must be true or a number, not `{}`", read.shown()))
                 .at(node.span, "n breaks every n-th answer"),
         );
         None
