@@ -1,15 +1,22 @@
 //! `e2e-tui --scenario FILE`.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    io,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow, bail};
 use e2e_tui::{
     explain::{Closing, closing_block, explain, replay_command},
     model::{Actor, Command, Outcome, Signal},
     process::{GuardianError, GuardianProcess, TakenTerminal},
-    record::{Keep, PreparedRun, RunDir, RunRequest, archive::export_watched},
+    record::{Keep, LiveRun, PreparedRun, RunDir, RunRequest, archive::export_watched},
     scenario::{Located, Resolved, locate},
-    supervisor::{RunHandle, ScriptOptions, obey_signals},
+    supervisor::{RunHandle, ScriptOptions, Signals, obey_signals},
     tui::{self, Ended, Export, Front, Options, Refused},
 };
 
@@ -48,67 +55,84 @@ fn open_under(
     tui::collect_own_log();
     super::panic::remember_terminal(tui::restore_for_good);
     let runtime = super::run_time()?;
-    let outcome = runtime.block_on(show(resolved, guardian?, scenario::keep(common), options, runtime.handle().clone()))?;
+    let (shown, front) = runtime.block_on(Shown::start(resolved, guardian?, scenario::keep(common), options, runtime.handle()))?;
+    // Here and not on a thread of its own: that would have to be waited for first.
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| tui::run(front))).map_err(|_| anyhow!("the dashboard panicked"));
+    let ended = ended.and_then(|ended| ended.context("the terminal cannot be used"));
+    let outcome = runtime.block_on(shown.finish(ended))?;
     // What still runs on the runtime (a probe, an export) is not waited for.
     runtime.shutdown_background();
     Ok(outcome.exit_code)
 }
 
-async fn show(
-    resolved: Resolved,
-    guardian: GuardianProcess,
-    keep: Keep,
-    options: Options,
-    runtime: tokio::runtime::Handle,
-) -> anyhow::Result<Outcome> {
-    let Resolved { spec, secrets, leases, run_dir } = resolved;
-    let timeout = spec.timeout;
-    let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
-    let screen = tui::child_screen(&options, &spec);
-    let script = ScriptOptions::default();
-    let request =
-        RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, screen, script, replace_archives: false };
-    let run = PreparedRun::new(request, guardian)?;
-    let handle = run.handle().clone();
-    let dir = run.dir().cloned();
-    if let Some(dir) = &dir {
-        super::panic::remember_recording(dir.path.clone());
-    }
-    handle.observe(true);
-    let keeper = run.terminal_keeper();
-    tui::watch_terminal(Box::new(move |leave| {
-        keeper(leave.and_then(|leave| TakenTerminal::before_it_is_taken(io::stdout(), leave.as_bytes())));
-    }));
-    let front = tui::spawn(front(&handle, dir.as_ref(), options, runtime))?;
-    // The first frame is drawn meanwhile: it shows what is about to start.
-    let signals = obey_signals(handle.clone());
-    let live = run.start();
-    let ended = tokio::task::spawn_blocking(move || front.join()).await?;
-    let ended = ended.map_err(|_| anyhow!("the dashboard's thread panicked"))?.context("the terminal cannot be used");
-    match &ended {
-        Ok(Ended::Over) => {}
-        Ok(Ended::Forced) => drop(handle.send(Command::Shutdown { now: true }, Actor::You)),
-        Ok(Ended::TerminalGone) => {
-            signals.terminal_gone();
-            let goes_on = tokio::time::timeout(ALONE, handle.ended()).await.is_err();
-            // With a hang-up it is an end in order, each process with its grace.
-            if goes_on && !signals.hung_up() {
-                drop(handle.send(Command::Shutdown { now: true }, Actor::Signal(Signal::HUP)));
-            }
+/// A run under the dashboard.
+struct Shown {
+    live: LiveRun,
+    signals: Signals,
+    replay: Option<String>,
+    /// Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
+    held: Box<dyn Any>,
+}
+
+impl Shown {
+    async fn start(
+        resolved: Resolved,
+        guardian: GuardianProcess,
+        keep: Keep,
+        options: Options,
+        runtime: &tokio::runtime::Handle,
+    ) -> anyhow::Result<(Self, Front)> {
+        let Resolved { spec, secrets, leases, run_dir } = resolved;
+        let timeout = spec.timeout;
+        let recordings = if let Keep::In(dir) = &keep { Some(dir.clone()) } else { None };
+        let screen = tui::child_screen(&options, &spec);
+        let script = ScriptOptions::default();
+        let request =
+            RunRequest { spec: Arc::new(spec), secrets, keep, end_when_done: false, timeout, screen, script, replace_archives: false };
+        let run = PreparedRun::new(request, guardian)?;
+        let handle = run.handle().clone();
+        let dir = run.dir().cloned();
+        if let Some(dir) = &dir {
+            super::panic::remember_recording(dir.path.clone());
         }
-        // No dashboard, no run: nobody could see or stop it.
-        Err(_) => drop(handle.send(Command::Shutdown { now: true }, Actor::Supervisor)),
+        handle.observe(true);
+        let keeper = run.terminal_keeper();
+        tui::watch_terminal(Box::new(move |leave| {
+            keeper(leave.and_then(|leave| TakenTerminal::before_it_is_taken(io::stdout(), leave.as_bytes())));
+        }));
+        let signals = obey_signals(handle.clone());
+        // The first frame is drawn while the first processes start.
+        let live = run.start();
+        let front = front(&handle, dir.as_ref(), options, runtime.clone());
+        let replay = dir.map(|dir| replay_command(&dir.id, recordings.as_deref()));
+        Ok((Self { live, signals, replay, held: Box::new((leases, run_dir)) }, front))
     }
-    let outcome = live.finish().await;
-    // Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
-    drop((leases, run_dir));
-    let gone = matches!(ended, Ok(Ended::TerminalGone));
-    ended?;
-    if !gone {
-        let replay = dir.as_ref().map(|dir| replay_command(&dir.id, recordings.as_deref()));
-        super::say::out(format_args!("{}", epilogue(&handle, replay)));
+
+    /// Sees to the run's end, once the dashboard's has come.
+    async fn finish(self, ended: anyhow::Result<Ended>) -> anyhow::Result<Outcome> {
+        let Self { live, signals, replay, held } = self;
+        let handle = live.handle().clone();
+        match &ended {
+            Ok(Ended::Over) => {}
+            Ok(Ended::Forced) => drop(handle.send(Command::Shutdown { now: true }, Actor::You)),
+            Ok(Ended::TerminalGone) => {
+                signals.terminal_gone();
+                let goes_on = tokio::time::timeout(ALONE, handle.ended()).await.is_err();
+                // With a hang-up it is an end in order, each process with its grace.
+                if goes_on && !signals.hung_up() {
+                    drop(handle.send(Command::Shutdown { now: true }, Actor::Signal(Signal::HUP)));
+                }
+            }
+            // No dashboard, no run: nobody could see or stop it.
+            Err(_) => drop(handle.send(Command::Shutdown { now: true }, Actor::Supervisor)),
+        }
+        let outcome = live.finish().await;
+        drop(held);
+        if ended? != Ended::TerminalGone {
+            super::say::out(format_args!("{}", epilogue(&handle, replay)));
+        }
+        Ok(outcome)
     }
-    Ok(outcome)
 }
 
 fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: tokio::runtime::Handle) -> Front {

@@ -13,16 +13,12 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc,
     },
     thread,
     time::Duration,
 };
 
-use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{Shutdown, shutdown},
-};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::model::{Containment, Signal};
@@ -34,8 +30,9 @@ use super::{
     guardian_main::VERSION,
     guardian_start::{Answered, GuardianProcess},
     hold::Grip,
+    orders::Orders,
     procfs,
-    socket::{self, Filled, Inbox},
+    socket::{Filled, Inbox},
     sweeper::{self, Among},
     tag::{self, TagRange},
     tree::{Identity, Stat},
@@ -108,14 +105,14 @@ pub enum Orphans {
 /// Either of the two may die at any instant, by any means: the other one sees the end of their socket and kills whatever is
 /// left. Both are subreapers, so that nobody's children go anywhere else.
 pub struct Guardian {
-    orders: Mutex<Option<mpsc::Sender<Order>>>,
+    orders: Orders,
     shared: Arc<Shared>,
     reader: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
-/// What the handle and its two threads have in common.
+/// What the handle and the thread that reads have in common.
 struct Shared {
-    socket: OwnedFd,
+    socket: Arc<OwnedFd>,
     id: Identity,
     /// The guardian, so that a KILL meant for it cannot reach another; none before Linux 5.3.
     pidfd: Option<OwnedFd>,
@@ -136,7 +133,7 @@ impl Guardian {
     /// Re-executes this program as its guardian. `main` must begin with [`guardian_main`](super::guardian_main()). This process
     /// becomes a subreaper.
     pub fn launch(hold: impl Into<Hold>, events: UnboundedSender<TreeEvent>) -> Result<Self, GuardianError> {
-        GuardianProcess::start()?.serve(Orphans::Adopt, hold, events)
+        GuardianProcess::start()?.greet(Orphans::Adopt, hold)?.serve(events)
     }
 
     /// Starts the guardian from `program`: an `e2e-tui` of exactly this version.
@@ -146,10 +143,10 @@ impl Guardian {
         hold: impl Into<Hold>,
         events: UnboundedSender<TreeEvent>,
     ) -> Result<Self, GuardianError> {
-        GuardianProcess::start_from(program)?.serve(orphans, hold, events)
+        GuardianProcess::start_from(program)?.greet(orphans, hold)?.serve(events)
     }
 
-    /// The guardian that has answered, and the two threads that talk to it.
+    /// The guardian that has answered, and the thread that hears it.
     pub(super) fn answered(
         answered: Answered,
         orphans: Orphans,
@@ -165,7 +162,7 @@ impl Guardian {
             id,
             pidfd: raw_pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()),
             marker: tag::marker(id, 0),
-            socket,
+            socket: Arc::new(socket),
             orphans,
             grip,
             tags,
@@ -174,19 +171,12 @@ impl Guardian {
             over: Mutex::new(None),
             told: Condvar::new(),
         });
-        let (orders, queue) = mpsc::channel();
-        let writer = {
-            let shared = shared.clone();
-            move || write_orders(&shared, &queue)
-        };
         let reader = {
             let shared = shared.clone();
             move || read_events(&shared, inbox, child, &events)
         };
-        let named = |name: &str| thread::Builder::new().name(name.to_owned());
-        named("guardian-orders").spawn(writer)?;
-        let reader = named("guardian-events").spawn(reader)?;
-        Ok(Self { orders: Mutex::new(Some(orders)), shared, reader: Mutex::new(Some(reader)) })
+        let reader = thread::Builder::new().name("guardian-events".into()).spawn(reader)?;
+        Ok(Self { orders: Orders::new(shared.socket.clone()), shared, reader: Mutex::new(Some(reader)) })
     }
 
     /// The guardian's pid.
@@ -212,15 +202,13 @@ impl Spawner for Guardian {
         if self.shared.gone.load(Ordering::SeqCst) {
             return Err(SpawnerLost);
         }
-        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        orders.as_ref().ok_or(SpawnerLost)?.send(order).map_err(|_| SpawnerLost)
+        self.orders.send(order)
     }
 
     fn kill_all(&self, within: Duration) -> usize {
         self.shared.ending.store(true, Ordering::SeqCst);
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The guardian sees the end of its orders, whatever is still in the queue here, and does the rest.
-        _ = shutdown(std::os::fd::AsRawFd::as_raw_fd(&self.shared.socket), Shutdown::Write);
+        // The guardian sees the end of its orders, and does the rest.
+        self.orders.close();
         if let Some(left) = self.shared.wait_until_over(within) {
             return left;
         }
@@ -296,20 +284,6 @@ pub(crate) struct Traces {
     pub(crate) tags: Range<u64>,
     /// The folder of its control group.
     pub(crate) group: Option<PathBuf>,
-}
-
-/// The thread that writes: a guardian that is busy for a moment holds nobody up but this.
-fn write_orders(shared: &Shared, queue: &mpsc::Receiver<Order>) {
-    for order in queue {
-        if shared.ending.load(Ordering::SeqCst) {
-            break;
-        }
-        let (frame, fds) = wire::order_frame(&order);
-        if socket::send(shared.socket.as_fd(), &frame, &fds).is_err() {
-            break;
-        }
-    }
-    _ = shutdown(std::os::fd::AsRawFd::as_raw_fd(&shared.socket), Shutdown::Write);
 }
 
 /// The thread that reads; and at the end, whoever caused it, makes sure that nothing is left.

@@ -1,11 +1,11 @@
 //! The guardian's birth: the process is started, and later, when it is known what it is for, greeted.
 //!
-//! Becoming a process takes it milliseconds in which this side can read the scenario and make the recording's folder. So
-//! whoever is certain that there will be a run starts it first, and asks for its answer last.
+//! Becoming a process takes it milliseconds in which this side can read the scenario, and answering some more in which the
+//! recording's folder can be made. So whoever is certain that there will be a run starts it first, greets it as soon as it is
+//! known what for, and asks for its answer last.
 
 use std::{
     io,
-    ops::Range,
     os::{
         fd::{AsFd, OwnedFd},
         unix::process::CommandExt,
@@ -44,6 +44,16 @@ pub struct GuardianProcess {
     begun: Option<(Child, OwnedFd)>,
 }
 
+/// A guardian process that has been told how trees are to be held together, and is about to answer. It is gone if this is
+/// dropped.
+#[derive(Debug)]
+pub struct GreetedGuardian {
+    process: GuardianProcess,
+    grip: Grip,
+    orphans: Orphans,
+    tags: TagRange,
+}
+
 /// One that has answered as a guardian does.
 pub(super) struct Answered {
     pub(super) child: Child,
@@ -73,30 +83,43 @@ impl GuardianProcess {
 
     /// Whether it is an `e2e-tui` of exactly this version: it is greeted, and let go.
     pub fn verify(self) -> Result<(), GuardianError> {
-        let Some((_, socket)) = &self.begun else { return Ok(()) };
-        let grip = Hold::from(Containment::Group).take()?;
-        shake_hands(socket, &mut Inbox::default(), TagRange::reserve().values(), &grip, &self.program)
+        self.greet(Orphans::Leave, Containment::Group)?.answer().map(drop)
     }
 
-    /// Tells it how trees are to be held together, and waits for its answer. With [`Orphans::Adopt`] this process becomes
-    /// a subreaper.
-    pub fn serve(mut self, orphans: Orphans, hold: impl Into<Hold>, events: UnboundedSender<TreeEvent>) -> Result<Guardian, GuardianError> {
-        let path = self.program.clone();
-        let start = |source: io::Error| GuardianError::Start { path: path.clone(), source };
+    /// Tells it how trees are to be held together. With [`Orphans::Adopt`] this process becomes a subreaper.
+    pub fn greet(self, orphans: Orphans, hold: impl Into<Hold>) -> Result<GreetedGuardian, GuardianError> {
         let grip = hold.into().take()?;
         // Groups and sessions alone: orphans are nobody's in particular.
         let orphans = if grip.containment == Containment::Group { Orphans::Leave } else { orphans };
         if orphans == Orphans::Adopt {
-            nix::sys::prctl::set_child_subreaper(true).map_err(|e| start(e.into()))?;
+            nix::sys::prctl::set_child_subreaper(true)
+                .map_err(|e| GuardianError::Start { path: self.program.clone(), source: e.into() })?;
         }
         let tags = TagRange::reserve();
-        let mut inbox = Inbox::default();
         if let Some((_, socket)) = &self.begun {
-            shake_hands(socket, &mut inbox, tags.values(), &grip, &path)?;
+            welcome(socket, &tags, &grip).map_err(|_| no_answer(&self.program, "it closed the connection"))?;
         }
-        let begun = self.begun.take().ok_or_else(|| start(io::ErrorKind::NotConnected.into()))?;
-        let answered = Answered { child: begun.0, socket: begun.1, inbox };
-        Guardian::answered(answered, orphans, grip, tags, events).map_err(start)
+        Ok(GreetedGuardian { process: self, grip, orphans, tags })
+    }
+}
+
+impl GreetedGuardian {
+    /// Waits for its answer: from then on it does what it is told.
+    pub fn serve(self, events: UnboundedSender<TreeEvent>) -> Result<Guardian, GuardianError> {
+        let inbox = self.answer()?;
+        let Self { mut process, grip, orphans, tags } = self;
+        let path = process.program.clone();
+        let start = |source: io::Error| GuardianError::Start { path: path.clone(), source };
+        let (child, socket) = process.begun.take().ok_or_else(|| start(io::ErrorKind::NotConnected.into()))?;
+        Guardian::answered(Answered { child, socket, inbox }, orphans, grip, tags, events).map_err(start)
+    }
+
+    fn answer(&self) -> Result<Inbox, GuardianError> {
+        let mut inbox = Inbox::default();
+        if let Some((_, socket)) = &self.process.begun {
+            hear_answer(socket, &mut inbox, self.grip.containment, &self.process.program)?;
+        }
+        Ok(inbox)
     }
 }
 
@@ -109,16 +132,23 @@ impl Drop for GuardianProcess {
     }
 }
 
-fn shake_hands(socket: &OwnedFd, inbox: &mut Inbox, tags: Range<u64>, grip: &Grip, path: &str) -> Result<(), GuardianError> {
-    let no_answer = |what: &str| GuardianError::NoAnswer { path: path.to_owned(), what: what.to_owned() };
+fn no_answer(path: &str, what: &str) -> GuardianError {
+    GuardianError::NoAnswer { path: path.to_owned(), what: what.to_owned() }
+}
+
+fn welcome(socket: &OwnedFd, tags: &TagRange, grip: &Grip) -> Result<(), rustix::io::Errno> {
     let welcome = Greeting::Welcome {
         version: VERSION.to_owned(),
         open_files: limits::open_files_for_children(),
-        tags,
+        tags: tags.values(),
         containment: grip.containment,
         group: grip.group().map(|group| group.path().to_owned()),
     };
-    socket::send(socket.as_fd(), &wire::greeting_frame(&welcome), &[]).map_err(|_| no_answer("it closed the connection"))?;
+    socket::send(socket.as_fd(), &wire::greeting_frame(&welcome), &[])
+}
+
+fn hear_answer(socket: &OwnedFd, inbox: &mut Inbox, wanted: Containment, path: &str) -> Result<(), GuardianError> {
+    let no_answer = |what| no_answer(path, what);
     let deadline = Instant::now() + HANDSHAKE;
     loop {
         match inbox.frame() {
@@ -126,7 +156,7 @@ fn shake_hands(socket: &OwnedFd, inbox: &mut Inbox, tags: Range<u64>, grip: &Gri
                 return match wire::read_greeting(frame) {
                     Ok(Greeting::Hello { version }) if version == VERSION => Ok(()),
                     Ok(Greeting::Hello { version }) => Err(GuardianError::OtherVersion { path: path.to_owned(), theirs: version }),
-                    Ok(Greeting::Refused { why }) => Err(GuardianError::Containment { wanted: grip.containment, why }),
+                    Ok(Greeting::Refused { why }) => Err(GuardianError::Containment { wanted, why }),
                     _ => Err(no_answer("it said something else")),
                 };
             }

@@ -43,6 +43,7 @@ mod limits;
 mod local;
 mod lookup;
 mod namespace;
+mod orders;
 mod pidfile;
 mod procfs;
 mod signal;
@@ -68,7 +69,7 @@ pub use exec::{stop_group_until_continued, stop_until_continued, survive_file_si
 pub use family::{Relative, family};
 pub use guardian::{Guardian, GuardianError, Orphans};
 pub use guardian_main::guardian_main;
-pub use guardian_start::GuardianProcess;
+pub use guardian_start::{GreetedGuardian, GuardianProcess};
 pub use hold::Hold;
 pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;

@@ -27,20 +27,34 @@ const CHUNK: usize = 64 * 1024;
 
 /// Sends a whole frame, waiting while the socket is full. Never raises SIGPIPE.
 pub(crate) fn send(socket: BorrowedFd<'_>, frame: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
     let mut sent = 0;
     while sent < frame.len() {
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if sent == 0 && !fds.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(fds));
-        }
-        match sendmsg(socket, &[IoSlice::new(&frame[sent..])], &mut ancillary, SendFlags::NOSIGNAL) {
-            Ok(n) => sent += n,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
+        let fds = if sent == 0 { fds } else { &[] };
+        sent += send_once(socket, &frame[sent..], fds, SendFlags::empty())?;
     }
     Ok(())
+}
+
+/// Sends as much of a frame as there is room for now, and says how much; its descriptors go with the first byte of it.
+pub(crate) fn send_what_fits(socket: BorrowedFd<'_>, frame: &[u8], fds: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
+    match send_once(socket, frame, fds, SendFlags::DONTWAIT) {
+        Err(Errno::AGAIN) => Ok(0),
+        sent => sent,
+    }
+}
+
+fn send_once(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>], flags: SendFlags) -> Result<usize, Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+    loop {
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(fds));
+        }
+        match sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, flags | SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            sent => return sent,
+        }
+    }
 }
 
 /// The receiving end's buffer: bytes that are no whole frame yet, and descriptors whose frame has not been read yet.

@@ -142,10 +142,12 @@ impl PreparedRun {
     pub fn new(request: RunRequest, guardian: GuardianProcess) -> Result<Self, StartError> {
         let hold = Hold::of(&request.spec);
         let limited = request.spec.processes.values().find(|process| process.limits.cpu.is_some()).map(|process| process.id.clone());
-        Self::under(request, Driver::Front, move |events| match (guardian.serve(Orphans::Adopt, hold, events), limited) {
-            (Err(source @ GuardianError::CpuLimit { .. }), Some(process)) => Err(StartError::Limit { process, source }),
-            (guardian, _) => Ok(guardian?.into()),
-        })
+        // It answers while the folder is made.
+        let guardian = match (guardian.greet(Orphans::Adopt, hold), limited) {
+            (Err(source @ GuardianError::CpuLimit { .. }), Some(process)) => return Err(StartError::Limit { process, source }),
+            (guardian, _) => guardian?,
+        };
+        Self::under(request, Driver::Front, move |events| Ok(guardian.serve(events)?.into()))
     }
 
     fn under(

@@ -42,17 +42,17 @@ pub(crate) fn timed(scene: &Scene<'_>) -> Option<Vec<Buffer>> {
         return None;
     }
     type Draw = fn(&Scene<'_>, Rect, &mut Buffer);
-    let (status, message): (Draw, Draw) = (status::draw, message::draw);
-    let mut parts = vec![(scene.areas.status, status), (scene.areas.message, message)];
+    let whole = |area: Rect, draw: Draw| (area, area, draw);
+    let mut parts = vec![whole(scene.areas.status, status::draw), whole(scene.areas.message, message::draw)];
     for (pane, area) in &scene.areas.panes {
         match pane {
-            Pane::Processes => parts.push((*area, processes::draw)),
+            Pane::Processes => parts.push((processes::timed(scene, *area), *area, processes::draw_part)),
             Pane::Details => return None,
             Pane::Happened | Pane::Logs | Pane::Events | Pane::Alerts | Pane::Expectations | Pane::Steps => {}
         }
     }
-    let drawn = parts.into_iter().filter(|(area, _)| !area.is_empty()).map(|(area, draw)| {
-        let mut part = Buffer::empty(area);
+    let drawn = parts.into_iter().filter(|(part, ..)| !part.is_empty()).map(|(part, area, draw)| {
+        let mut part = Buffer::empty(part);
         draw(scene, area, &mut part);
         part
     });

@@ -44,6 +44,34 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// Where time alone changes what [`draw`] draws: in the rows, from the uptimes on; everywhere if a state counts time.
+pub(crate) fn timed(scene: &Scene<'_>, area: Rect) -> Rect {
+    let from = columns(area.width).into_iter().find(|placed| placed.column == Column::Up).map(|placed| placed.x);
+    match from.filter(|_| !area.is_empty() && !scene.snapshot.rows.iter().any(|row| state::counts_time(&row.state))) {
+        Some(x) => {
+            let order = scene.app.table.order(&scene.snapshot.rows);
+            let rows = visible(scene, &order, usize::from(area.height - 1)).rows.len() as u16;
+            Rect { x: area.x + x, y: area.y + 1, width: area.width - x, height: rows }
+        }
+        None => area,
+    }
+}
+
+/// Draws no more of the table in `area` than there is in `buf`.
+pub(crate) fn draw_part(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let part = *buf.area();
+    if part == area {
+        return draw(scene, area, buf);
+    }
+    let roles = columns(area.width).iter().any(|c| c.column == Column::Role);
+    let columns: Vec<Placed> = columns(area.width).into_iter().filter(|placed| area.x + placed.x >= part.x).collect();
+    let order = scene.app.table.order(&scene.snapshot.rows);
+    let shown = visible(scene, &order, usize::from(area.height - 1));
+    for (y, index) in (part.y..part.bottom()).zip(&shown.rows) {
+        row(scene, *index, &columns, roles, Rect { y, height: 1, ..area }, buf);
+    }
+}
+
 /// The process shown in row `line` of the table's area, from 0, for the mouse.
 pub(crate) fn process_at(scene: &Scene<'_>, area: Rect, line: u16) -> Option<usize> {
     let order = scene.app.table.order(&scene.snapshot.rows);
