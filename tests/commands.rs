@@ -53,8 +53,11 @@ fn the_manual_page_has_every_command_that_help_names() {
     let names: Vec<_> = commands.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.len() > 10, "{names:?}");
     for name in names {
-        assert!(page.contains(&format!(".SH \"{}\"", name.to_uppercase())), "{name} is not in the page");
+        let heading = format!(".SH e2e-tui {name}\n").replace('-', r"\-");
+        assert!(page.contains(&heading), "{name} is not in the page");
     }
+    // The commands have no pages of their own, and the exit codes are in no other place.
+    assert!(!page.contains("(1)") && page.contains("Exit codes: 0 passed"), "{page}");
 }
 
 #[test]
@@ -70,6 +73,20 @@ fn a_command_that_is_not_quite_written_is_named() {
         assert!(!told.contains("did you mean"), "{args:?}: {told}");
     }
     assert!(said(&["--help"]).status.success() && said(&["--version"]).status.success());
+}
+
+#[test]
+fn names_in_options_are_right_or_wrong_whatever_the_command_shows() {
+    for (args, meant) in [
+        (&["check", "forward", "--layout", "lgos"][..], "did you mean \"logs\"?"),
+        (&["check", "forward", "--format", "json", "--theme", "drak"], "did you mean \"dark\"?"),
+        (&["run", "forward", "--layout", "gird"], "did you mean \"grid\"?"),
+        (&["run", "forward", "--report", "jnuit=x.xml"], "did you mean `junit`?"),
+    ] {
+        let refused = said(args);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && told.contains(meant), "{args:?}: {told}");
+    }
 }
 
 /// Runs with a stdout or stderr whose reader is gone.

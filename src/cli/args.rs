@@ -80,6 +80,11 @@ pub(crate) struct Looks {
 }
 
 impl Looks {
+    /// Whether the command line says anything of it.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.layout.is_some() || self.theme.is_some() || self.keymap.is_some()
+    }
+
     /// The dashboard's options, with the user's own files; all that is wrong with them is in the error.
     pub(crate) fn options(&self, no_color: bool) -> anyhow::Result<Options> {
         let wishes = Wishes { keymap: self.keymap.clone(), theme: self.theme.clone(), layout: self.layout.clone(), no_color };

@@ -28,30 +28,38 @@ pub(super) fn here() -> anyhow::Result<u8> {
     let path = Path::new("scenarios/hello.toml");
     std::fs::create_dir_all("scenarios").context("the folder scenarios/ cannot be made")?;
     write_new(path, STARTER)?;
-    say!("wrote {0}: edit it, then e2e-tui {0}   (e2e-tui check {0} tells its mistakes)", path.display());
+    written(path);
     Ok(exit_code::PASSED)
 }
 
 /// Writes `e2e.toml` into a folder: what another tool's file there says, else a server and a test as one has them there.
 pub(super) fn main(args: &InitArgs) -> anyhow::Result<u8> {
-    let path = args.dir.join("e2e.toml");
-    let foreign = FOREIGN.iter().map(|name| args.dir.join(name)).find(|path| path.is_file());
+    // In the folder one stands in, files are called by their names alone.
+    let dir = if args.dir == Path::new(".") { Path::new("") } else { &args.dir };
+    let path = dir.join("e2e.toml");
+    let foreign = FOREIGN.iter().map(|name| dir.join(name)).find(|path| path.is_file());
     if let Some(foreign) = foreign {
         let imported = e2e_tui::scenario::import(&foreign)?;
         write_new(&path, &imported.text)?;
         let notes = if imported.notes.is_empty() { "" } else { "; what is not as there stands at its head" };
         say!("wrote {} from {}{notes}", path.display(), foreign.display());
+        say!("`e2e-tui check {0}` shows what it comes to, `e2e-tui {0}` runs it", path.display());
         return Ok(exit_code::PASSED);
     }
-    let compose = COMPOSE.iter().find(|name| args.dir.join(name).is_file());
-    let text = match (kind_of(&args.dir), compose) {
+    let compose = COMPOSE.iter().find(|name| dir.join(name).is_file());
+    let text = match (kind_of(dir), compose) {
         (Some(kind), None) => starter_for(&kind),
         (kind, Some(sign)) => starter_over_containers(sign, kind.as_ref().map_or(r#"["./run-tests"]"#, |kind| &kind.test)),
         (None, None) => STARTER.to_owned(),
     };
     write_new(&path, &text)?;
-    say!("wrote {0}: edit it, then e2e-tui {0}   (e2e-tui check {0} tells its mistakes)", path.display());
+    written(&path);
     Ok(exit_code::PASSED)
+}
+
+fn written(path: &Path) {
+    say!("wrote {}", path.display());
+    say!("edit it, then `e2e-tui {0}`; `e2e-tui check {0}` tells its mistakes", path.display());
 }
 
 fn kind_of(dir: &Path) -> Option<Kind> {

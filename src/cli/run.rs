@@ -12,7 +12,7 @@ use e2e_tui::{
     headless::{self, Colour, Ended, HeadlessOptions, Output, Reports, Tally, Target},
     model::exit_code,
     record::{LiveRun, RunRequest},
-    scenario::{Resolved, Scenario},
+    scenario::{Resolved, Scenario, nearest},
     supervisor::ScriptOptions,
 };
 use tokio::runtime::Runtime;
@@ -64,7 +64,10 @@ fn options(args: &RunArgs) -> anyhow::Result<HeadlessOptions> {
         let place = match kind {
             "json" => &mut reports.json,
             "junit" => &mut reports.junit,
-            _ => bail!("--report {report}: there are the kinds json and junit"),
+            _ => {
+                let meant = nearest(kind, ["json", "junit"]).map_or_else(String::new, |kind| format!("; did you mean `{kind}`?"));
+                bail!("--report {report}: there are the kinds json and junit{meant}");
+            }
         };
         if is_same(path, &args.scenario) {
             bail!("--report {report}: that is the scenario itself: choose another name");

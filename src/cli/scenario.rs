@@ -85,7 +85,12 @@ pub(super) fn overrides(common: &Common) -> anyhow::Result<Overrides> {
         overrides.set.insert(name.to_owned(), value.to_owned());
     }
     overrides.only.clone_from(&common.only);
-    // Where the user's own files are wrong, that is told when they are used; steps are then not held against them.
-    overrides.layouts = common.looks.options(true).ok().map(|looks| looks.layouts.iter().map(|layout| layout.name().to_owned()).collect());
+    overrides.layouts = match common.looks.options(true) {
+        Ok(looks) => Some(looks.layouts.iter().map(|layout| layout.name().to_owned()).collect()),
+        // A name on the command line is right or wrong, whether this command shows anything or not.
+        Err(error) if common.looks.is_asked_for() => return Err(error),
+        // Where the user's own files are wrong, that is told when they are used; steps are then not held against them.
+        Err(_) => None,
+    };
     Ok(overrides)
 }

@@ -23,6 +23,9 @@ const SIGNS: [(&str, Comparison); 6] = [
     (">", Comparison::More),
 ];
 
+/// What numbers in logs are followed by.
+const UNITS: [&str; 14] = ["ns", "us", "µs", "ms", "s", "min", "h", "kB", "KB", "MB", "GB", "KiB", "MiB", "GiB"];
+
 impl Walk<'_> {
     pub(super) fn expectations(&mut self, node: &Node) -> Vec<Expectation> {
         let Value::List(nodes) = &node.value else {
@@ -96,6 +99,8 @@ impl Walk<'_> {
                             .at(entry.node.span, "which part is the number?")
                             .help(r"it looks like 'took (\d+) ms'; groups that are no number are written (?:…)"),
                     );
+                } else if let Some(unit) = unit_behind_group(pattern.as_str()) {
+                    self.units_fit(table, &bounds, unit);
                 }
                 Some(Expected::Metric { pattern, bounds })
             }
@@ -126,7 +131,12 @@ impl Walk<'_> {
         let unit = unit.trim();
         let whole = !number.contains('.') && unit.is_empty();
         match number.replace('_', "").parse::<f64>() {
-            Ok(value) if !count || whole => Some(Bound { comparison, value, unit: unit.to_owned() }),
+            Ok(value) if !count || whole => {
+                if count && comparison == Comparison::Less && value < 1.0 {
+                    self.out.push(Diagnostic::error(format!("`{key}` can never be less than 0")).at(node.span, "never met"));
+                }
+                Some(Bound { comparison, value, unit: unit.to_owned() })
+            }
             _ => {
                 let example = if count { "\">= 300\"" } else { "\"<= 50ms\"" };
                 self.out.push(
@@ -135,6 +145,20 @@ impl Walk<'_> {
                         .help("a comparison is <=, <, =, > or >= and a number"),
                 );
                 None
+            }
+        }
+    }
+
+    /// A number without a unit is taken in that of the bound, which should be the one that the lines have.
+    fn units_fit(&mut self, table: &Table, bounds: &[(Statistic, Bound)], unit: &str) {
+        for (key, statistic) in STATISTICS {
+            let bound = bounds.iter().find(|(given, bound)| *given == statistic && !bound.unit.is_empty() && bound.unit != unit);
+            if let (Some((_, bound)), Some(node)) = (bound, table.node(key)) {
+                self.out.push(
+                    Diagnostic::warning(format!("the pattern's numbers are followed by `{unit}`, and `{key}` is in `{}`", bound.unit))
+                        .at(node.span, format!("they would be taken for so many {}", bound.unit))
+                        .help(format!(r"write it in {unit}, or take the unit into the group: '(\d+ {unit})'")),
+                );
             }
         }
     }
@@ -153,4 +177,14 @@ impl Walk<'_> {
             fits(key, "metric");
         }
     }
+}
+
+/// The unit that a pattern's lines have behind the number, where it says one.
+fn unit_behind_group(pattern: &str) -> Option<&str> {
+    let (_, mut behind) = pattern.rsplit_once(')')?;
+    while let Some(rest) = [r"\s", " ", "?", "*", "+"].iter().find_map(|gap| behind.strip_prefix(gap)) {
+        behind = rest;
+    }
+    let end = behind.find(|c: char| !c.is_alphabetic()).unwrap_or(behind.len());
+    UNITS.iter().copied().find(|unit| *unit == &behind[..end])
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     super::diagnostics::Diagnostic,
-    state::{Deed, Walk},
+    state::{Awaited, Deed, Walk},
 };
 use crate::model::{Condition, ProcessId, RunSpec};
 
@@ -69,6 +69,22 @@ impl Walk<'_> {
                 );
             }
             cast.take(deed);
+        }
+        self.nobody_starts(spec, &deeds);
+    }
+
+    /// Whom only a person at the dashboard could start, a step may wait for without end.
+    fn nobody_starts(&mut self, spec: &RunSpec, deeds: &[Deed]) {
+        for Awaited { process, after, at } in std::mem::take(&mut self.places.awaited) {
+            let begins = spec.processes.get(&process).is_none_or(|process| process.autostart);
+            if !begins && !deeds[..after].iter().any(|deed| !deed.stops && deed.process == process) {
+                let name = self.names.written(&process);
+                self.out.push(
+                    Diagnostic::warning(format!("`{name}` does not start with the run, and no step before this one starts it"))
+                        .at(at, "waits until somebody starts it")
+                        .help(format!("add `do = {{ start = \"{name}\" }}` to a step before, or take `autostart = false` out")),
+                );
+            }
         }
     }
 }

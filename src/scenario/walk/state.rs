@@ -99,6 +99,17 @@ pub(super) struct Places {
     pub(super) grace: IndexMap<ProcessId, Span>,
     /// What the steps start and stop, in their order.
     pub(super) deeds: Vec<Deed>,
+    /// Whose states and lines the steps wait for.
+    pub(super) awaited: Vec<Awaited>,
+}
+
+/// A step that waits for a process.
+#[derive(Debug, Clone)]
+pub(super) struct Awaited {
+    pub(super) process: ProcessId,
+    /// So many of the deeds come before it.
+    pub(super) after: usize,
+    pub(super) at: Span,
 }
 
 /// A start or a stop by a step.

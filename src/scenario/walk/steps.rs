@@ -8,7 +8,7 @@ use super::{
         suggest::{did_you_mean, list_of},
         tree::{Entry, Node, Table, Value},
     },
-    state::{Deed, Scope, Walk},
+    state::{Awaited, Deed, Scope, Walk},
 };
 use crate::model::{
     FaultKind, FaultSpec, Health, HealthSpec, ProcessId, RestartMode, Role, RunSpec, StateOrHealth, StdinMode, StepAction, StepSpec,
@@ -53,6 +53,13 @@ impl Walk<'_> {
         if table.get("do").is_none() && note.is_empty() {
             self.out.push(Diagnostic::error("the step does nothing").at(node.span, "this one").help("add `do = { … }` or a `note`"));
         }
+        if let Some(entry) = table.get("timeout").filter(|_| table.get("when").is_none()) {
+            self.out.push(
+                Diagnostic::warning("`timeout` has no effect on a step that waits for nothing")
+                    .at(entry.key, "not used")
+                    .help("add `when`, or leave it out"),
+            );
+        }
         Some(StepSpec { when: when?, actions, note, timeout: self.timeout(table, Scope::TOP, "leave it out for no limit") })
     }
 
@@ -75,6 +82,9 @@ impl Walk<'_> {
                     return None;
                 };
                 let state = self.state(is)?;
+                if !matches!(state.word(), "pending" | "stopped" | "skipped") {
+                    self.awaits(&processes, entry.node.span);
+                }
                 self.can_hold(&processes, &state, is.span, spec);
                 Some(StepWhen::State { processes, is: state })
             }
@@ -88,6 +98,7 @@ impl Walk<'_> {
                     return None;
                 };
                 let pattern = self.pattern("matches", matches, Scope::TOP)?;
+                self.awaits(&processes, entry.node.span);
                 Some(StepWhen::Log { processes, pattern })
             }
             [] => {
@@ -231,6 +242,12 @@ impl Walk<'_> {
                 self.out.push(Diagnostic::error(message).at(entry.key, format!("this fault is {}", kind.word())));
             }
         }
+    }
+
+    /// Notes that a step waits for what processes do, which they must be started for.
+    fn awaits(&mut self, processes: &[ProcessId], at: Span) {
+        let after = self.places.deeds.len();
+        self.places.awaited.extend(processes.iter().map(|process| Awaited { process: process.clone(), after, at }));
     }
 
     fn layout(&mut self, node: &Node) -> Option<String> {

@@ -95,6 +95,11 @@ impl Expectations {
         (self.all.iter().filter(|one| one.standing == Standing::Met).count(), self.all.len())
     }
 
+    /// Whether a verdict has settled them.
+    pub(super) fn are_decided(&self) -> bool {
+        self.stage == Stage::Decided
+    }
+
     /// The first that is violated, in words.
     pub(super) fn violated(&self) -> Option<String> {
         let one = self.all.iter().find(|one| one.standing == Standing::Violated)?;

@@ -317,7 +317,11 @@ impl Machine {
         self.course.decided = false;
         self.course.reopened = Some((by.clone(), self.procs[i].id().clone()));
         if self.procs[i].spec.role == Role::Test {
-            self.count_everything();
+            self.count_ends();
+            // A first attempt before the verdict makes nothing good: what was seen until then was seen in this run.
+            if self.procs[i].generation > 0 || self.expectations.are_decided() {
+                self.reopen_expectations();
+            }
         }
     }
 
@@ -329,15 +333,15 @@ impl Machine {
         if !matches!(by, Actor::Step(_)) {
             self.script.forget_failure();
         }
-        self.count_everything();
+        self.count_ends();
+        self.reopen_expectations();
     }
 
-    /// A test runs again: what failed after the former verdict may matter to it.
-    fn count_everything(&mut self) {
+    /// A test runs: what failed after the former verdict may matter to it.
+    fn count_ends(&mut self) {
         for proc in &mut self.procs {
             proc.late = false;
         }
-        self.reopen_expectations();
     }
 
     pub(super) fn run_timed_out(&mut self) {

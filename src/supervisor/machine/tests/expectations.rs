@@ -1,7 +1,7 @@
 //! What is expected of logs, and how it becomes part of the verdict.
 
 use super::{super::expect::Seen, bench::*};
-use crate::model::{Bound, Comparison, Expectation, Expected, Standing, Statistic};
+use crate::model::{Bound, Comparison, Expectation, Expected, Standing, Statistic, StepAction, StepSpec, StepWhen};
 
 fn pattern() -> regex::Regex {
     regex::Regex::new("x").expect("a pattern")
@@ -244,4 +244,23 @@ fn a_rerun_opens_what_a_new_attempt_can_make_good() {
     b.ends("t", Exit::Code(0));
     b.pass_and_flush(200);
     assert_eq!(b.verdict().map(|o| o.verdict), Some(Verdict::Passed));
+}
+
+#[test]
+fn the_first_attempt_of_a_test_that_a_step_starts_forgives_nothing() {
+    let late = ProcessSpec { autostart: false, ..spec("late", Role::Test) };
+    let mut spec = run_of(vec![spec("up", Role::Service), late]);
+    spec.expectations = vec![Expectation { process: id("up"), what: must_not_see(), within: None }];
+    let start = StepAction::Start(id("late"));
+    spec.steps = vec![StepSpec { when: StepWhen::After(Duration::from_secs(1)), actions: vec![start], note: String::new(), timeout: None }];
+    let mut b = Bench::of(&spec, true, None);
+    b.up("up");
+    b.ready("up");
+    b.sees(0, 1);
+    b.pass(1000);
+    b.up("late");
+    assert_eq!(b.standing(0).map(|(standing, _)| standing), Some(Standing::Violated));
+    b.ends("late", Exit::Code(0));
+    b.pass_and_flush(200);
+    assert_eq!(b.verdict().map(|o| o.exit_code), Some(1), "it was seen before, and the verdict is on the whole run");
 }
