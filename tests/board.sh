@@ -31,7 +31,7 @@ fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-echo "provoking ${#filters[@]} faults; this takes minutes (the tests' own output: E2E_BOARD_LOG=FILE)" >&2
+echo "provoking them; this takes minutes (the tests' own output: E2E_BOARD_LOG=FILE)" >&2
 cargo test --no-fail-fast -- "${filters[@]}" >"$log" 2>&1
 [ -z "${E2E_BOARD_LOG:-}" ] || cp "$log" "$E2E_BOARD_LOG"
 if ! grep -q '^test result:' "$log"; then
@@ -49,7 +49,7 @@ for fault in "${faults[@]}"; do
             name = $2
             if (name ~ mine || (files && name ~ /every_mistake_of_a_file/)) {
                 if (/FAILED$/) failed = failed (failed ? ", " : "") name
-                else if (!/ignored/) passed++
+                else if (!/ \.\.\. ignored/) passed++
             }
         }
         match($0, /SKIPPED .*/) {
