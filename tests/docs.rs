@@ -187,3 +187,21 @@ fn every_public_item_of_the_library_has_an_example() {
     assert!(found > 150, "{found}");
     assert!(without.is_empty(), "what it is for is best shown:\n{}", without.join("\n"));
 }
+
+/// Lines without what a formatter may change about them.
+fn code(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn every_rust_example_shown_is_compiled() {
+    let guide = fs::read_to_string(root().join("tests/harness/guide.rs")).expect("a text");
+    let guide = code(&guide);
+    let mut shown = 0;
+    for block in blocks().iter().filter(|block| block.language == "rust") {
+        let lines = code(&block.text);
+        assert!(guide.windows(lines.len()).any(|window| window == lines), "{} is not in tests/harness/guide.rs", block.at);
+        shown += 1;
+    }
+    assert!(shown >= 5, "{shown} examples");
+}

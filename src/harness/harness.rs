@@ -53,6 +53,7 @@ pub(super) struct Kept {
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "dropping a harness ends all that it has started"]
 pub struct E2ETestHarness {
     pub(super) manager: ProcessManager,
     ports: PortAllocator,

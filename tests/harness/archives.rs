@@ -38,6 +38,7 @@ fn a_panicking_test_writes_its_archive_and_prints_where_it_is_and_how_to_replay_
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success());
     assert!(said.contains("server should have said `never said`"), "{said}");
+    assert!(said.contains("panicked at tests/harness/archives.rs:"), "the place is the test's: {said}");
     let line = |label: &str| said.lines().find_map(|line| line.strip_prefix(label)).unwrap_or_else(|| panic!("no {label:?} in\n{said}"));
     let archive = std::path::PathBuf::from(line("Archive: "));
     assert!(archive.starts_with(bench.dir.path().join("archives")) && archive.is_file(), "{archive:?}");
@@ -132,6 +133,8 @@ async fn a_time_limit_holds_for_a_scenario_too_whatever_its_verdict_was() {
     let path = bench.write("s.toml", &text).display().to_string();
     let harness = yard::builder(&bench, Held::ByGuardian).from_scenario(&path).await.expect("a scenario");
     assert_eq!(harness.verdict().await.expect("its test ends").exit_code, 0);
+    let manager = harness.process_manager();
+    crate::support::wait_for("the limit", yard::SOON, || manager.process("server").is_ok_and(|server| server.state().is_settled()));
     bench.assert_nothing_left(yard::SOON);
     let error = harness.shutdown().await.expect_err("it took too long");
     assert!(error.to_string().contains("timed out after 300 ms"), "{error}");

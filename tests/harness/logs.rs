@@ -198,3 +198,16 @@ async fn a_line_that_still_grows_stands_where_it_begins() {
     assert!(told.contains("should have said `a line` after these lines"), "{told}");
     logs.assert_sequence(&["the start of a line", "other"]);
 }
+
+#[tokio::test]
+async fn a_failure_for_very_many_lines_shows_the_first_and_counts_the_rest() {
+    let bench = Bench::new("very-many");
+    let harness = yard::harness(&bench).await;
+    let text = "echo before; yes 'upstream failed' | head -n 20000; echo after";
+    let talker = harness.start_process(yard::script(&bench, "talker", text).role(Role::Task)).await.expect("a shell");
+    talker.exited().await.expect("it ends");
+    let logs = talker.logs();
+    let told = failure(|| logs.assert_not_seen("failed"));
+    assert!(told.contains("| before\n  > ") && told.ends_with("\n  … and 19988 more"), "{told}");
+    assert_eq!(told.matches("> ").count(), 12, "{told}");
+}

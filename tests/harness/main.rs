@@ -12,6 +12,7 @@ mod client;
 mod errors;
 mod flow;
 mod guards;
+mod guide;
 mod logs;
 mod managed;
 mod many;

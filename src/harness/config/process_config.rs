@@ -167,6 +167,18 @@ impl ProcessConfig {
         self
     }
 
+    /// Starts from an empty environment instead of the inherited one.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let api = ProcessConfig::new("api", "./api").env_clear().env("PATH", "/usr/bin:/bin");
+    /// ```
+    #[must_use]
+    pub fn env_clear(mut self) -> Self {
+        self.env_clear = true;
+        self
+    }
+
     /// Where it runs.
     ///
     /// ```no_run
@@ -251,7 +263,19 @@ impl ProcessConfig {
         self
     }
 
-    /// How long its tree has to end before KILL.
+    /// What is sent first to stop it; TERM unless set.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::{ProcessConfig, Signal};
+    /// let api = ProcessConfig::new("api", "./api").stop_signal(Signal::INT);
+    /// ```
+    #[must_use]
+    pub fn stop_signal(mut self, signal: Signal) -> Self {
+        self.stop_signal = signal;
+        self
+    }
+
+    /// How long its tree has to end before KILL; 10 s unless set.
     ///
     /// ```no_run
     /// use e2e_tui::harness::ProcessConfig;
@@ -284,6 +308,18 @@ impl ProcessConfig {
     #[must_use]
     pub fn stdin_pipe(mut self) -> Self {
         self.stdin_pipe = true;
+        self
+    }
+
+    /// Runs it on a terminal of its own: it colours its output and writes it line by line. Lines can be sent to it, too.
+    ///
+    /// ```no_run
+    /// use e2e_tui::harness::ProcessConfig;
+    /// let shell = ProcessConfig::new("shell", "bash").tty();
+    /// ```
+    #[must_use]
+    pub fn tty(mut self) -> Self {
+        self.tty = true;
         self
     }
 

@@ -53,7 +53,7 @@ impl ProcessConfig {
             tty: self.tty,
             limits: self.limits.clone(),
             log: crate::model::LogSpec {
-                alert: self.alerts.iter().map(|pattern| pattern.regex().clone()).collect(),
+                alert: self.alerts.iter().map(|pattern| pattern.as_regex().clone()).collect(),
                 ..crate::model::LogSpec::default()
             },
             ..ProcessSpec::new(id)

@@ -152,7 +152,7 @@ impl LogHealthCheck {
     }
 
     fn to_probe(&self) -> Probe {
-        Probe::Log { pattern: self.pattern.regex().clone() }
+        Probe::Log { pattern: self.pattern.as_regex().clone() }
     }
 }
 
@@ -186,7 +186,7 @@ impl StdioHealthCheck {
     }
 
     fn to_probe(&self) -> Probe {
-        Probe::Stdio { send: self.ping_message.clone(), expect: self.expected_response.regex().clone() }
+        Probe::Stdio { send: self.ping_message.clone(), expect: self.expected_response.as_regex().clone() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::logs::{Filter, Level, Lifecycle, LogView, Query, Selection};
+use crate::logs::{Filter, Level, Lifecycle, LogLine, LogView, Query, Selection};
 
 use super::{
     LogCapture, LogEntry, LogPattern,
@@ -35,7 +35,11 @@ impl LogCapture {
         let pattern = pattern.into();
         let mut scan = self.scan();
         let found = self.within(UNDER_WAY, || self.find_in(&mut scan, &pattern));
-        found.unwrap_or_else(|| fail(&format!("{} should have said `{pattern}`", self.who()), &[self.context(), self.standing()].concat()))
+        // Not in a closure, which would tell of a place in here.
+        let Some(entry) = found else {
+            fail(&format!("{} should have said `{pattern}`", self.who()), &[self.context(), self.standing()].concat());
+        };
+        entry
     }
 
     /// Panics if a line matches. Waits until nothing has been said for 10 ms, at most half a second.
@@ -50,9 +54,16 @@ impl LogCapture {
     pub fn assert_not_seen(&self, pattern: impl Into<LogPattern>) {
         let pattern = pattern.into();
         self.settle();
-        let found = self.find_all(&pattern);
-        if !found.is_empty() {
-            let lines = self.around(&found);
+        let (mut first, mut count) = (Vec::new(), 0);
+        let _: Option<()> = self.scan().visit(&self.store, |line, text| {
+            if pattern.matches(text) {
+                count += 1;
+                first.extend((first.len() < SHOWN).then(|| LogEntry::of(line, &self.clock)).flatten());
+            }
+            ControlFlow::Continue(())
+        });
+        if count > 0 {
+            let lines = self.around(&first, count);
             fail(&format!("{} said `{pattern}`", self.nobody("should", " have")), &lines);
         }
     }
@@ -120,7 +131,7 @@ impl LogCapture {
             } else {
                 format!("{} lines{whose} tell of errors", errors.len())
             };
-            fail(&many, &self.around(&errors));
+            fail(&many, &self.around(&errors[..errors.len().min(SHOWN)], errors.len()));
         }
     }
 
@@ -176,28 +187,26 @@ impl LogCapture {
         }
     }
 
-    /// Each of `found`, marked, with the line before and after it.
-    fn around(&self, found: &[LogEntry]) -> Vec<String> {
-        let wanted: Vec<u64> = found.iter().take(SHOWN).map(|entry| entry.seq).collect();
-        let is_found = |entry: &LogEntry| found.iter().any(|f| (f.seq, f.number, f.source) == (entry.seq, entry.number, entry.source));
-        let (mut lines, mut before, mut after) = (Vec::new(), None, false);
+    /// Each of the `first` of `count` lines, which are in order, marked, with the line before and after it.
+    fn around(&self, first: &[LogEntry], count: usize) -> Vec<String> {
+        let (mut lines, mut before, mut after, mut marked) = (Vec::new(), None, false, 0);
+        // To take a line apart is much dearer than to pass it by.
+        let told = |mark: &str, line: &LogLine| LogEntry::of(line, &self.clock).map(|entry| format!("{mark} {entry}"));
         let _: Option<()> = self.scan().visit(&self.store, |line, _| {
-            let Some(entry) = LogEntry::of(line, &self.clock) else { return ControlFlow::Continue(()) };
-            if is_found(&entry) {
-                lines.extend(before.take().map(|entry: LogEntry| format!("  {entry}")));
-                lines.push(format!("> {entry}"));
-                after = true;
+            if first.get(marked).is_some_and(|entry| entry.is_of(line)) {
+                lines.extend(before.take().and_then(|line| told(" ", &line)));
+                lines.extend(told(">", line));
+                (after, marked) = (true, marked + 1);
             } else if after {
-                lines.push(format!("  {entry}"));
+                lines.extend(told(" ", line));
                 after = false;
-            } else {
-                before = Some(entry);
+            } else if marked < first.len() {
+                before = Some(line.clone());
             }
-            let past = wanted.last().is_some_and(|last| line.seq > *last) && !after;
-            if past { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if marked == first.len() && !after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        if found.len() > SHOWN {
-            lines.push(format!("… and {} more", found.len() - SHOWN));
+        if count > first.len() {
+            lines.push(format!("… and {} more", count - first.len()));
         }
         lines
     }

@@ -304,7 +304,7 @@ impl LogCapture {
         let pattern = pattern.into();
         let mut numbers = Vec::new();
         let _: Option<()> = self.scan().visit(&self.store, |_, text| {
-            for found in pattern.regex().captures_iter(text) {
+            for found in pattern.as_regex().captures_iter(text) {
                 let number: Option<f64> = found.get(1).or_else(|| found.get(0)).and_then(|group| group.as_str().trim().parse().ok());
                 numbers.extend(number);
             }

@@ -27,6 +27,17 @@ pub enum LogSource {
     Stderr,
 }
 
+impl LogSource {
+    /// None: no process has said it.
+    fn of(line: &LogLine) -> Option<Self> {
+        match line.source {
+            Source::Out => Some(Self::Stdout),
+            Source::Err => Some(Self::Stderr),
+            Source::Lifecycle(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for LogSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -74,11 +85,7 @@ pub struct LogEntry {
 
 impl LogEntry {
     pub(super) fn of(line: &LogLine, clock: &RunClock) -> Option<Self> {
-        let source = match line.source {
-            Source::Out => LogSource::Stdout,
-            Source::Err => LogSource::Stderr,
-            Source::Lifecycle(_) => return None,
-        };
+        let source = LogSource::of(line)?;
         let at = Duration::from_micros(line.at.0);
         Some(Self {
             process: line.process.clone()?,
@@ -92,6 +99,13 @@ impl LogEntry {
             message: plain(&line.bytes),
             cut: line.cut,
         })
+    }
+}
+
+impl LogEntry {
+    /// Whether it is that line.
+    pub(super) fn is_of(&self, line: &LogLine) -> bool {
+        (self.seq, self.number, Some(self.source)) == (line.seq, line.number, LogSource::of(line))
     }
 }
 

@@ -40,10 +40,10 @@ impl LogPattern {
     /// ```
     /// use e2e_tui::harness::LogPattern;
     ///
-    /// assert!(LogPattern::regex_of(r"^GET /\S+ 5\d\d$").is_ok_and(|pattern| pattern.matches("GET /mcp 502")));
-    /// assert!(LogPattern::regex_of("call(").is_err());
+    /// assert!(LogPattern::regex(r"^GET /\S+ 5\d\d$").is_ok_and(|pattern| pattern.matches("GET /mcp 502")));
+    /// assert!(LogPattern::regex("call(").is_err());
     /// ```
-    pub fn regex_of(expression: impl Into<String>) -> Result<Self, regex::Error> {
+    pub fn regex(expression: impl Into<String>) -> Result<Self, regex::Error> {
         let typed = expression.into();
         Ok(Self { regex: Regex::new(&typed)?, typed })
     }
@@ -57,14 +57,14 @@ impl LogPattern {
         self.regex.is_match(line)
     }
 
-    pub(in crate::harness) fn regex(&self) -> &Regex {
+    pub(in crate::harness) fn as_regex(&self) -> &Regex {
         &self.regex
     }
 }
 
 impl From<&str> for LogPattern {
     fn from(typed: &str) -> Self {
-        Self::regex_of(typed).unwrap_or_else(|_| Self::text(typed))
+        Self::regex(typed).unwrap_or_else(|_| Self::text(typed))
     }
 }
 

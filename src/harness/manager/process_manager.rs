@@ -37,6 +37,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping a manager ends all that it has started"]
 pub struct ProcessManager {
     pub(in crate::harness) inner: Arc<Inner>,
     /// Of the one that was made first, not of its clones.
