@@ -6,7 +6,7 @@ mod support;
 
 use std::{fs, net::TcpListener, process::Command, time::Duration};
 
-use e2e_tui::scenario::{Environment, Imported, Located, Overrides, import, import_for, load};
+use e2e_tui::scenario::{Environment, Imported, Located, Overrides, import, import_for, load, locate_from};
 use nix::time::{ClockId, clock_gettime};
 use proptest::prelude::*;
 use support::{Bench, Finished};
@@ -684,5 +684,28 @@ proptest! {
                 prop_assert!(false, "{}\n{}\n{}", said, text, imported.text);
             }
         }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_yaml_is_told_in_our_words_with_its_place() {
+    for (text, said) in [
+        ("processes:\n  a:\n    command: \"x\n", "a quote is not closed"),
+        ("processes:\n  a:\n   command: x\n    foo: y\n", "no `key: value` can stand here"),
+        ("processes:\n\ta: x\n", "a tab stands in the indentation"),
+        ("processes: 5\n", "a mapping goes here"),
+        ("processes:\n  a: {command: x}\n  a: {command: y}\n", "`a` is given twice"),
+        ("processes:\n  a:\n    command: *nope\n", "this `*` names no anchor of the file"),
+        ("a: 1\n---\nprocesses:\n  a:\n    command: x\n", "there is more than one document in it"),
+        (&format!("processes: {}{}", "[".repeat(9000), "]".repeat(9000)), "too many lists and mappings stand inside each other"),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("process-compose.yaml"), text).expect("written");
+        let error = locate_from("process-compose.yaml", dir.path()).expect_err("it is wrong");
+        let shown = error.to_string();
+        assert!(shown.contains(said) && shown.contains(" --> process-compose.yaml:"), "{shown}");
+        assert!(!shown.contains("<input>") && !shown.contains("Policy") && !shown.contains("from_str"), "{shown}");
+        let json = error.diagnostics().expect("with its place").to_json();
+        assert!(json[0]["places"][0]["line"].as_u64().is_some_and(|line| line > 0), "{json}");
     }
 }

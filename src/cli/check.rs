@@ -4,7 +4,7 @@ use std::io::Write;
 
 use e2e_tui::{
     model::exit_code,
-    scenario::{BUNDLED, Located, load, locate, plan_json, render_plan, render_plan_styled},
+    scenario::{BUNDLED, Diagnostics, Located, load, locate, plan_json, render_plan, render_plan_styled},
     tui::Layout,
 };
 
@@ -36,7 +36,8 @@ fn json(args: &CheckArgs) -> anyhow::Result<u8> {
         Ok(located) => located,
         // An editor reads the same form, whatever is wrong.
         Err(error) => {
-            say!("{:#}", serde_json::json!([{ "severity": "error", "message": error.to_string(), "places": [], "helps": [] }]));
+            let alone = || serde_json::json!([{ "severity": "error", "message": error.to_string(), "places": [], "helps": [] }]);
+            say!("{:#}", error.diagnostics().map_or_else(alone, Diagnostics::to_json));
             return Ok(exit_code::USAGE);
         }
     };

@@ -55,7 +55,11 @@ fn open_under(
     tui::collect_own_log();
     super::panic::remember_terminal(tui::restore_for_good);
     let runtime = super::run_time()?;
-    let (shown, front) = runtime.block_on(Shown::start(resolved, guardian?, scenario::keep(common), options, runtime.handle()))?;
+    let (shown, front) = {
+        // What it starts is spawned here.
+        let _inside = runtime.enter();
+        Shown::start(resolved, guardian?, scenario::keep(common), options, runtime.handle())?
+    };
     // Here and not on a thread of its own: that would have to be waited for first.
     let ended = panic::catch_unwind(AssertUnwindSafe(|| tui::run(front))).map_err(|_| anyhow!("the dashboard panicked"));
     let ended = ended.and_then(|ended| ended.context("the terminal cannot be used"));
@@ -75,7 +79,7 @@ struct Shown {
 }
 
 impl Shown {
-    async fn start(
+    fn start(
         resolved: Resolved,
         guardian: GuardianProcess,
         keep: Keep,

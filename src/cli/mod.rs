@@ -24,7 +24,10 @@ mod schema;
 
 use std::process::ExitCode;
 
-use e2e_tui::model::exit_code;
+use e2e_tui::{
+    model::exit_code,
+    scenario::{ImportError, LocateError},
+};
 
 pub(crate) use args::Cli;
 use args::Command;
@@ -78,6 +81,12 @@ pub(crate) fn main() -> ExitCode {
 fn report(error: &anyhow::Error) {
     if let Some(rendered) = error.downcast_ref::<scenario::Rendered>() {
         tell!("{rendered}");
+        return;
+    }
+    let located = error.downcast_ref::<LocateError>().and_then(LocateError::diagnostics);
+    let imported = error.downcast_ref::<ImportError>().and_then(ImportError::diagnostics);
+    if let Some(mistakes) = located.or(imported) {
+        tell!("{mistakes}");
         return;
     }
     let mut text = error.to_string();

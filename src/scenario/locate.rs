@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{
     bundled::{self, BUNDLED, Bundled},
-    import::{ImportError, import, is_foreign},
+    diagnostics::Diagnostics,
+    import::{ImportError, import_shown, is_foreign},
     source::{self, ReadError},
     suggest::{nearest, shown},
 };
@@ -77,6 +78,13 @@ pub enum LocateError {
     },
 }
 
+impl LocateError {
+    /// The mistakes with their places, where it was found and these are known.
+    pub fn diagnostics(&self) -> Option<&Diagnostics> {
+        if let Self::Foreign(error) = self { error.diagnostics() } else { None }
+    }
+}
+
 /// Finds `name`: a path, then in `scenarios/`, then among the bundled ones, each with or without `.toml`.
 pub fn locate(name: &str) -> Result<Located, LocateError> {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
@@ -122,7 +130,7 @@ fn has_toml(name: &str) -> bool {
 fn read(path: &Path, shown_path: &Path, origin: Origin) -> Result<Located, LocateError> {
     let name = shown_path.display().to_string();
     let (text, notes) = if is_foreign(path) {
-        let imported = import(path).map_err(LocateError::Foreign)?;
+        let imported = import_shown(path, shown_path).map_err(LocateError::Foreign)?;
         (imported.text, imported.notes)
     } else {
         let unreadable = |why: &ReadError| LocateError::Unreadable { path: shown(&name), why: why.to_string() };

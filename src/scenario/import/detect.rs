@@ -3,7 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{
-    super::source::{self, ReadError},
+    super::{
+        diagnostics::Diagnostics,
+        source::{self, ReadError},
+    },
     draft::Draft,
     procfile,
 };
@@ -37,6 +40,9 @@ pub enum ImportError {
         /// What it may be.
         hint: &'static str,
     },
+    /// Its form is wrong, at places that are shown.
+    #[error(transparent)]
+    Mistakes(Diagnostics),
     /// It is one of them, and wrong.
     #[error("{path}: {why}")]
     Wrong {
@@ -45,6 +51,13 @@ pub enum ImportError {
         /// What is wrong, with its line where that is known.
         why: String,
     },
+}
+
+impl ImportError {
+    /// The mistakes with their places, where these are known.
+    pub fn diagnostics(&self) -> Option<&Diagnostics> {
+        if let Self::Mistakes(diagnostics) = self { Some(diagnostics) } else { None }
+    }
 }
 
 /// Whether a file's name is that of another tool's.
@@ -63,14 +76,19 @@ fn is_yaml(path: &Path) -> bool {
 
 /// Reads a file of another tool, for a scenario that will lie beside it.
 pub fn import(path: &Path) -> Result<Imported, ImportError> {
-    read(path, "")
+    read(path, path, "")
+}
+
+/// The same of a file that a user calls `shown`.
+pub(in crate::scenario) fn import_shown(path: &Path, shown: &Path) -> Result<Imported, ImportError> {
+    read(path, shown, "")
 }
 
 /// The same for a scenario that will lie in `folder`: paths in it start there.
 pub fn import_for(path: &Path, folder: &Path) -> Result<Imported, ImportError> {
     let theirs = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_path_buf()));
     let from_ours = theirs.zip(folder.canonicalize().ok()).map(|(theirs, ours)| relative(&ours, &theirs));
-    read(path, &from_ours.unwrap_or_default())
+    read(path, path, &from_ours.unwrap_or_default())
 }
 
 /// The way from one absolute folder to another; empty if they are the same.
@@ -80,8 +98,8 @@ fn relative(from: &Path, to: &Path) -> String {
     up.chain(to.components().skip(shared)).collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
-fn read(path: &Path, folder: &str) -> Result<Imported, ImportError> {
-    let shown = path.display().to_string();
+fn read(path: &Path, shown: &Path, folder: &str) -> Result<Imported, ImportError> {
+    let shown = shown.display().to_string();
     let text = source::read_text(path).map_err(|why: ReadError| ImportError::Unreadable { path: shown.clone(), why: why.to_string() })?;
     let theirs = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_path_buf()));
     let name = theirs.as_ref().and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()));
@@ -104,7 +122,7 @@ fn read(path: &Path, folder: &str) -> Result<Imported, ImportError> {
 
 #[cfg(feature = "yaml")]
 fn read_yaml(text: &str, shown: &str, draft: &mut Draft) -> Result<(), ImportError> {
-    let file = super::yaml::read(text).map_err(|why| ImportError::Wrong { path: shown.to_owned(), why })?;
+    let file = super::yaml::read(text).map_err(|mistake| mistaken(text, shown, mistake))?;
     if let Some(processes) = &file.processes {
         super::compose::read(&file.top, processes, draft).map_err(|why| ImportError::Wrong { path: shown.to_owned(), why })?;
     } else if let Some(procs) = &file.procs {
@@ -114,6 +132,30 @@ fn read_yaml(text: &str, shown: &str, draft: &mut Draft) -> Result<(), ImportErr
         return Err(ImportError::Unknown { path: shown.to_owned(), hint });
     }
     Ok(())
+}
+
+/// A mistake with its excerpt.
+#[cfg(feature = "yaml")]
+fn mistaken(text: &str, shown: &str, mistake: super::yaml::Mistake) -> ImportError {
+    use super::super::{
+        diagnostics::{Collector, Diagnostic},
+        source::{Sources, Span},
+    };
+    let Some((line, column)) = mistake.at else { return ImportError::Wrong { path: shown.to_owned(), why: mistake.what } };
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = text.get(before..).unwrap_or_default();
+    let (at, width) = match rest.char_indices().nth(column.saturating_sub(1)) {
+        Some((at, c)) if c != '\n' => (at, c.len_utf8()),
+        Some((at, _)) => (at, 0),
+        None => (rest.len(), 0),
+    };
+    let mut sources = Sources::default();
+    let source = sources.add(shown, "", text);
+    let span = Span { source, start: before + at, end: before + at + width };
+    let mut out = Collector::default();
+    let message = format!("the file is not YAML as it should be: {}", mistake.what);
+    out.push(Diagnostic::error(message).at(span, "here").maybe_help(mistake.help.map(str::to_owned)));
+    ImportError::Mistakes(out.finish(std::sync::Arc::new(sources)))
 }
 
 #[cfg(not(feature = "yaml"))]

@@ -29,4 +29,5 @@ mod procfile;
 #[cfg(feature = "yaml")]
 mod yaml;
 
+pub(super) use detect::import_shown;
 pub use detect::{ImportError, Imported, import, import_for, is_foreign};

@@ -27,15 +27,58 @@ struct Ordered {
     procs: Option<Mapping>,
 }
 
+/// What is wrong with a file, in words for somebody who knows neither the grammar nor the parser.
+#[derive(Debug)]
+pub(super) struct Mistake {
+    /// Line and column, from 1, where they are known.
+    pub(super) at: Option<(usize, usize)>,
+    pub(super) what: String,
+    pub(super) help: Option<&'static str>,
+}
+
 /// Reads a file; what is wrong names its place.
-pub(super) fn read(text: &str) -> Result<File, String> {
-    let wrong = |error: serde_saphyr::Error| error.to_string().trim().to_owned();
+pub(super) fn read(text: &str) -> Result<File, Mistake> {
     let top: Mapping = serde_saphyr::from_str(text).map_err(wrong)?;
     if let Some(text) = top.iter().find_map(|(key, value)| if key.contains('\0') { Some(key.as_str()) } else { with_nul(value) }) {
-        return Err(format!("a NUL byte, which no program can be given, stands in {:?}", super::super::suggest::shown(text)));
+        let what = format!("a NUL byte, which no program can be given, stands in {:?}", super::super::suggest::shown(text));
+        return Err(Mistake { at: None, what, help: None });
     }
     let Ordered { processes, procs } = serde_saphyr::from_str(text).map_err(wrong)?;
     Ok(File { top, processes, procs })
+}
+
+/// What the parser says, in our words.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn wrong(error: serde_saphyr::Error) -> Mistake {
+    const KNOWN: &[(&str, &str, Option<&str>)] = &[
+        ("budget breached", "more comes out of it than anybody writes", Some("anchors (`&a`, `*a`) that use each other multiply")),
+        ("recursion limit", "too many lists and mappings stand inside each other", None),
+        ("multiple YAML documents", "there is more than one document in it", Some("keep one, without `---`")),
+        ("expected mapping start", "a mapping goes here", Some("it looks like `name: …`, one a line")),
+        ("expected string", "a text goes here", None),
+        ("alias references unknown anchor", "this `*` names no anchor of the file", Some("quote a text that begins with `*`")),
+        ("tabs disallowed", "a tab stands in the indentation", Some("indent with spaces")),
+        (
+            "mapping values are not allowed",
+            "no `key: value` can stand here",
+            Some("indent it as those beside it; quote a text with `: ` in it"),
+        ),
+        ("unclosed quote", "a quote is not closed", None),
+    ];
+    let location = error.location();
+    let at = location.and_then(|place| Some((usize::try_from(place.line()).ok()?, usize::try_from(place.column()).ok()?)));
+    let said = error.without_snippet().to_string();
+    let said = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    // The place is told with the excerpt.
+    let said = match said.split_once(": ") {
+        Some((place, rest)) if place.starts_with("line ") => rest,
+        _ => said,
+    };
+    if let Some(key) = said.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(", set ").next()) {
+        return Mistake { at, what: format!("`{}` is given twice", super::super::suggest::shown(key)), help: Some("keep one of them") };
+    }
+    let known = KNOWN.iter().find(|(start, ..)| said.starts_with(start));
+    Mistake { at, what: known.map_or(said, |(_, what, _)| *what).to_owned(), help: known.and_then(|(.., help)| *help) }
 }
 
 /// A text in there with a NUL byte. How deep values nest is bounded by the parser.

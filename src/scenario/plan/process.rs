@@ -6,7 +6,7 @@ use super::{
     words::{health, limits, log, quoted, ready, restart, stop, texts, words},
 };
 use crate::{
-    model::{ProcessId, ProcessSpec, StdinMode},
+    model::{Dependency, ProcessId, ProcessSpec, StdinMode},
     redact::looks_secret,
 };
 
@@ -14,7 +14,26 @@ use crate::{
 pub(super) fn waits(process: &ProcessSpec) -> String {
     let ports = process.needs_ports_of();
     let why = |id: &ProcessId| if ports.contains(id) { " (for its port)" } else { "" };
-    process.depends_on.iter().map(|d| format!("{} {}{}", d.on, d.condition.word(), why(&d.on))).collect::<Vec<_>>().join(", ")
+    let mut all: Vec<String> = Vec::new();
+    let mut rest = process.depends_on.as_slice();
+    while let Some(first) = rest.first() {
+        let count = replicas(rest);
+        let name = if count > 2 { format!("{} to {}", first.on, rest[count - 1].on) } else { first.on.to_string() };
+        let count = if count > 2 { count } else { 1 };
+        all.push(format!("{name} {}{}", first.condition.word(), why(&first.on)));
+        rest = &rest[count..];
+    }
+    all.join(", ")
+}
+
+/// How many of these, from the first on, are one process and those counted behind it, all under one condition.
+fn replicas(all: &[Dependency]) -> usize {
+    let parts = |dependency: &Dependency| {
+        let (base, number) = dependency.on.as_str().rsplit_once('-')?;
+        Some((base.to_owned(), number.parse::<usize>().ok()?, dependency.condition))
+    };
+    let Some((base, number, condition)) = all.first().and_then(parts) else { return 1 };
+    (0..).zip(all).take_while(|(i, dependency)| parts(dependency).is_some_and(|p| p == (base.clone(), number + i, condition))).count()
 }
 
 pub(super) fn process(out: &mut Page, number: usize, process: &ProcessSpec) {
