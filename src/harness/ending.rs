@@ -121,6 +121,7 @@ impl E2ETestHarness {
             None => TestEnd::Unknown,
         };
         let outcome = engine.end_now(end);
+        let in_time = outcome.is_some();
         self.manager.inner.hooks.run();
         let report = report(engine, outcome);
         let must_fail = match report.outcome.verdict {
@@ -130,7 +131,8 @@ impl E2ETestHarness {
         };
         let trouble = engine.trouble.first();
         if panicking || report.outcome.exit_code != exit_code::PASSED || trouble.is_some() {
-            let head = trouble.filter(|_| !panicking).map(|trouble| format!("an error was handed to the test: {trouble}"));
+            let late = (!in_time).then_some(report.outcome.reason.as_str());
+            let head = head(trouble.filter(|_| !panicking), late);
             tell(&evidence(engine, report, self.options.archives.clone(), head.as_deref()));
         }
         must_fail
@@ -157,6 +159,13 @@ fn report(engine: &Engine, outcome: Option<Outcome>) -> TestReport {
     TestReport::of(engine, outcome.unwrap_or_else(late))
 }
 
+/// What stands above the story of the run: what the test was handed, and that its end came `late`, whose record may tell of a good one.
+fn head(trouble: Option<&str>, late: Option<&str>) -> Option<String> {
+    let trouble = trouble.map(|trouble| format!("an error was handed to the test: {trouble}"));
+    let all: Vec<_> = trouble.into_iter().chain(late.map(str::to_owned)).collect();
+    (!all.is_empty()).then(|| all.join("\n"))
+}
+
 /// Writes the archive of a test that did not pass, and says what happened and where everything is.
 fn evidence(engine: &Arc<Engine>, mut report: TestReport, archives: Option<PathBuf>, head: Option<&str>) -> String {
     let no_archive = archives.and_then(|dir| report.archive_in(engine, &dir)).unwrap_or_default();
@@ -169,4 +178,17 @@ fn evidence(engine: &Arc<Engine>, mut report: TestReport, archives: Option<PathB
 #[expect(clippy::print_stderr, reason = "a failed test's evidence belongs beside its panic")]
 fn tell(text: &str) {
     let _ = catch_unwind(AssertUnwindSafe(|| eprint!("{text}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_came_late_says_so_whatever_its_record_tells() {
+        assert_eq!(head(None, None), None);
+        assert_eq!(head(None, Some("it was not over within 6 s")).as_deref(), Some("it was not over within 6 s"));
+        let both = head(Some("server exited with 7"), Some("it was not over within 6 s"));
+        assert_eq!(both.as_deref(), Some("an error was handed to the test: server exited with 7\nit was not over within 6 s"));
+    }
 }
