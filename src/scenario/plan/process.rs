@@ -113,3 +113,19 @@ fn env_of(process: &ProcessSpec, shown: impl Fn(&str, &str) -> String) -> Option
     let inherits = if process.env_clear { "nothing inherited " } else { "" };
     (!env.is_empty() || process.env_clear).then(|| format!("{inherits}{}", env.join(" ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Condition, ProcessId};
+
+    #[test]
+    fn replicas_in_a_row_are_told_as_one() {
+        let on = |name: &str, condition| Dependency { on: ProcessId::new(name).expect("a name"), condition };
+        let ready = |name| on(name, Condition::Ready);
+        assert_eq!(replicas(&[ready("w-1"), ready("w-2"), ready("w-3"), ready("x-4")]), 3);
+        assert_eq!(replicas(&[ready("w-1"), ready("w-3")]), 1, "one of them is left out");
+        assert_eq!(replicas(&[ready("w-1"), on("w-2", Condition::Started)]), 1);
+        assert_eq!((replicas(&[ready("db")]), replicas(&[])), (1, 1));
+    }
+}

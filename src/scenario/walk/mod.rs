@@ -23,6 +23,7 @@ mod kind;
 mod policy;
 mod probe;
 mod process;
+mod read;
 mod scalar;
 mod script;
 mod state;

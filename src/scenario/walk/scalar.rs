@@ -11,8 +11,8 @@ use super::{
         tree::{Node, Table, Value},
         values,
     },
+    read::Read,
     state::{Scope, Walk},
-    text::Read,
 };
 use crate::model::{ProcessId, Text};
 

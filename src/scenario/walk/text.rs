@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What stands for a secret wherever a draft is shown.
-const MASK: &str = "****";
+pub(super) const MASK: &str = "****";
 /// All texts of a run together: a short file can ask for a long text many times, in many replicas.
 const MOST_FILLED: usize = 64 << 20;
 /// The number that a port without one has where a draft must compute with it.
@@ -37,38 +37,6 @@ pub(super) struct Filled {
     pub(super) secret: bool,
     /// Something is in it that has another value, or none, in a draft.
     pub(super) later: bool,
-}
-
-/// A value that must be known at once, and how it may be shown: what a secret or a port comes to is never told.
-#[derive(Debug, Clone)]
-pub(in crate::scenario) struct Read {
-    value: String,
-    told: String,
-    secret: bool,
-}
-
-impl Read {
-    pub(super) fn into_value(self) -> String {
-        self.value
-    }
-
-    /// For a message.
-    pub(in crate::scenario) fn shown(&self) -> String {
-        shown(&self.told)
-    }
-
-    /// Whether something secret is in it, so that not even a part of it may be quoted.
-    pub(super) fn is_secret(&self) -> bool {
-        self.secret
-    }
-}
-
-impl std::ops::Deref for Read {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.value
-    }
 }
 
 /// A text that is being filled in.
@@ -115,23 +83,6 @@ impl Walk<'_> {
     /// A text as it will be used. None: it is wrong, and that was reported.
     pub(in crate::scenario) fn text(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Text> {
         self.filled(key, node, scope).map(|f| f.text)
-    }
-
-    /// A text that must be known at once. In a draft, ports in it have a number that stands for them.
-    pub(in crate::scenario) fn plain(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<String> {
-        self.read(key, node, scope).map(Read::into_value)
-    }
-
-    /// The same, for who may have to say what is wrong with it.
-    pub(in crate::scenario) fn read(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Read> {
-        self.filled(key, node, scope.now()).map(|filled| self.readable(filled))
-    }
-
-    /// How a text that was filled in may be quoted.
-    pub(super) fn readable(&self, filled: Filled) -> Read {
-        let Filled { text, sample: value, secret, .. } = filled;
-        let told = if secret && matches!(self.stage, Stage::Final { .. }) { MASK.to_owned() } else { text.to_string() };
-        Read { value, told, secret }
     }
 
     pub(super) fn filled(&mut self, key: &str, node: &Node, scope: Scope<'_>) -> Option<Filled> {
