@@ -118,7 +118,7 @@ fn sweep(content: &Content, living: &Living) -> Sweep {
     if let Some(group) = &group {
         group.kill();
     }
-    let mut left = sweeper::kill(Among::Everybody, KILL_BOUND, |stat| evidence.proves(stat));
+    let mut left = sweeper::kill(Among::Everybody, KILL_BOUND, |stat| evidence.proves(stat).into());
     left.extend(group.map(|group| group.end(KILL_BOUND)).into_iter().flatten());
     left.sort_unstable();
     left.dedup();

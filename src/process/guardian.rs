@@ -33,7 +33,7 @@ use super::{
     orders::Orders,
     procfs,
     socket::{Filled, Inbox},
-    sweeper::{self, Among},
+    sweeper::{self, Among, Claim},
     tag::{self, TagRange},
     tree::{Identity, Stat},
     wire::{self, Said},
@@ -269,10 +269,15 @@ impl Shared {
         let other = |stat: &Stat| stat.id.pid != self.id.pid && stat.id.start >= me.start;
         match self.orphans {
             Orphans::Adopt => {
-                sweeper::kill(Among::Descendants, within, |stat| stat.ppid == me.pid && other(stat) && (tagged(stat) || marked(stat)))
+                let ours = |stat: &Stat| stat.ppid == me.pid && other(stat) && (tagged(stat) || marked(stat));
+                sweeper::kill(Among::Descendants, within, |stat| ours(stat).into())
             }
             // Another program's trees may have the same tag.
-            Orphans::Leave => sweeper::kill(Among::Everybody, within, |stat| other(stat) && tagged(stat) && marked(stat)),
+            Orphans::Leave => sweeper::kill(Among::Everybody, within, |stat| match other(stat) && tagged(stat) {
+                true if marked(stat) => Claim::Ours,
+                true if !procfs::has_environment(stat.id.pid) => Claim::NotYet,
+                _ => Claim::Not,
+            }),
         }
     }
 }

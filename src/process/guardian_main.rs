@@ -28,7 +28,8 @@ use super::{
     namespace::Namespace,
     procfs,
     socket::{self, Filled, Inbox},
-    sweeper, tag, wire,
+    sweeper::{self, Claim},
+    tag, wire,
 };
 
 /// How the guardian is called, so that `ps` says what it is.
@@ -141,7 +142,7 @@ fn keep(keeper: &mut Keeper<SocketPost>) {
     if let Some(words) = ran.map_or_else(|_| Some(panicked()), |_| keeper.trouble()) {
         keeper.post().flush();
         keeper.post().say(&wire::last_words_frame(&words));
-        sweeper::kill(sweeper::Among::Descendants, super::KILL_BOUND, |_| true);
+        sweeper::kill(sweeper::Among::Descendants, super::KILL_BOUND, |_| Claim::Ours);
     }
 }
 

@@ -111,6 +111,16 @@ pub(crate) fn environment_contains(pid: u32, marker: &[u8]) -> bool {
     std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| memchr::memmem::find(&environment, marker).is_some())
 }
 
+/// Whether a process has its environment yet: in the midst of an `exec` it has none, and nobody can say what it will be. One
+/// that may not be looked into (it runs as somebody else) never seems to have any.
+pub(crate) fn has_environment(pid: u32) -> bool {
+    let mut buffer = [0; 1024];
+    let line = String::from_utf8_lossy(read(pid, "stat", &mut buffer).unwrap_or_default()).into_owned();
+    // `proc_pid_stat(5)`: the first field after the name is number 3, the end of the environment 51.
+    let end = line.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(48)?.parse::<u64>().ok());
+    end.is_some_and(|end| end != 0)
+}
+
 /// The command line as people read it, capped; `[name]` if it has none; `?` if there is no such process.
 pub(crate) fn command(pid: u32) -> String {
     let mut buffer = [0; 4096];
@@ -170,6 +180,7 @@ mod tests {
         let found = table.iter().find(|stat| stat.id == me).expect("it runs");
         assert!(found.is_alive() && found.rss > 0);
         assert!(command(me.pid).contains("e2e_tui"), "{}", command(me.pid));
+        assert!(has_environment(me.pid) && !has_environment(2) && !has_environment(u32::MAX), "2 is the kernel's, with nothing of its own");
         assert_eq!(stat(0), None);
         assert_eq!(command(u32::MAX), "?");
     }

@@ -23,21 +23,36 @@ pub(crate) enum Among {
     Everybody,
 }
 
-/// Freezes, lists and kills all `among` for whom `ours` holds, and all of theirs, until none is left or `within` has passed.
+/// Whose a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    Ours,
+    /// It looks like one of ours and is in the midst of an `exec`: that shows when it is through.
+    NotYet,
+    Not,
+}
+
+impl From<bool> for Claim {
+    fn from(ours: bool) -> Self {
+        if ours { Self::Ours } else { Self::Not }
+    }
+}
+
+/// Freezes, lists and kills all `among` that are ours by `claim`, and all of theirs, until none is left or `within` has passed.
 /// Reaps those that have become children of this process. Says who is left.
-pub(crate) fn kill(among: Among, within: Duration, ours: impl Fn(&Stat) -> bool) -> Vec<u32> {
+pub(crate) fn kill(among: Among, within: Duration, claim: impl Fn(&Stat) -> Claim) -> Vec<u32> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
-        freeze(find(among, &ours).0, &ours);
-        let (left, children) = find(among, &ours);
+        freeze(find(among, &claim).left, |stat| claim(stat) == Claim::Ours);
+        let Found { left, children, unclear } = find(among, &claim);
         for id in &left {
             _ = signal::send(*id, Signal::KILL);
         }
         for pid in children {
             exec::reap(pid);
         }
-        if left.is_empty() {
+        if left.is_empty() && !unclear {
             return Vec::new();
         }
         if started.elapsed() >= within {
@@ -48,20 +63,31 @@ pub(crate) fn kill(among: Among, within: Duration, ours: impl Fn(&Stat) -> bool)
     }
 }
 
-/// Who lives, and which children of this process there are of them, dead ones included.
-fn find(among: Among, ours: impl Fn(&Stat) -> bool) -> (Vec<Identity>, Vec<u32>) {
+/// What a look has found.
+struct Found {
+    /// Who lives.
+    left: Vec<Identity>,
+    /// Which children of this process there are of them, dead ones included.
+    children: Vec<u32>,
+    /// Whether there may be more.
+    unclear: bool,
+}
+
+fn find(among: Among, claim: impl Fn(&Stat) -> Claim) -> Found {
     const OURS: TreeId = TreeId(0);
     let me = std::process::id();
     let table = procfs::table();
-    let mut children = Vec::new();
+    let (mut children, mut unclear) = (Vec::new(), false);
     let assignment = table.assign(me, &HashMap::new(), &mut |stat, below| {
-        let is_ours = (below || among == Among::Everybody) && ours(stat);
-        if is_ours && stat.ppid == me {
+        let claim = if below || among == Among::Everybody { claim(stat) } else { Claim::Not };
+        unclear |= claim == Claim::NotYet && stat.is_alive();
+        if claim == Claim::Ours && stat.ppid == me {
             children.push(stat.id.pid);
         }
-        is_ours.then_some(OURS)
+        (claim == Claim::Ours).then_some(OURS)
     });
-    (assignment.members_of(OURS).map(|stat| stat.id).collect(), children)
+    let left = assignment.members_of(OURS).map(|stat| stat.id).collect();
+    Found { left, children, unclear }
 }
 
 /// Reaps zombies that have become children of this process without anybody here knowing of them, as happens to the first

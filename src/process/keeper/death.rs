@@ -191,7 +191,8 @@ impl<P: Post> Keeper<P> {
             }
             // Adopted ones stay listed until they are reaped, dead or alive.
             let reaped = self.adopted.is_empty() || self.namespace.is_some();
-            if left.is_empty() && self.leaders.is_empty() && reaped {
+            // Who is in the midst of an `exec` may turn out to be one more.
+            if left.is_empty() && self.leaders.is_empty() && reaped && self.haunted().next().is_none() {
                 self.adopted.clear();
                 for tree in self.trees.values_mut() {
                     tree.look.0 = started;

@@ -4,20 +4,18 @@ use std::time::Instant;
 
 use super::{Keeper, Post, tree::Tree};
 use crate::process::{
-    TreeEvent, TreeId, procfs,
+    KILL_BOUND, TreeEvent, TreeId, procfs,
     tag::{ANY_MARKER, EXEC_TAKES},
     tree::{Identity, Stat},
 };
 
+/// How often children are listed at most where some of them go meanwhile; the table of all processes shows them then.
+const LISTINGS: u32 = 10;
+
 impl<P: Post> Keeper<P> {
     /// Takes note of processes that have become children of this one because their parent ended.
     pub(super) fn adopt(&mut self) {
-        let reaper = self.reaper();
-        let listed = if self.namespace.is_some() { procfs::children_of(reaper) } else { procfs::children_of_this_thread() };
-        let children: Vec<u32> = listed.unwrap_or_else(|| {
-            let table = procfs::table();
-            table.iter().filter(|stat| stat.ppid == reaper).map(|stat| stat.id.pid).collect()
-        });
+        let children = self.children_of_reaper();
         if self.namespace.is_some() {
             // They are reaped by somebody else: who is not listed any more is gone.
             self.adopted.retain(|pid, _| children.contains(pid));
@@ -32,6 +30,20 @@ impl<P: Post> Keeper<P> {
                 self.adopted.insert(pid, (stat.id, owner));
             }
         }
+    }
+
+    fn children_of_reaper(&self) -> Vec<u32> {
+        let reaper = self.reaper();
+        let listed = if self.namespace.is_none() {
+            // Nobody but this thread reaps them, so none goes while they are listed.
+            procfs::children_of_this_thread()
+        } else {
+            // The first process of the namespace reaps meanwhile, and each that goes then may hide another one: only a list all of
+            // whom are still there is whole.
+            let is_there = |pid: &u32| procfs::stat(*pid).is_some_and(|stat| stat.ppid == reaper);
+            (0..LISTINGS).filter_map(|_| procfs::children_of(reaper)).find(|all| all.iter().all(is_there))
+        };
+        listed.unwrap_or_else(|| procfs::table().iter().filter(|stat| stat.ppid == reaper).map(|stat| stat.id.pid).collect())
     }
 
     /// Whose a process is that was found in the midst of a freeze, by one look at it alone.
@@ -88,7 +100,9 @@ impl<P: Post> Keeper<P> {
         }
         // In the middle of its `exec` a process has no environment: only one that goes on having none has cleared it.
         let (_, since) = *self.unsure.entry(stat.id).or_insert((id, Instant::now()));
-        if since.elapsed() > EXEC_TAKES {
+        // On a machine that does a hundred things at once that middle may be long.
+        let enough = if procfs::has_environment(stat.id.pid) { EXEC_TAKES } else { KILL_BOUND };
+        if since.elapsed() > enough {
             self.unsure.remove(&stat.id);
             let text = format!(
                 "pid {} ({}) looks like a daemon of this tree that has cleared its environment: it is left alone, \
