@@ -115,10 +115,9 @@ impl GreetedGuardian {
     }
 
     fn answer(&self) -> Result<Inbox, GuardianError> {
+        let Some((_, socket)) = &self.process.begun else { return Err(no_answer(&self.process.program, "it closed the connection")) };
         let mut inbox = Inbox::default();
-        if let Some((_, socket)) = &self.process.begun {
-            hear_answer(socket, &mut inbox, self.grip.containment, &self.process.program)?;
-        }
+        hear_answer(socket, &mut inbox, self.grip.containment, &self.process.program)?;
         Ok(inbox)
     }
 }
