@@ -43,10 +43,13 @@ fn guardian_of(bench: &Bench, run: &Child) -> u32 {
 /// Kills supervisor and guardian so that neither sees the other die.
 fn kill_both(bench: &Bench, running: &mut Child) {
     let guardian = guardian_of(bench, running);
-    send(guardian, Signal::SIGSTOP);
+    // Stopped, the supervisor cannot see its guardian die; the other way round, the guardian goes on when its supervisor dies.
+    send(running.id(), Signal::SIGSTOP);
+    let stat = format!("/proc/{}/stat", running.id());
+    wait_for("the supervisor to stand still", SOON, || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T ")));
+    send(guardian, Signal::SIGKILL);
     send(running.id(), Signal::SIGKILL);
     running.wait().expect("it was killed");
-    send(guardian, Signal::SIGKILL);
     wait_for("the guardian to be dead", SOON, || {
         let stat = fs::read_to_string(format!("/proc/{guardian}/stat"));
         stat.is_ok_and(|stat| stat.contains(") Z ")) || !std::path::Path::new(&format!("/proc/{guardian}")).exists()

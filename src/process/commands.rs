@@ -93,6 +93,7 @@ impl Commands {
             | TreeEvent::Empty { tree }
             | TreeEvent::Members { tree, .. }
             | TreeEvent::Stuck { tree, .. }
+            | TreeEvent::Unproven { tree, .. }
             | TreeEvent::Notice { tree: Some(tree), .. } => *tree,
             TreeEvent::Lost { .. } => {
                 // Nobody will hear of any command again: all who wait are told by the end of their channel.

@@ -207,7 +207,10 @@ impl Spawner for Guardian {
 
     fn kill_all(&self, within: Duration) -> usize {
         self.shared.ending.store(true, Ordering::SeqCst);
-        // The guardian sees the end of its orders, and does the rest.
+        // The guardian sees the end of its orders, and does the rest; one that was stopped has to go on for that.
+        if let Some(pidfd) = &self.shared.pidfd {
+            _ = exec::signal_pidfd(pidfd.as_fd(), Signal::CONT);
+        }
         self.orders.close();
         if let Some(left) = self.shared.wait_until_over(within) {
             return left;

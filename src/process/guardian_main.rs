@@ -16,7 +16,11 @@ use std::{
     },
 };
 
-use nix::{errno::Errno, sys::signal::SigSet, unistd::setsid};
+use nix::{
+    errno::Errno,
+    sys::signal::{SigSet, Signal},
+    unistd::setsid,
+};
 
 use crate::model::Containment;
 
@@ -85,6 +89,8 @@ fn serve() -> Result<(), Errno> {
     let null = File::open("/dev/null").map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)))?;
     rustix::stdio::dup2_stdin(&null).map_err(errno)?;
     drop(null);
+    // Should somebody have stopped it, it goes on when the supervisor dies, and sees to the rest.
+    _ = nix::sys::prctl::set_pdeathsig(Signal::SIGCONT);
     // Fails only for one who leads a process group already.
     _ = setsid();
     _ = nix::sys::prctl::set_name(c"e2e-tui-guardia");

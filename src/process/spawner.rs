@@ -165,6 +165,16 @@ pub enum TreeEvent {
         /// One entry a known tree, but for those that have been told to use this at the last two samples already.
         trees: Vec<TreeSample>,
     },
+    /// Somebody looks like a daemon of the tree that has cleared its environment. Where nobody adopts orphans that cannot be
+    /// proven, so it is left alone.
+    Unproven {
+        /// Which tree.
+        tree: TreeId,
+        /// Who.
+        pid: u32,
+        /// The name of the program it runs.
+        name: String,
+    },
     /// Something the user should know: a signal that was refused, an exit status that somebody else collected.
     Notice {
         /// Whose, if it is about one tree.

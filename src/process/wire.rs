@@ -355,6 +355,7 @@ pub(crate) fn event_frame(event: &TreeEvent) -> Vec<u8> {
         TreeEvent::Sampled { trees } => {
             Writer::new(b'U').list(trees, |w, sample| pids(w.u64(sample.tree.0).duration(sample.cpu).u64(sample.memory), &sample.pids))
         }
+        TreeEvent::Unproven { tree, pid, name } => plain(b'P', tree).u32(*pid).text(name),
         TreeEvent::Notice { tree, text } => Writer::new(b'N').option(*tree, |w, tree| w.u64(tree.0)).text(text),
         TreeEvent::Lost { why, left } => pids(Writer::new(b'L').text(why), left),
     }
@@ -372,6 +373,7 @@ pub(crate) fn read_said(frame: &[u8]) -> Read<Said> {
             b'M' => TreeEvent::Members { tree: r.tree()?, members: r.list(read_member)? },
             b'T' => TreeEvent::Stuck { tree: r.tree()?, pids: r.list(Reader::u32)?, why: r.text()? },
             b'U' => TreeEvent::Sampled { trees: r.list(read_sample)? },
+            b'P' => TreeEvent::Unproven { tree: r.tree()?, pid: r.u32()?, name: r.text()? },
             b'N' => TreeEvent::Notice { tree: r.option(Reader::tree)?, text: r.text()? },
             b'Z' => TreeEvent::StandStill,
             b'L' => TreeEvent::Lost { why: r.text()?, left: r.list(Reader::u32)? },
@@ -543,6 +545,7 @@ mod tests {
             (tree(), pids(), text()).prop_map(|(tree, pids, why)| TreeEvent::Stuck { tree, pids, why }),
             proptest::collection::vec(sample, 0..3).prop_map(|trees| TreeEvent::Sampled { trees }),
             Just(TreeEvent::StandStill),
+            (tree(), any::<u32>(), text()).prop_map(|(tree, pid, name)| TreeEvent::Unproven { tree, pid, name }),
             (proptest::option::of(tree()), text()).prop_map(|(tree, text)| TreeEvent::Notice { tree, text }),
             (text(), pids()).prop_map(|(why, left)| TreeEvent::Lost { why, left }),
         ]

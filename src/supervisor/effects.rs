@@ -219,6 +219,7 @@ impl Runtime {
             | TreeEvent::OutOfMemory { tree, .. }
             | TreeEvent::Empty { tree }
             | TreeEvent::Members { tree, .. }
+            | TreeEvent::Unproven { tree, .. }
             | TreeEvent::Stuck { tree, .. } => *tree,
             _ => return None,
         };
@@ -241,6 +242,10 @@ impl Runtime {
                 Input::Members { process, generation, leaks: members.into_iter().map(leak).collect() }
             }
             TreeEvent::Stuck { pids, why, .. } => Input::Stuck { process, generation, pids, why },
+            TreeEvent::Unproven { pid, name, .. } => {
+                let command = format!("{name}: looks like a daemon that has cleared its environment, and is left alone");
+                Input::LeftAlone { process, generation, leak: Leak { pid: Some(pid), command, port: None } }
+            }
             _ => return None,
         })
     }

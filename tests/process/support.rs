@@ -301,9 +301,11 @@ impl Yard {
         }
     }
 
-    /// Whether a notice about this tree has come that nobody has asked for.
+    /// Whether a notice about this tree, or a word of somebody who cannot be proven to be in it, has come unasked.
     pub(crate) fn has_notice(&self, tree: TreeId) -> bool {
-        self.seen.iter().any(|event| matches!(event, TreeEvent::Notice { tree: Some(t), .. } if *t == tree))
+        self.seen
+            .iter()
+            .any(|event| matches!(event, TreeEvent::Notice { tree: Some(t), .. } | TreeEvent::Unproven { tree: t, .. } if *t == tree))
     }
 
     /// All events that have come and nobody has asked for.

@@ -326,9 +326,9 @@ fn s6_without_privileges_a_namespace_does_not_survive_a_double_kill_either() {
     let host = unprivileged("adopt-pidns wait", "").standing();
     assert!(living(&host.mark).len() > 8);
     let send = |pid: u32, signal| kill(Pid::from_raw(pid.cast_signed()), signal).expect("it lives");
-    send(host.guardian, nix::sys::signal::Signal::SIGSTOP);
-    host.kill(nix::sys::signal::Signal::SIGKILL);
+    host.freeze();
     send(host.guardian, nix::sys::signal::Signal::SIGKILL);
+    host.kill(nix::sys::signal::Signal::SIGKILL);
     let guardian = host.guardian;
     wait_for("the guardian is dead", || fs::read_to_string(format!("/proc/{guardian}/stat")).map_or(true, |stat| stat.contains(") Z ")));
     until_none_lives(&host.mark, std::time::Duration::from_secs(5));

@@ -138,12 +138,12 @@ fn marked_daemon(under: Under) {
     // Twice: the first look may have met it in the middle of its `exec`.
     wait_for("it has been looked at", || yard.members(tree).is_empty() && yard.has_notice(tree));
     let told = yard.until("it is reported", |event| match event {
-        TreeEvent::Notice { tree: Some(t), text } if *t == tree => Some(text.clone()),
+        TreeEvent::Unproven { tree: t, pid, .. } if *t == tree => Some(*pid),
         _ => None,
     });
-    let pid: i32 = living(&yard.mark)[0].split(' ').next().expect("a pid").parse().expect("a number");
-    assert!(told.starts_with(&format!("pid {pid} (")) && told.contains("left alone"), "{told}");
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("it is ours");
+    let pid: u32 = living(&yard.mark)[0].split(' ').next().expect("a pid").parse().expect("a number");
+    assert_eq!(told, pid);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), nix::sys::signal::Signal::SIGKILL).expect("it is ours");
     wait_for("the daemon is gone", || living(&yard.mark).is_empty());
     yard.close();
 }

@@ -104,13 +104,7 @@ impl<P: Post> Keeper<P> {
         let enough = if procfs::has_environment(stat.id.pid) { EXEC_TAKES } else { KILL_BOUND };
         if since.elapsed() > enough {
             self.unsure.remove(&stat.id);
-            let text = format!(
-                "pid {} ({}) looks like a daemon of this tree that has cleared its environment: it is left alone, \
-                 for where nobody adopts orphans that cannot be proven",
-                stat.id.pid,
-                procfs::name(stat.id.pid)
-            );
-            self.post.send(TreeEvent::Notice { tree: Some(id), text });
+            self.post.send(TreeEvent::Unproven { tree: id, pid: stat.id.pid, name: procfs::name(stat.id.pid) });
         }
         None
     }

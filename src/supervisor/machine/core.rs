@@ -115,6 +115,7 @@ impl Machine {
             Input::LeaderExited { process, generation, exit } => self.on(&process, generation, |m, i| m.leader_exited(i, exit)),
             Input::Drained { process, generation, tail } => self.on(&process, generation, |m, i| m.drained(i, tail)),
             Input::TreeEmpty { process, generation } => self.on(&process, generation, Self::tree_is_empty),
+            Input::LeftAlone { process, generation, leak } => self.on(&process, generation, |m, i| m.tell_leak(i, vec![leak])),
             Input::Members { process, generation, leaks } => self.on(&process, generation, |m, i| m.members(i, leaks)),
             Input::Stuck { process, generation, pids, why } => self.on(&process, generation, |m, i| m.stuck(i, pids, &why)),
             Input::Ready { process, generation, report } => self.on(&process, generation, |m, i| m.ready_report(i, report)),

@@ -47,6 +47,8 @@ pub(crate) enum Input {
     TreeEmpty { process: ProcessId, generation: Generation },
     /// What lives of its tree, asked for with [`Effect::Census`].
     Members { process: ProcessId, generation: Generation, leaks: Vec<Leak> },
+    /// Somebody was left alone who cannot be proven to be one of its: a leak all the same.
+    LeftAlone { process: ProcessId, generation: Generation, leak: Leak },
     /// KILL did not end these, for this reason.
     Stuck { process: ProcessId, generation: Generation, pids: Vec<u32>, why: String },
     /// How its readiness stands.

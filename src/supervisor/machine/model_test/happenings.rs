@@ -196,6 +196,7 @@ fn tree_of(input: &Input) -> Option<(&ProcessId, Generation)> {
         | Input::LeaderExited { process, generation, .. }
         | Input::TreeEmpty { process, generation }
         | Input::Members { process, generation, .. }
+        | Input::LeftAlone { process, generation, .. }
         | Input::Stuck { process, generation, .. }
         | Input::Drained { process, generation, .. } => Some((process, *generation)),
         _ => None,

@@ -25,6 +25,17 @@ fn p15_what_a_leader_leaves_is_named_a_leak_and_killed_before_a_restart() {
     assert_eq!(b.verdict().map(|o| (o.verdict, o.exit_code)), Some((Verdict::Leaked, 5)));
 }
 
+#[test]
+fn p16_who_is_left_alone_because_nothing_is_proven_is_a_leak_all_the_same() {
+    let mut b = Bench::with(vec![spec("t", Role::Test)], true, None);
+    b.up("t");
+    let leak = Leak { pid: Some(77), command: "sleep: looks like a daemon".into(), port: None };
+    b.give(Input::LeftAlone { process: id("t"), generation: 1, leak });
+    b.ends("t", Exit::Code(0));
+    b.obey();
+    assert_eq!(b.verdict().map(|o| (o.verdict, o.exit_code)), Some((Verdict::Leaked, 5)));
+}
+
 /// A test that has ended well and left something behind.
 fn leaking_test(headless: bool) -> Bench {
     let mut b = Bench::with(vec![spec("t", Role::Test)], headless, None);
