@@ -1,21 +1,14 @@
 //! `e2e-tui --scenario FILE`.
 
-use std::{
-    any::Any,
-    io,
-    panic::{self, AssertUnwindSafe},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use e2e_tui::{
     explain::{Closing, closing_block, explain, replay_command},
     model::{Actor, Command, Outcome, Signal},
     process::{GuardianError, GuardianProcess, TakenTerminal},
     record::{Keep, LiveRun, PreparedRun, RunDir, RunRequest, archive::export_watched},
-    scenario::{Located, Resolved, locate},
+    scenario::{Lease, Located, Resolved, locate},
     supervisor::{RunHandle, ScriptOptions, Signals, obey_signals},
     tui::{self, Ended, Export, Front, Options, Refused},
 };
@@ -34,6 +27,7 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
     if !tui::is_possible() {
         bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui run {name}");
     }
+    tui::wait_for_front()?;
     // It becomes a process while files are read.
     let guardian = GuardianProcess::start();
     let options = target.common.looks.options(target.common.no_color)?;
@@ -61,12 +55,11 @@ fn open_under(
         Shown::start(resolved, guardian?, scenario::keep(common), options, runtime.handle())?
     };
     // Here and not on a thread of its own: that would have to be waited for first.
-    let ended = panic::catch_unwind(AssertUnwindSafe(|| tui::run(front))).map_err(|_| anyhow!("the dashboard panicked"));
-    let ended = ended.and_then(|ended| ended.context("the terminal cannot be used"));
-    let outcome = runtime.block_on(shown.finish(ended))?;
+    let ended = tui::run(front).context("the terminal cannot be used");
+    let outcome = runtime.block_on(shown.finish(ended));
     // What still runs on the runtime (a probe, an export) is not waited for.
     runtime.shutdown_background();
-    Ok(outcome.exit_code)
+    Ok(outcome?.exit_code)
 }
 
 /// A run under the dashboard.
@@ -74,8 +67,10 @@ struct Shown {
     live: LiveRun,
     signals: Signals,
     replay: Option<String>,
-    /// Held to the end: two runs never share a port, and `${run.dir}` outlives every process.
-    held: Box<dyn Any>,
+    /// Held to the end: two runs never share a port…
+    leases: Vec<Lease>,
+    /// …and `${run.dir}` outlives every process.
+    run_dir: Option<tempfile::TempDir>,
 }
 
 impl Shown {
@@ -109,12 +104,12 @@ impl Shown {
         let live = run.start();
         let front = front(&handle, dir.as_ref(), options, runtime.clone());
         let replay = dir.map(|dir| replay_command(&dir.id, recordings.as_deref()));
-        Ok((Self { live, signals, replay, held: Box::new((leases, run_dir)) }, front))
+        Ok((Self { live, signals, replay, leases, run_dir }, front))
     }
 
     /// Sees to the run's end, once the dashboard's has come.
     async fn finish(self, ended: anyhow::Result<Ended>) -> anyhow::Result<Outcome> {
-        let Self { live, signals, replay, held } = self;
+        let Self { live, signals, replay, leases, run_dir } = self;
         let handle = live.handle().clone();
         match &ended {
             Ok(Ended::Over) => {}
@@ -131,9 +126,9 @@ impl Shown {
             Err(_) => drop(handle.send(Command::Shutdown { now: true }, Actor::Supervisor)),
         }
         let outcome = live.finish().await;
-        drop(held);
+        drop((leases, run_dir));
         if ended? != Ended::TerminalGone {
-            super::say::out(format_args!("{}", epilogue(&handle, replay)));
+            tui::last_words(&epilogue(&handle, replay));
         }
         Ok(outcome)
     }

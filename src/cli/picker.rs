@@ -33,6 +33,7 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
             "no scenario given, and the picker needs a terminal on stdin and stdout; without one: e2e-tui run FILE (e2e-tui list names the bundled ones)"
         );
     }
+    tui::wait_for_front()?;
     let options = target.common.looks.options(target.common.no_color)?;
     let base = target.common.recordings_dir.clone().unwrap_or_else(default_dir);
     let choices = choices(Path::new(""), &base, Timestamp::now());
@@ -51,6 +52,7 @@ pub(super) fn main(target: &Target) -> anyhow::Result<u8> {
         Picked::Check(number) => check::plan(&located(&choices[number])?, &target.common),
         Picked::Init => init::here(),
         Picked::Nothing => Ok(exit_code::PASSED),
+        Picked::Asked(signal) => Ok(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `e2e-tui replay RECORDING`.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use anyhow::{Context, bail};
 use e2e_tui::{
@@ -8,7 +8,10 @@ use e2e_tui::{
     record::{Kept, Recording, default_dir, recordings},
     tui::{self, Front},
 };
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 use super::args::ReplayArgs;
 
@@ -22,6 +25,7 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
     if !tui::is_possible() {
         bail!("the dashboard needs a terminal on stdin and stdout; without one: e2e-tui explain {name}, e2e-tui logs {name}");
     }
+    tui::wait_for_front()?;
     let options = args.looks.options(args.no_color)?;
     let recording = Recording::open_named(&name, &base)?;
     super::warn_broken(&recording);
@@ -30,7 +34,11 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
     let (_shown, snapshot) = watch::channel(recording.snapshot.clone());
     let runtime = super::run_time()?;
     super::panic::remember_terminal(tui::restore_for_good);
-    let front = tui::spawn(Front {
+    {
+        let _inside = runtime.enter();
+        leave_when_asked()?;
+    }
+    let front = Front {
         snapshot,
         journal: recording.journal.clone(),
         logs: recording.logs.clone(),
@@ -43,9 +51,23 @@ pub(super) fn main(args: &ReplayArgs) -> anyhow::Result<u8> {
         recording: false,
         runtime: runtime.handle().clone(),
         options,
-    })?;
-    front.join().map_err(|_| anyhow::anyhow!("the dashboard's thread panicked"))?.context("the terminal cannot be used")?;
+    };
+    tui::run(front).context("the terminal cannot be used")?;
     Ok(exit_code::PASSED)
+}
+
+/// There is nothing to stop: who asks for this program's end gets the terminal back and that end.
+fn leave_when_asked() -> io::Result<()> {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
+        let mut asked = signal(kind)?;
+        tokio::spawn(async move {
+            if asked.recv().await.is_some() {
+                tui::restore_for_good();
+                std::process::exit(128 + kind.as_raw_value());
+            }
+        });
+    }
+    Ok(())
 }
 
 /// The newest recording of a run that did not pass.

@@ -1,4 +1,4 @@
-//! The loop of the dashboard's thread: wait, take what came, draw what changed.
+//! The loop of the dashboard: wait, take what came, draw what changed.
 //!
 //! ```text
 //!   tty ──Decoder──▶ Key ──App──▶ Outcome ──▶ commands, log, clipboard, terminal
@@ -31,7 +31,7 @@ use super::{
     term::{
         Guard, Screen, Waker,
         decode::{Decoder, For},
-        size, wait,
+        is_in_front, size, wait, wait_away,
     },
 };
 
@@ -43,16 +43,19 @@ const TICK: Duration = Duration::from_secs(1);
 const AFTER_SAMPLES: Duration = Duration::from_millis(30);
 /// Times that count down show tenths.
 const COUNTDOWN: Duration = Duration::from_millis(100);
+/// In the background, how often to look whether a shell has brought us to the front: it does not tell who runs there.
+const AWAY: Duration = Duration::from_millis(100);
 /// So many bytes at once may have been typed by hand.
 const FEW: usize = 64;
 /// An escape character without company for so long was the Esc key.
 const ESCAPE: Duration = Duration::from_millis(30);
 
-/// The dashboard's thread.
+/// The dashboard at work.
 pub(crate) struct EventLoop {
     pub(super) front: Front,
     pub(super) stage: Stage,
     pub(super) screen: Screen,
+    /// None while the terminal is somebody else's: nothing is read from it or written to it then.
     pub(super) guard: Option<Guard>,
     pub(super) waker: Waker,
     news: News,
@@ -72,7 +75,7 @@ pub(crate) struct EventLoop {
     pub(super) titled: String,
     /// How big processes were told that their terminals are.
     child_screen: Option<ChildScreen>,
-    dirty: bool,
+    pub(super) dirty: bool,
     /// Nothing has happened since the last frame, but it is later now.
     due: bool,
     /// The last frame was drawn for that alone.
@@ -83,7 +86,7 @@ pub(crate) struct EventLoop {
 
 impl EventLoop {
     pub(crate) fn new(front: Front, waker: Waker, news: News) -> io::Result<Self> {
-        let guard = Guard::enter(front.options.plain)?;
+        let guard = is_in_front().then(|| Guard::enter(front.options.plain)).transpose()?;
         let (width, height) = size();
         let screen = Screen::new(width, height, front.options.plain)?;
         let sources = Sources {
@@ -104,7 +107,7 @@ impl EventLoop {
         let mut this = Self {
             stage,
             screen,
-            guard: Some(guard),
+            guard,
             waker,
             news,
             decoder: Decoder::default(),
@@ -139,7 +142,10 @@ impl EventLoop {
         while self.ended.is_none() {
             let stdin = io::stdin();
             let output = self.screen.is_behind().then(|| self.screen.fd());
-            let ready = wait(stdin.as_fd(), output, &self.waker, Some(self.patience()))?;
+            let ready = match self.guard {
+                Some(_) => wait(stdin.as_fd(), output, &self.waker, Some(self.patience()))?,
+                None => wait_away(stdin.as_fd(), &self.waker, AWAY)?,
+            };
             if ready.gone {
                 self.ended = Some(Ended::TerminalGone);
                 break;
@@ -212,7 +218,11 @@ impl EventLoop {
     }
 
     fn tick(&mut self, woken: bool) {
+        if self.guard.is_none() {
+            self.back();
+        }
         if woken {
+            self.waker.clear();
             self.refresh();
             self.dirty = true;
         }
@@ -259,7 +269,7 @@ impl EventLoop {
     /// Draws if there is something new and the terminal has room; at once if a key asked for it.
     fn draw(&mut self, at_once: bool) -> io::Result<()> {
         self.dirty |= at_once;
-        if !(self.dirty || self.due) || self.screen.is_behind() || (!at_once && self.last_frame.elapsed() < FRAME) {
+        if self.guard.is_none() || !(self.dirty || self.due) || self.screen.is_behind() || (!at_once && self.last_frame.elapsed() < FRAME) {
             return Ok(());
         }
         let now = self.stage.now();
@@ -315,7 +325,7 @@ impl EventLoop {
     /// Gives the terminal back.
     fn leave(&mut self) {
         self.stage.app.leaving = self.stage.app.leaving.max(Leaving::Stopping);
-        if self.ended != Some(Ended::TerminalGone) {
+        if self.guard.is_some() && self.ended != Some(Ended::TerminalGone) {
             self.screen.finish();
             self.hear_out();
         }

@@ -1,6 +1,6 @@
-//! What the dashboard is given, and the thread it runs on.
+//! What the dashboard is given, and how it is run.
 
-use std::{io, sync::Arc, thread};
+use std::{io, sync::Arc};
 
 use ratatui::layout::Rect;
 use tokio::{
@@ -85,13 +85,11 @@ pub fn child_screen(options: &Options, spec: &RunSpec) -> ChildScreen {
     areas.as_ref().and_then(line::child_screen).unwrap_or_default()
 }
 
-/// Runs the dashboard on a thread of its own. It ends when the run is over (or, with a recording, when the user
-/// leaves), when the terminal is gone, or when the user will not wait any longer; the terminal is then as it was.
-pub fn spawn(front: Front) -> io::Result<thread::JoinHandle<io::Result<Ended>>> {
-    thread::Builder::new().name("dashboard".into()).spawn(move || run(front))
-}
-
-/// Runs the dashboard on this thread, which must be none of the runtime's.
+/// Runs the dashboard on this thread, which must be none of the runtime's. It ends when the run is over (or, with a recording,
+/// when the user leaves), when the terminal is gone, or when the user will not wait any longer; the terminal is then as it was.
+///
+/// # Errors
+/// Where the terminal cannot be used.
 pub fn run(front: Front) -> io::Result<Ended> {
     term::install_panic_hook();
     let waker = term::Waker::new()?;

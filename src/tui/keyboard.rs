@@ -25,7 +25,7 @@ const STRAY: Duration = Duration::from_millis(100);
 impl EventLoop {
     /// Asks the terminal whether it speaks the protocol.
     pub(super) fn ask_keyboard(&mut self) {
-        if !self.front.options.plain {
+        if self.guard.is_some() && !self.front.options.plain {
             self.asked = Some(Instant::now());
             self.tell_terminal(QUESTION);
         }
@@ -73,6 +73,9 @@ impl EventLoop {
         let stdin = io::stdin();
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             let Ok(ready) = wait(stdin.as_fd(), None, &self.waker, Some(left)) else { return };
+            if ready.woken {
+                self.waker.clear();
+            }
             let mut bytes = [0; 256];
             let read = if ready.input { nix::unistd::read(&stdin, &mut bytes).unwrap_or(0) } else { 0 };
             self.decoder.feed(&bytes[..read]);

@@ -7,7 +7,7 @@
 //!    └── frames ── Screen ◀── view, pane, row, overlay ◀─ Scene ◀── snapshot, log window, events, facts
 //! ```
 //!
-//! - [`spawn`] runs everything on one thread of its own: input, drawing, terminal. It blocks in one `poll` and is woken
+//! - [`run`] does everything on the thread that calls it: input, drawing, terminal. It blocks in one `poll` and is woken
 //!   by whoever has something new, so that nothing here can hold up the supervisor, and no child can hold up a key.
 //! - `app` is what keys change, and does no I/O; `logview` is what stands between a log on disk and the rows on the
 //!   screen; `pane`, `row` and `overlay` draw from a `Scene` and change nothing.
@@ -52,14 +52,14 @@ mod units;
 mod view;
 
 pub use asset::{AssetError, AssetErrors};
-pub use front::{Ended, Export, Front, Refused, child_screen, is_possible, run, spawn};
+pub use front::{Ended, Export, Front, Refused, child_screen, is_possible, run};
 pub use glyph::GlyphSet;
 pub use keymap::Keymap;
 pub use layout::Layout;
 pub use look::Look;
 pub use options::{OptionError, OptionErrors, Options, Wishes, config_dir};
 pub use picker::{Choice, Picked, Place, pick};
-pub use term::{Witness, install_panic_hook, restore, restore_for_good, watch_terminal};
+pub use term::{Witness, install_panic_hook, last_words, restore, restore_for_good, wait_for_front, watch_terminal};
 pub use theme::{Colours, Theme};
 
 /// Begins to collect the tool's own log for the pane that shows it; `E2E_TUI_LOG` says what (`debug`,

@@ -25,7 +25,7 @@ use super::{
     front::Ended,
     keymap::Context,
     logview::{desk::Seek, query},
-    term::{Guard, decode::Input, size},
+    term::{Guard, decode::Input, is_in_front, size},
     units::counted,
 };
 
@@ -201,22 +201,28 @@ impl EventLoop {
     /// Stops like any program that is asked to by Ctrl-Z, and all processes with it; comes back when the shell says so, which is
     /// when `stop` returns.
     pub(super) fn suspend(&mut self, stop: fn()) {
-        self.screen.finish();
-        self.hear_out();
+        if self.guard.is_some() {
+            self.screen.finish();
+            self.hear_out();
+        }
         let suspended = self.front.suspend.as_ref().map(|suspend| suspend());
         self.guard = None;
         stop();
-        // In the background (`bg`) this stops again: nothing goes on before there is somebody to see it.
         self.back();
         drop(suspended);
     }
 
-    /// Takes the terminal again after somebody else had it.
+    /// Takes the terminal again after somebody else had it, if it is our turn. In the background (`bg`, or a shell that ends a
+    /// stopped job) the run goes on without a screen: who took it there would be stopped in the midst of that.
     pub(super) fn back(&mut self) {
+        if !is_in_front() {
+            return;
+        }
         match Guard::enter(self.front.options.plain) {
             Ok(guard) => self.guard = Some(guard),
             Err(_) => self.ended = Some(Ended::TerminalGone),
         }
+        self.dirty = true;
         let (width, height) = size();
         self.screen.resize(width, height);
         if self.stage.app.mouse {
@@ -244,7 +250,11 @@ impl EventLoop {
         self.titled = title;
     }
 
+    /// Sends an escape sequence, while the terminal is ours.
     pub(super) fn tell_terminal(&mut self, sequence: &str) {
+        if self.guard.is_none() {
+            return;
+        }
         if let Err(e) = self.screen.write(sequence)
             && super::event_loop::is_gone(&e)
         {

@@ -1,7 +1,11 @@
 //! The picker: what can be run or replayed, when nothing was named.
 
-use std::io;
+use std::{io, os::fd::AsFd};
 
+use nix::sys::{
+    signal::{SigSet, SigmaskHow, Signal as Asked},
+    signalfd::{SfdFlags, SignalFd},
+};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -15,7 +19,7 @@ use super::{
     options::Options,
     row::prompt::draw_plain,
     term::{
-        self, Guard, Screen, Waker,
+        self, Guard, Screen,
         decode::{Decoder, For, Input},
     },
     text::{self, Pen},
@@ -59,6 +63,8 @@ pub enum Picked {
     Init,
     /// Nothing.
     Nothing,
+    /// Nothing: this program is to end, says the signal of that number.
+    Asked(i32),
 }
 
 /// The picker's state.
@@ -70,11 +76,24 @@ struct Picker {
 }
 
 /// Lets the user pick one of `choices`.
+///
+/// # Errors
+/// Where the terminal cannot be used.
 pub fn pick(choices: &[Choice], options: &Options) -> io::Result<Picked> {
+    // What asks for our end waits until the terminal is given back.
+    let asked = SigSet::from_iter([Asked::SIGINT, Asked::SIGTERM, Asked::SIGHUP, Asked::SIGQUIT]);
+    let before = asked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let picked = SignalFd::with_flags(&asked, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(io::Error::from)
+        .and_then(|asked| pick_unless(&asked, choices, options));
+    before.thread_set_mask()?;
+    picked
+}
+
+fn pick_unless(asked: &SignalFd, choices: &[Choice], options: &Options) -> io::Result<Picked> {
     let guard = Guard::enter(options.plain)?;
     let (width, height) = term::size();
     let mut screen = Screen::new(width, height, options.plain)?;
-    let waker = Waker::new()?;
     let (mut decoder, mut picker) = (Decoder::default(), Picker::default());
     let picked = loop {
         let (width, height) = term::size();
@@ -87,7 +106,10 @@ pub fn pick(choices: &[Choice], options: &Options) -> io::Result<Picked> {
         let stdin = io::stdin();
         // A signal that the window has another size ends the wait; the next round sees to it.
         let patience = if decoder.is_waiting() { std::time::Duration::from_millis(30) } else { std::time::Duration::from_secs(1) };
-        let ready = term::wait(std::os::fd::AsFd::as_fd(&stdin), screen.is_behind().then(|| screen.fd()), &waker, Some(patience))?;
+        let ready = term::wait(stdin.as_fd(), screen.is_behind().then(|| screen.fd()), asked, Some(patience))?;
+        if let Some(signal) = asked.read_signal()? {
+            break Picked::Asked(signal.ssi_signo.cast_signed());
+        }
         if ready.gone {
             break Picked::Nothing;
         }

@@ -181,6 +181,23 @@ shell = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line $i of a flood tha
 }
 
 #[test]
+fn t10_a_terminal_that_nobody_reads_does_not_hold_up_the_end() {
+    let bench = Bench::new("stalled-end");
+    let scenario = "name = \"chatty\"\n[process.chatty]\nshell = \"i=0; while :; do i=$((i+1)); echo line $i $i $i; sleep 0.01; done\"\n";
+    let mut terminal = open(&bench, scenario, 160, 48);
+    terminal.wait_for("line 1");
+    terminal.stall(true);
+    support::wait_for("the terminal is full", terminal::PATIENCE, || !terminal.takes_more());
+    let asked = Instant::now();
+    let pid = nix::unistd::Pid::from_raw(terminal.child.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it lives");
+    let status = terminal.ended();
+    assert!(status.code().is_some(), "{status:?}");
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
 fn o12_every_key_is_answered_in_a_flood() {
     let bench = Bench::new("answers");
     let mut scenario = String::from("name = \"flood\"\n");

@@ -2,7 +2,11 @@
 
 use std::{process::Output, time::Duration};
 
-use super::{QUIET, support::Bench, terminal::Terminal};
+use super::{
+    QUIET, assert_restored,
+    support::{self, Bench},
+    terminal::{PATIENCE, Terminal},
+};
 
 /// Runs it where there is no terminal.
 fn without_terminal(bench: &Bench, args: &[&str]) -> (Option<i32>, String) {
@@ -92,4 +96,28 @@ fn files_of_the_user_s_own_are_read_before_anything_starts() {
     terminal.wait("the table is zoomed", |text| !text.contains("─ Logs"));
     terminal.send("\x03");
     terminal.ended();
+}
+
+#[test]
+fn t13_a_replay_and_the_picker_give_the_terminal_back_to_whoever_ends_them() {
+    use nix::{
+        sys::signal::{Signal, kill},
+        unistd::Pid,
+    };
+    let bench = Bench::new("asked-to-end");
+    let run = "name = \"short\"\n[process.test]\nrole = \"test\"\nshell = \"echo done\"\n";
+    bench.run(run, &[]).assert_code(0);
+    let recording = bench.recording();
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+        let mut replay = bench.command();
+        replay.arg("replay").arg(&recording);
+        for (command, shown) in [(replay, "REPLAY"), (bench.command(), "no scenario given")] {
+            let mut terminal = Terminal::start(&command, 100, 30);
+            terminal.wait_for(shown);
+            kill(Pid::from_raw(terminal.child.id().cast_signed()), signal).expect("it lives");
+            assert_eq!(terminal.ended().code(), Some(128 + signal as i32), "{signal} {shown}");
+            support::wait_for("the screen is left", PATIENCE, || terminal.is_given_back());
+            assert_restored(&terminal);
+        }
+    }
 }

@@ -245,6 +245,79 @@ fn t5_s4_killed_while_it_is_suspended_it_leaves_nothing() {
 }
 
 #[test]
+fn t5_asked_to_end_while_it_is_suspended_it_does_so_in_order_from_the_background() {
+    let bench = Bench::new("suspend-term");
+    let scenario = r#"
+name = "deaf"
+[process.deaf]
+shell = "trap '' TERM; echo deaf is up; while :; do sleep 0.1; done"
+stop = { grace = "1s" }
+"#;
+    let mut shell = Shell::start(&bench, scenario, "--scenario");
+    shell.terminal.wait_for("deaf is up");
+    shell.terminal.wait_for("? keys");
+    shell.suspend();
+    // The shell sends TERM, and CONT to a job that is stopped; it keeps the terminal.
+    let modes = shell.terminal.settings();
+    shell.terminal.send("kill %1\r");
+    let only_the_shell = || bench.alive().iter().all(|(_, command)| command.starts_with("bash"));
+    wait_for("the grace ends, and the run with it", Duration::from_secs(10), only_the_shell);
+    let shown = shell.terminal.wait_for("Recorded:");
+    assert!(!shell.terminal.screen(vt100::Screen::alternate_screen), "{shown}");
+    assert_eq!(shell.terminal.settings(), modes, "the modes are the shell's");
+    shell.terminal.send("exit\r");
+    shell.terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t5_in_the_background_it_goes_on_without_a_screen_until_fg() {
+    let bench = Bench::new("suspend-bg");
+    let mut shell = Shell::start(&bench, QUIET, "--scenario");
+    shell.terminal.wait_for("two is up");
+    shell.terminal.wait_for("? keys");
+    let raw = shell.terminal.settings();
+    shell.suspend();
+    let sleeping = children(&bench, "sleep 600");
+    wait_for("they stand still", PATIENCE, || sleeping.iter().all(|pid| state(*pid) == 'T'));
+    let taken = shell.terminal.taken();
+    shell.terminal.send("bg\r");
+    wait_for("they go on", PATIENCE, || sleeping.iter().all(|pid| state(*pid) == 'S'));
+    shell.terminal.send("clear; echo the shell\\'s own\r");
+    shell.terminal.wait_for("the shell's own");
+    assert_eq!(shell.terminal.taken(), taken, "the screen is the shell's");
+    shell.foreground();
+    shell.terminal.wait_for("? keys");
+    wait_for("its modes are back", PATIENCE, || shell.terminal.settings() == raw);
+    shell.terminal.send("\x03");
+    shell.terminal.wait_for("Recorded:");
+    shell.terminal.send("exit\r");
+    shell.terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
+fn t5_started_in_the_background_it_starts_nothing_before_it_is_in_front() {
+    let bench = Bench::new("start-bg");
+    let file = bench.write("scenario.toml", QUIET);
+    let mut shell = Shell::start(&bench, QUIET, "check");
+    shell.terminal.wait_for("Start, each as soon as");
+    let program = bench.command().get_program().display().to_string();
+    shell.terminal.send(&format!("clear; {program} --scenario {} &\r", file.display()));
+    let dashboard = || children(&bench, &format!("{program} --scenario"));
+    wait_for("it stops itself", PATIENCE, || dashboard().iter().any(|pid| state(*pid) == 'T'));
+    let alive = bench.alive();
+    assert_eq!(alive.len(), 2, "it and the shell: {alive:?}");
+    shell.foreground();
+    shell.terminal.wait_for("two is up");
+    shell.terminal.send("\x03");
+    shell.terminal.wait_for("Recorded:");
+    shell.terminal.send("exit\r");
+    shell.terminal.ended();
+    bench.assert_nothing_left(Duration::from_secs(2));
+}
+
+#[test]
 fn k2_a_machine_that_was_frozen_fails_nobody_for_the_time_it_stood_still() {
     let bench = Bench::new("frozen");
     // Ready after a second of its own time; it has two.

@@ -174,6 +174,13 @@ impl Terminal {
         self.stalled.store(stalled, Ordering::SeqCst);
     }
 
+    /// Whether it has room for what a program writes.
+    pub(crate) fn takes_more(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let slave = self.slave.as_ref().expect("the terminal is there");
+        poll(&mut [PollFd::new(slave.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO).expect("poll") > 0
+    }
+
     /// The terminal vanishes.
     pub(crate) fn vanish(&mut self) {
         self.slave = None;

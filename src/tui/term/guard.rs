@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    os::fd::AsFd,
     panic,
     sync::{
         Mutex, MutexGuard, Once, PoisonError, TryLockError,
@@ -11,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+use super::{job, output::write_patiently, raw_mode};
 
 /// Whether the terminal is ours at the moment.
 static OURS: AtomicBool = AtomicBool::new(false);
@@ -81,7 +80,7 @@ impl Guard {
         let _turn = turn().ok_or(io::ErrorKind::NotConnected)?;
         PLAIN.store(plain, Ordering::Relaxed);
         tell_witness(Some(&leaving(KEYBOARD.load(Ordering::SeqCst))));
-        enable_raw_mode()?;
+        raw_mode::enter()?;
         OURS.store(true, Ordering::SeqCst);
         let guard = Self;
         let mut out = io::stdout().lock();
@@ -138,37 +137,19 @@ fn give_back() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
     }
-    let _ = disable_raw_mode();
+    // In the background the modes are the shell's already; the screen is still to be left.
+    let _going_on = job::never_stopped();
+    raw_mode::leave(job::is_in_front());
     let text = leaving(KEYBOARD.swap(false, Ordering::SeqCst));
     write_patiently(text.as_bytes(), PATIENCE);
     tell_witness(None);
 }
 
-/// Writes to stdout as long as it takes bytes; a terminal that does not is left as it is.
-fn write_patiently(mut bytes: &[u8], patience: Duration) {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let stdout = io::stdout();
-    let end = Instant::now() + patience;
-    while !bytes.is_empty() {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)];
-        let millis = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
-        match poll(&mut fds, PollTimeout::from(millis)) {
-            Ok(0) => return,
-            Ok(_) if !fds[0].revents().is_some_and(|flags| flags.contains(PollFlags::POLLOUT)) => return,
-            Ok(_) => {}
-            Err(nix::errno::Errno::EINTR) => continue,
-            Err(_) => return,
-        }
-        match nix::unistd::write(&stdout, bytes) {
-            Ok(n) => bytes = &bytes[n..],
-            Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => {}
-            Err(_) => return,
-        }
-    }
+/// Writes what is to stay on the normal screen, as far as the terminal takes it: one that nobody reads must not keep this
+/// program from its end, and neither must a shell that has it again.
+pub fn last_words(text: &str) {
+    let _going_on = job::never_stopped();
+    write_patiently(text.as_bytes(), PATIENCE);
 }
 
 /// Makes every panic give the terminal back before anything is printed. Later calls do nothing.

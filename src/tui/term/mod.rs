@@ -5,11 +5,15 @@
 
 pub(crate) mod decode;
 mod guard;
+mod job;
 mod output;
+mod raw_mode;
 mod screen;
 mod wait;
 
 pub(crate) use guard::{Guard, enhance_keyboard, is_terminal, size};
-pub use guard::{Witness, install_panic_hook, restore, restore_for_good, watch_terminal};
+pub use guard::{Witness, install_panic_hook, last_words, restore, restore_for_good, watch_terminal};
+pub(crate) use job::is_in_front;
+pub use job::wait_for_front;
 pub(crate) use screen::Screen;
-pub(crate) use wait::{Waker, wait};
+pub(crate) use wait::{Waker, wait, wait_away};

@@ -27,15 +27,9 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Opens the terminal behind stdout a second time: then not waiting is a property of this way only, and not of the
-    /// stdout that children and the shell share.
+    /// Opens a way that is this one's own.
     pub(crate) fn open() -> io::Result<Self> {
-        let own = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open("/proc/self/fd/1");
-        let tty = match own {
-            Ok(tty) => tty,
-            Err(_) => File::from(io::stdout().as_fd().try_clone_to_owned()?),
-        };
-        Ok(Self { tty, waiting: Vec::new(), sent: 0 })
+        Ok(Self { tty: own_way()?, waiting: Vec::new(), sent: 0 })
     }
 
     /// Whether bytes still wait.
@@ -92,5 +86,38 @@ impl Output {
             self.send()?;
         }
         Ok(())
+    }
+}
+
+/// Opens the terminal behind stdout a second time: then not waiting is a property of this way only, and not of the
+/// stdout that children and the shell share.
+fn own_way() -> io::Result<File> {
+    let own = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open("/proc/self/fd/1");
+    match own {
+        Ok(tty) => Ok(tty),
+        Err(_) => Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
+    }
+}
+
+/// Writes to the terminal until it has taken nothing for `patience`: what does not fit then is lost. For last words, which
+/// are nobody's turn.
+pub(super) fn write_patiently(mut bytes: &[u8], patience: Duration) {
+    let Ok(mut tty) = own_way() else { return };
+    let mut end = Instant::now() + patience;
+    while !bytes.is_empty() {
+        match tty.write(bytes) {
+            Ok(0) => return,
+            Ok(n) => (bytes, end) = (&bytes[n..], Instant::now() + patience),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return;
+                }
+                let millis = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
+                poll(&mut [PollFd::new(tty.as_fd(), PollFlags::POLLOUT)], PollTimeout::from(millis)).ok();
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
     }
 }

@@ -28,8 +28,15 @@ impl Waker {
         let _ = self.0.write(1);
     }
 
-    fn clear(&self) {
+    /// Takes the calls so far as heard.
+    pub(crate) fn clear(&self) {
         let _ = self.0.read();
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -40,15 +47,29 @@ pub(crate) struct Ready {
     pub(crate) input: bool,
     /// The terminal takes bytes.
     pub(crate) output: bool,
-    /// Somebody called [`Waker::wake`].
+    /// The bell has something: of a [`Waker`], that somebody called [`Waker::wake`].
     pub(crate) woken: bool,
     /// There is no terminal any more.
     pub(crate) gone: bool,
 }
 
 /// Waits for any of them, or until `patience` is over.
-pub(crate) fn wait(input: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>, waker: &Waker, patience: Option<Duration>) -> io::Result<Ready> {
-    let mut fds = vec![PollFd::new(input, PollFlags::POLLIN), PollFd::new(waker.0.as_fd(), PollFlags::POLLIN)];
+pub(crate) fn wait(
+    input: BorrowedFd<'_>,
+    output: Option<BorrowedFd<'_>>,
+    bell: impl AsFd,
+    patience: Option<Duration>,
+) -> io::Result<Ready> {
+    wait_for(PollFd::new(input, PollFlags::POLLIN), output, bell.as_fd(), patience)
+}
+
+/// The same while the terminal is somebody else's: what is typed is not for us.
+pub(crate) fn wait_away(terminal: BorrowedFd<'_>, bell: impl AsFd, patience: Duration) -> io::Result<Ready> {
+    wait_for(PollFd::new(terminal, PollFlags::empty()), None, bell.as_fd(), Some(patience))
+}
+
+fn wait_for(input: PollFd<'_>, output: Option<BorrowedFd<'_>>, bell: BorrowedFd<'_>, patience: Option<Duration>) -> io::Result<Ready> {
+    let mut fds = vec![input, PollFd::new(bell, PollFlags::POLLIN)];
     if let Some(output) = output {
         fds.push(PollFd::new(output, PollFlags::POLLOUT));
     }
@@ -61,16 +82,12 @@ pub(crate) fn wait(input: BorrowedFd<'_>, output: Option<BorrowedFd<'_>>, waker:
     }
     let flags = |i: usize| fds.get(i).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
     let dead = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-    let ready = Ready {
+    Ok(Ready {
         input: flags(0).contains(PollFlags::POLLIN),
         output: flags(2).contains(PollFlags::POLLOUT),
         woken: flags(1).contains(PollFlags::POLLIN),
         gone: flags(0).intersects(dead) || flags(2).intersects(dead),
-    };
-    if ready.woken {
-        waker.clear();
-    }
-    Ok(ready)
+    })
 }
 
 #[cfg(test)]
@@ -88,10 +105,14 @@ mod tests {
         waker.wake();
         waker.wake();
         assert!(look(Duration::from_secs(10)).woken);
+        waker.clear();
         assert_eq!(look(Duration::from_micros(1)), Ready::default());
         nix::unistd::write(&theirs, b"x").expect("a byte");
         assert!(look(Duration::from_secs(10)).input);
+        let away = |patience| wait_away(ours.as_fd(), &waker, patience).expect("poll");
+        assert_eq!(away(Duration::from_micros(1)), Ready::default(), "bytes are somebody else's");
         drop(theirs);
         assert!(look(Duration::from_secs(10)).gone);
+        assert!(away(Duration::from_secs(10)).gone);
     }
 }
