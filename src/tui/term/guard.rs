@@ -91,9 +91,14 @@ impl Guard {
 }
 
 /// While this is held nobody else writes to the terminal; none if nobody may any more.
-pub(super) fn turn() -> Option<MutexGuard<'static, ()>> {
+fn turn() -> Option<MutexGuard<'static, ()>> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     (!FOR_GOOD.load(Ordering::SeqCst)).then_some(turn)
+}
+
+/// The same for a frame: none while the terminal is not ours. Whoever gave it back in a panic may be another thread.
+pub(super) fn turn_to_draw() -> Option<MutexGuard<'static, ()>> {
+    turn().filter(|_| OURS.load(Ordering::SeqCst))
 }
 
 /// What undoes everything that was asked of the terminal.
@@ -117,23 +122,22 @@ impl Drop for Guard {
 
 /// Gives the terminal back as it was, if it is ours. Safe to call from anywhere, any number of times.
 pub fn restore() {
-    let _turn = TURN.try_lock();
     give_back();
 }
 
 /// The same for the last time: whoever is about to take it, or to draw, comes too late.
 pub fn restore_for_good() {
     FOR_GOOD.store(true, Ordering::SeqCst);
+    give_back();
+}
+
+fn give_back() {
     let end = Instant::now() + TURN_TAKES;
     let mut turn = TURN.try_lock();
     while matches!(turn, Err(TryLockError::WouldBlock)) && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(1));
         turn = TURN.try_lock();
     }
-    give_back();
-}
-
-fn give_back() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
     }

@@ -16,7 +16,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
-use super::guard::turn;
+use super::guard::turn_to_draw;
 
 /// The way to the terminal.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Output {
 
     /// Sends what the terminal takes.
     pub(crate) fn send(&mut self) -> io::Result<()> {
-        let Some(_turn) = turn() else {
+        let Some(_turn) = turn_to_draw() else {
             self.waiting.clear();
             self.sent = 0;
             return Ok(());
