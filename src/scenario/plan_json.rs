@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{graph, load::Scenario, locate::Origin, names::PortWish};
 use crate::{
-    model::{ExpectationInfo, HealthSpec, OnUnhealthy, Probe, ProcessSpec, RestartMode, RestartPolicy, StdinMode, StepInfo, Text},
+    model::{
+        ExpectationInfo, HealthSpec, OnUnhealthy, Probe, ProcessSpec, RestartMode, RestartPolicy, StdinMode, StepInfo, StepSpec, Text,
+    },
     redact::Redactor,
 };
 
@@ -25,7 +27,7 @@ pub fn plan_json(scenario: &Scenario) -> Value {
         "processes": spec.processes.values().map(|p| process(p)).collect::<Vec<_>>(),
         "containment": spec.containment,
         "recording_max_disk": spec.recording_max_disk,
-        "steps": spec.steps.iter().map(StepInfo::of).collect::<Vec<_>>(),
+        "steps": spec.steps.iter().map(step).collect::<Vec<_>>(),
         "cleanup": spec.cleanup,
         "expectations": spec.expectations.iter().map(ExpectationInfo::of).collect::<Vec<_>>(),
         "warnings": scenario.warnings().to_json(),
@@ -50,6 +52,12 @@ fn mask(value: &mut Value, redactor: &Redactor) {
 
 fn millis(d: std::time::Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn step(step: &StepSpec) -> Value {
+    let mut told = json!(StepInfo::of(step));
+    told["timeout_ms"] = json!(step.timeout.map(millis));
+    told
 }
 
 fn port(scenario: &Scenario, name: &str) -> Value {

@@ -314,7 +314,9 @@ impl Walk<'_> {
             let all: Vec<_> = self.names.processes.keys().map(String::as_str).collect();
             (!all.is_empty() && all.len() <= 14).then(|| format!("there are {}", list_of(all).replace(" or ", " and ")))
         });
-        self.out.push(Diagnostic::error(format!("there is no process `{}`", shown(name))).at(at, "not in this scenario").maybe_help(help));
+        let what =
+            if name.is_empty() { "a process's name is missing".to_owned() } else { format!("there is no process `{}`", shown(name)) };
+        self.out.push(Diagnostic::error(what).at(at, "not in this scenario").maybe_help(help));
         None
     }
 

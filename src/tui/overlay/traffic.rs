@@ -9,14 +9,16 @@ use crate::{
         glyph::Glyph,
         pane::line::SOURCE,
         scene::{Drawn, Scene},
-        text::{Pen, fit},
+        text::{self, Pen, fit},
         theme::Role,
         traffic::{Row, Word},
     },
 };
 
-/// From this width on the far side of a proxy stands on its row too.
-const WIDE: u16 = 76;
+/// From this width on the far side of a proxy stands on its row too…
+const BEYOND: u16 = 76;
+/// …and from this one on also through whose tap it went: where one stands in front of another, that shows.
+const WIDE: u16 = 96;
 /// Cells of an answer, with its glyph.
 const ANSWER: u16 = 11;
 /// Cells of how long it took.
@@ -55,6 +57,8 @@ pub(super) fn draw(scene: &Scene<'_>, chosen: usize, stage: Rect, buf: &mut Buff
 
 /// Where the columns stand, for a width.
 struct Columns {
+    /// To whom, where there is room for it.
+    to: Option<u16>,
     call: u16,
     answer: u16,
     /// The far side of a proxy, where there is room for it.
@@ -63,17 +67,21 @@ struct Columns {
 
 fn columns(width: u16) -> Columns {
     let source = SOURCE + 1;
-    let call = 11 + source + source;
-    let beyond = (width >= WIDE).then(|| width.saturating_sub(ANSWER + 3 + TOOK + 1));
+    let to = (width >= WIDE || width < BEYOND).then_some(11 + source);
+    let call = to.map_or(11 + source, |to| to + source);
+    let beyond = (width >= BEYOND).then(|| width.saturating_sub(ANSWER + 3 + TOOK + 1));
     let end = beyond.unwrap_or(width.saturating_sub(1));
-    Columns { call, answer: end.saturating_sub(ANSWER + TOOK + 2).max(call), beyond }
+    Columns { to, call, answer: end.saturating_sub(ANSWER + TOOK + 2).max(call), beyond }
 }
 
 fn header(scene: &Scene<'_>, pen: &mut Pen<'_>) {
     let style = scene.look.style(Role::Header);
     let at = columns(pen.room());
     pen.text(&format!("{:>9}", "TIME"), style).gap(2).text("CLIENT", style);
-    pen.to(11 + SOURCE + 1).text("TO", style).to(at.call).text("CALL", style);
+    if let Some(to) = at.to {
+        pen.to(to).text("TO", style);
+    }
+    pen.to(at.call).text("CALL", style);
     pen.to(at.answer).text("ANSWER", style).to(at.answer + ANSWER).text(&format!("{:>width$}", "TOOK", width = usize::from(TOOK)), style);
     if let Some(beyond) = at.beyond {
         pen.to(beyond).text("BEYOND", style).to(beyond + 3 + ANSWER).text(&format!("{:>width$}", "TOOK", width = usize::from(TOOK)), style);
@@ -97,12 +105,14 @@ fn row(scene: &Scene<'_>, exchange: &Row, pen: &mut Pen<'_>, here: bool) {
             pen.text("?", look.style(Role::Dim));
         }
     }
-    pen.to(11 + SOURCE + 1);
-    source(scene, &exchange.tap, pen);
+    if let Some(to) = at.to {
+        pen.to(to);
+        source(scene, &exchange.tap, pen);
+    }
     let room = usize::from(at.answer.saturating_sub(at.call + 1));
     let times = if exchange.times > 1 { format!("  {}{}", look.glyph(Glyph::Times), exchange.times) } else { String::new() };
     let fault = exchange.fault.map(|fault| format!("  disturbed: {fault}")).unwrap_or_default();
-    let call = fit(&exchange.call, room.saturating_sub(times.len() + fault.len()), look.ellipsis()).into_owned();
+    let call = fit(&exchange.call, room.saturating_sub(text::width(&times) + fault.len()), look.ellipsis()).into_owned();
     pen.to(at.call).text(&call, look.style(Role::Plain).patch(strong));
     pen.text(&fault, look.style(Role::Warn)).text(&times, look.style(Role::Dim));
     side(scene, &exchange.answer, &exchange.took, at.answer, pen);
