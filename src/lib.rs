@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+mod aside;
 pub mod explain;
 pub mod harness;
 pub mod headless;

@@ -7,7 +7,7 @@ use std::{
 
 /// The rooms from the ground up. A room knows those before it in the list, never those after.
 const LAYERS: &[&[&str]] = &[
-    &["model", "redact"],
+    &["aside", "model", "redact"],
     &["scenario"],
     &["mcp"],
     &["logs"],

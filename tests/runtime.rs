@@ -5,6 +5,7 @@ mod support;
 
 use std::{
     fs,
+    os::unix::process::CommandExt,
     process::Child,
     time::{Duration, Instant},
 };
@@ -252,6 +253,30 @@ fn s6_leftovers_that_hold_no_port_are_ended_behind_the_next_run() {
 }
 
 #[test]
+fn s6_leftovers_that_a_run_ends_which_is_over_at_once_are_told_all_the_same() {
+    let bench = Bench::new("doublebrief");
+    let runtime = bench.dir.path().join("runtime");
+    fs::create_dir(&runtime).expect("the folder can be written");
+    let file = bench.write("scenario.toml", "name = \"x\"\n[process.daemon]\nshell = \"setsid sleep 600 & touch up; sleep 600\"\n");
+    let command = || {
+        let mut command = bench.command();
+        command.env("XDG_RUNTIME_DIR", &runtime);
+        command
+    };
+    let mut running = command().arg("run").arg(&file).spawn().expect("the binary runs");
+    wait_for_file(&bench, "up");
+    kill_both(&bench, &mut running);
+    let next = bench.write("next.toml", "name = \"y\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n");
+    let next = Finished::of(&command().arg("run").arg(next).output().expect("the binary runs"));
+    next.assert_code(0);
+    let told = "was killed together with its guardian; what it had left was ended now: pid ";
+    let late = next.stderr.lines().any(|line| line.starts_with("warning: the run ") && line.contains(told));
+    // On a slow machine it is not over at once.
+    assert!(late || next.stdout.contains(told), "{}{}", next.stdout, next.stderr);
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
 fn d2_a_limit_on_the_size_of_files_is_a_full_disk_and_no_death() {
     let bench = Bench::new("fsize");
     let say = "i=0; while [ $i -lt 3000 ]; do echo line $i of what is said here; i=$((i+1)); done";
@@ -342,6 +367,33 @@ fn p19_more_processes_than_allowed_are_stopped_even_where_the_system_does_not_ca
         assert!(run.stdout.contains("bomb: limits.processes = 4: the system does not hold a privileged user to it"), "{}", run.stdout);
         assert!(run.stdout.lines().any(|line| line.starts_with("bomb ") && line.contains("9 of 4 processes")), "{}", run.stdout);
     }
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
+fn p19_a_fork_bomb_that_leaves_no_thread_for_the_supervisor_is_no_panic() {
+    if !nix::unistd::getuid().is_root() {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"SKIPPED p19_a_fork_bomb: as this user other programs' processes count, too\n",
+        );
+        return;
+    }
+    // A user of its own, whose processes nobody else adds to, and who can read and write all that it takes.
+    let (bench, user) = (Bench::new("bomb"), 61_000 + std::process::id() % 4000);
+    let binary = bench.dir.path().join("e2e-tui");
+    fs::copy(bench.command().get_program(), &binary).expect("there is room for it");
+    std::os::unix::fs::chown(bench.dir.path(), Some(user), Some(user)).expect("root may");
+    let bomb = "[process.bomb]\ncommand = [\"bash\", \"-c\", \"for i in $(seq 400); do sleep 600 & done; wait\"]\n";
+    let test = "[process.test]\nrole = \"test\"\ncommand = [\"sleep\", \"2\"]\n";
+    let file = bench.write("scenario.toml", &format!("name = \"x\"\n{bomb}{test}"));
+    let mut shell = bench.command_of("sh");
+    shell.args(["-c", "ulimit -p 60 2>/dev/null || ulimit -u 60; exec \"$@\"", "sh"]).arg(binary).arg("run").arg(file);
+    shell.env("XDG_RUNTIME_DIR", bench.dir.path()).env("HOME", bench.dir.path());
+    shell.uid(user).gid(user);
+    let run = Finished::of(&shell.output().expect("the binary runs"));
+    assert!(run.stdout.contains("bomb | bash: fork: "), "it takes all there is: {}", run.stdout);
+    run.assert_code(0);
     bench.assert_nothing_left(SOON);
 }
 

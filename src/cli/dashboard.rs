@@ -183,5 +183,6 @@ fn epilogue(handle: &RunHandle, replay: Option<String>) -> String {
     let events = handle.journal().from(0);
     let explanation = explain(&events, &handle.logs());
     let logs = handle.logs();
-    closing_block(&Closing { events: &events, logs: &logs, explanation: explanation.as_ref(), replay, archives: &[], full: false })
+    let late = handle.said_late().iter().fold(String::new(), |told, text| told + "warning: " + text + "\n");
+    late + &closing_block(&Closing { events: &events, logs: &logs, explanation: explanation.as_ref(), replay, archives: &[], full: false })
 }

@@ -109,5 +109,8 @@ fn warn_broken(recording: &e2e_tui::record::Recording) {
 /// The runtime of a run: policy, timers and HTTP keep one thread less than busy, and a second would only be woken in vain.
 fn run_time() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context;
+    // Tokio panics where the system has none.
+    let thread = std::thread::Builder::new().spawn(|| ());
+    let _ = thread.context("no thread is to be had (is `ulimit -u` too low?)")?.join();
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().context("the async runtime could not be started")
 }

@@ -12,10 +12,10 @@ use std::{
 
 use super::{
     E2ETestHarness, HarnessError, TestReport,
-    aside::aside,
     engine::{END_BOUND, Engine},
 };
 use crate::{
+    aside::aside_or_here,
     model::{Outcome, Verdict, exit_code, human_duration},
     supervisor::TestEnd,
 };
@@ -52,7 +52,7 @@ impl E2ETestHarness {
             Ok(()) => return Ok(report),
         };
         let (archives, why) = (self.options.archives.clone(), error.to_string());
-        if let Some(text) = aside(move || evidence(&engine, report, archives, Some(&why))).await {
+        if let Some(text) = aside_or_here(move || evidence(&engine, report, archives, Some(&why))).await {
             tell(&text);
         }
         Err(error)

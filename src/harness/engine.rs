@@ -18,13 +18,13 @@ use tokio::{
 
 use super::{
     HarnessError,
-    aside::aside,
     binary::{self, Binary},
     logs::{Bell, LogAggregator},
     timer::Timer,
     trouble::Trouble,
 };
 use crate::{
+    aside::aside_or_here,
     model::{Actor, Command, Outcome, RunSpec},
     process::{Hold, KILL_BOUND, Screen, Spawner},
     record::{Keep, LiveRun, RunRequest, StartError},
@@ -139,7 +139,7 @@ impl Engine {
     /// When the run does not end by itself: whoever is left is killed past its supervisor. Then it may be over.
     pub(super) async fn last_resort(&self) {
         let Some(spawner) = self.spawner.upgrade() else { return };
-        aside(move || spawner.kill_all(KILL_BOUND)).await;
+        aside_or_here(move || spawner.kill_all(KILL_BOUND)).await;
         tokio::select! {
             _ = self.over() => {}
             () = Timer::start(&self.runtime, LAST_WORDS) => {}

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::aside::aside;
+use crate::aside::aside_or_here;
 
 /// How long one hook may take before the next is called.
 const BUDGET: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ impl Hooks {
     pub(super) async fn run_from_task(&self) {
         let hooks = self.take();
         if !hooks.is_empty() {
-            aside(move || call(hooks)).await;
+            aside_or_here(move || call(hooks)).await;
         }
     }
 }

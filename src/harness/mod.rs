@@ -21,7 +21,6 @@
 //! Nothing global is touched in the host program: no panic hook, signal handler, tracing subscriber, limit or subreaper. The
 //! guide is in `docs/testing.md`.
 
-mod aside;
 mod binary;
 mod builder;
 mod client;

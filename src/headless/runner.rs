@@ -20,6 +20,7 @@ use super::{
     target::Target,
 };
 use crate::{
+    aside::aside_or_here,
     explain::{Closing, closing_block, explain, replay_command},
     logs::LogStore,
     model::{Actor, Command, Event, EventKind, NoticeLevel, Outcome, exit_code},
@@ -167,6 +168,9 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
             let _ = writeln!(block, "warning: {text}");
         }
     }
+    for text in handle.said_late() {
+        let _ = writeln!(block, "warning: {text}");
+    }
     let _ = block.write_all(closing_block(&closing).as_bytes());
     if let Some(from_step) = options.rehearse {
         let _ = block.write_all(rehearsal(&handle.snapshot(), from_step).as_bytes());
@@ -262,11 +266,10 @@ fn is_pipe(end: impl AsFd) -> bool {
 /// The exit code of a run that passed, but whose output could not be printed: who reads it has not seen all of it.
 const UNPRINTED: u8 = exit_code::TEST_FAILED;
 
-/// Does blocking work on a thread that may; none if a second signal came before it was done.
+/// Does blocking work on a thread that may (on this one where there is no other); none if a second signal came before it was done.
 async fn patiently<T: Send + 'static>(signals: &Signals, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let work = tokio::task::spawn_blocking(work);
     tokio::select! {
-        done = work => done.ok(),
+        done = aside_or_here(work) => done,
         () = signals.no_more_patience() => None,
     }
 }

@@ -1,10 +1,14 @@
 //! An HTTP request whose answer is the process's own: no redirects, no proxy, a bounded body.
 
-use std::{error::Error, sync::OnceLock};
+use std::{
+    error::Error,
+    sync::{Arc, OnceLock},
+};
 
 use reqwest::{Client, Method, Response, redirect};
 
 use super::{
+    names::Names,
     question::{HttpQuestion, failed},
     tcp,
 };
@@ -39,7 +43,8 @@ pub(super) async fn ask(question: &HttpQuestion) -> ProbeOutcome {
 fn client() -> &'static Result<Client, String> {
     static CLIENT: OnceLock<Result<Client, String>> = OnceLock::new();
     CLIENT.get_or_init(|| {
-        let builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).pool_max_idle_per_host(0);
+        let builder =
+            Client::builder().no_proxy().redirect(redirect::Policy::none()).pool_max_idle_per_host(0).dns_resolver(Arc::new(Names));
         builder.build().map_err(|e| format!("no HTTP client: {e}"))
     })
 }

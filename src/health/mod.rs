@@ -11,6 +11,7 @@
 
 mod exec;
 mod http;
+mod names;
 mod question;
 mod stdio;
 mod tcp;

@@ -3,14 +3,14 @@
 
 use std::io;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 
-use super::question::failed;
+use super::{names::resolve, question::failed};
 use crate::model::ProbeOutcome;
 
 pub(super) async fn ask(addr: &str) -> ProbeOutcome {
-    let addresses: Vec<_> = match lookup_host(addr).await {
-        Ok(addresses) => addresses.collect(),
+    let addresses = match resolve(addr).await {
+        Ok(addresses) => addresses,
         Err(e) => return failed("no such host", format!("{addr} cannot be resolved: {e}")),
     };
     let mut tried = Vec::new();

@@ -25,6 +25,7 @@ use tokio::{
 
 use super::{Launch, Order, SpawnError, Spawner, TreeEvent, TreeId, lookup};
 use crate::{
+    aside::aside,
     model::{Exit, Limits},
     redact::{Redactor, StreamMask},
 };
@@ -168,12 +169,12 @@ impl Commands {
 
 /// Finds the program, off the runtime's threads: a folder of PATH may be slow to answer.
 async fn look_up(command: ShortCommand) -> Result<PathBuf, SpawnError> {
+    let program = PathBuf::from(command.argv.first().map_or("", String::as_str));
     let search = move || {
         let path = command.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
         lookup(command.argv.first().map_or("", String::as_str), path, &command.cwd)
     };
-    let found = tokio::task::spawn_blocking(search).await;
-    found.unwrap_or_else(|_| Err(SpawnError::System { program: PathBuf::new(), step: "lookup".into(), errno: Errno::EIO as i32 }))
+    aside(search).await.unwrap_or_else(|e| Err(SpawnError::System { program, step: "looking it up".into(), errno: errno_of(&e) as i32 }))
 }
 
 fn receiver(reader: OwnedFd) -> io::Result<Receiver> {

@@ -68,6 +68,10 @@ pub fn sweep_dead_runs(dir: &Path) -> Vec<Swept> {
                 Sweep::Done(done) => swept.push(done),
                 Sweep::InUse => continue,
             }
+            // Who bears only a tag that is a living run's as well was left alone: a later start looks again.
+            if living.may_share_tags(&content) {
+                continue;
+            }
         }
         _ = fs::remove_file(path);
     }
@@ -97,6 +101,10 @@ impl Living {
         let all = runs.iter().flat_map(|run| [run.supervisor, run.guardian]).filter(|who| who.lives()).map(|who| who.pid);
         let lines = all.chain([std::process::id()]).flat_map(line_of).collect();
         Self { tags: runs.iter().map(|run| run.tags.clone()).collect(), lines }
+    }
+
+    fn may_share_tags(&self, dead: &Content) -> bool {
+        self.tags.iter().any(|tags| tags.start < dead.tags.end && dead.tags.start < tags.end)
     }
 }
 
@@ -248,6 +256,21 @@ mod tests {
         let names: Vec<_> = fs::read_dir(dir.path()).expect("it exists").flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, ["later.run"], "of a boot that is over nothing can be left");
         assert_eq!(sweep_dead_runs(Path::new("/no/such/dir")), []);
+    }
+
+    #[test]
+    fn s6_a_run_whose_tags_a_living_one_has_as_well_is_looked_for_again() {
+        let dir = tempfile::tempdir().expect("a temp dir");
+        let run = |start, tags| Content { guardian: Who { pid: std::process::id(), start }, ..dead_run("E2E_TUI_TEST=nobody:", tags) };
+        let of_living = Content { supervisor: Who::of(procfs::myself()), ..run(1, 5..9) };
+        let living = PidFile::write(dir.path(), &of_living).expect("a temp dir is writable");
+        let dead = PidFile::write(dir.path(), &run(2, 8..12)).expect("a temp dir is writable");
+        let apart = PidFile::write(dir.path(), &run(3, 9..12)).expect("a temp dir is writable");
+        assert_eq!(sweep_dead_runs(dir.path()), []);
+        assert!(living.path.exists() && dead.path.exists() && !apart.path.exists());
+        drop(living);
+        assert_eq!(sweep_dead_runs(dir.path()), []);
+        assert!(!dead.path.exists());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
     step_archives::StepArchives,
 };
 use crate::{
+    aside::aside_or_here,
     logs::{Capture, LogStore},
     model::{EventKind, NoticeLevel, Outcome, ProcessId, RunClock, RunSpec},
     process::{
@@ -289,25 +290,24 @@ impl LiveRun {
         let Kept { handle, dir, manifest, recorder, step_archives, spawner, pid_file, tidy } = self.kept;
         let outcome = handle.ended().await;
         if let Some(archives) = step_archives {
-            let _ = tokio::task::spawn_blocking(move || archives.give_up()).await;
+            aside_or_here(move || archives.give_up()).await;
         }
         if let Ok(parts) = self.task.await {
             // The spawner goes first: what it kills may still say something, and that is read.
             let capture = parts.capture;
             drop(parts.spawner);
-            let gone = tokio::task::spawn_blocking(move || {
+            aside_or_here(move || {
                 spawner.kill_all(KILL_BOUND);
                 drop((spawner, capture));
-            });
-            let _ = gone.await;
+            })
+            .await;
             // Nothing is left that a later run would have to look for.
             drop(pid_file);
         }
-        if let Some(recorder) = recorder {
-            let trouble = tokio::task::spawn_blocking(move || recorder.finish()).await;
-            if let Ok(Some(e)) = trouble {
-                tracing::warn!("events.jsonl is not complete: {e}");
-            }
+        if let Some(recorder) = recorder
+            && let Some(Some(e)) = aside_or_here(move || recorder.finish()).await
+        {
+            tracing::warn!("events.jsonl is not complete: {e}");
         }
         if let Some(dir) = &dir {
             let duration_ms = Some(handle.snapshot().at.millis());
@@ -317,7 +317,7 @@ impl LiveRun {
                 tracing::warn!("manifest.json still says that the run goes on: {e}");
             }
             if let Some(base) = dir.path.parent().filter(|_| tidy).map(Path::to_owned) {
-                let _ = tokio::task::spawn_blocking(move || shelf::prune(&base, &shelf::AUTOMATIC)).await;
+                aside_or_here(move || shelf::prune(&base, &shelf::AUTOMATIC)).await;
             }
         }
         outcome

@@ -1,6 +1,11 @@
 //! What trees use while they live, and what is left when they should not.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     effects::command_for_event,
@@ -8,6 +13,7 @@ use super::{
     runtime::{News, Runtime},
 };
 use crate::{
+    aside::{aside_or_here, begin, begin_or_here},
     model::{At, EventKind, Leak, Limits, ProcessId, ProcessSnapshot, RunSpec, Sample},
     process::{self, Order, TreeId, TreeSample, sockets},
     redact::Redactor,
@@ -99,28 +105,51 @@ impl Runtime {
         }
     }
 
-    /// Ends what earlier runs have left whose supervisor and guardian were killed at once. Nothing waits for that.
-    pub(super) fn sweep_dead_runs(&self) {
+    /// Ends what earlier runs have left whose supervisor and guardian were killed at once. Nothing but the run's end
+    /// waits for that, by what this returns. None: there is no thread to do it on.
+    pub(super) fn sweep_dead_runs(&mut self) -> Option<oneshot::Receiver<()>> {
         let (runs, news) = (self.parts.runs.clone(), self.news.clone());
-        tokio::task::spawn_blocking(move || {
+        let (done, is_done) = oneshot::channel();
+        let sweep = move || {
             for swept in process::sweep_dead_runs(&runs) {
                 let _ = news.send(News::Notice(swept.to_string()));
             }
-        });
+            drop(done);
+        };
+        let begun = begin(sweep).map_err(|(error, _)| error);
+        if let Err(error) = &begun {
+            self.warn(format!("what killed runs may have left is looked for at the end of this one only: {error}"));
+        }
+        begun.ok().map(|()| is_done)
     }
 
-    /// The same for a run that was over before there was time for that. Its own end is on record already.
-    pub(super) async fn sweep_dead_runs_at_the_end(&self) {
-        let runs = self.parts.runs.clone();
-        let swept = tokio::task::spawn_blocking(move || process::sweep_dead_runs(&runs)).await;
-        swept.into_iter().flatten().for_each(|swept| tracing::warn!("{swept}"));
+    /// The same for a run that was over before that was `begun`, or done. Its own end is on record already, so what comes of it
+    /// is left with the handles.
+    pub(super) async fn sweep_dead_runs_at_the_end(&self, begun: Option<oneshot::Receiver<()>>, heard: &mut mpsc::UnboundedReceiver<News>) {
+        let mut told = Vec::new();
+        if let Some(begun) = begun {
+            let _ = begun.await;
+            while let Ok(news) = heard.try_recv() {
+                told.extend(if let News::Notice(text) = news { Some(text) } else { None });
+            }
+        } else {
+            let runs = self.parts.runs.clone();
+            let swept = aside_or_here(move || process::sweep_dead_runs(&runs)).await.into_iter().flatten();
+            told.extend(swept.map(|swept| swept.to_string()));
+        }
+        // No event carries it, so nothing else masks it.
+        told = told.iter().map(|text| self.parts.redactor.mask(text).into_owned()).collect();
+        for text in &told {
+            tracing::warn!("{text}");
+        }
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).extend(told);
     }
 
     /// Everything is down: is a port of the run still bound? The answer comes as [`Input::FinalCensus`].
     pub(super) fn take_final_census(&mut self) {
         let spec = self.parts.spec.clone();
         let (redactor, news) = (self.parts.redactor.clone(), self.news.clone());
-        tokio::task::spawn_blocking(move || {
+        begin_or_here(move || {
             let _ = news.send(News::Input(Input::FinalCensus { leaks: bound_ports(&spec, &redactor) }));
         });
     }

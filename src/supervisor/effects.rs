@@ -11,6 +11,7 @@ use super::{
     stdin::{Stdin, Talk},
 };
 use crate::{
+    aside::aside,
     logs::{CaptureStream, LineTap, Stream, Watch},
     model::{EventKind, Failure, Generation, Leak, NoticeLevel, Probe, ProcessId, ProcessSpec, human_duration},
     process::{Member, Order, TreeEvent, TreeId},
@@ -153,8 +154,10 @@ impl Runtime {
             return self.exported(ticket, Err("nothing is exported: the run is not recorded".into()));
         };
         let news = self.news.clone();
-        tokio::task::spawn_blocking(move || {
-            let _ = news.send(News::Exported { ticket, result: export(&path) });
+        tokio::spawn(async move {
+            let result = aside(move || export(&path)).await;
+            let result = result.unwrap_or_else(|e| Err(format!("nothing is exported: {e}")));
+            let _ = news.send(News::Exported { ticket, result });
         });
     }
 

@@ -1,6 +1,9 @@
 //! What a front holds of a run: a handle to ask through, and views to read.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -72,6 +75,7 @@ pub struct RunHandle {
     pub(super) traffic: Arc<TrafficStore>,
     pub(super) clock: RunClock,
     pub(super) observed: Arc<watch::Sender<bool>>,
+    pub(super) late: Arc<Mutex<Vec<String>>>,
 }
 
 impl RunHandle {
@@ -152,6 +156,11 @@ impl RunHandle {
     /// Says whether somebody looks at what trees use: then it is sampled every second, else every five.
     pub fn observe(&self, observed: bool) {
         self.observed.send_if_modified(|now| std::mem::replace(now, observed) != observed);
+    }
+
+    /// What the supervisor had to warn of when the run's end was on record already. All is there once the run's task is done.
+    pub fn said_late(&self) -> Vec<String> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for the end of the run: nothing of it lives.

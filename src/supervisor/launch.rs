@@ -8,10 +8,12 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use indexmap::IndexMap;
-use nix::fcntl::OFlag;
+use nix::{errno::Errno, fcntl::OFlag};
 
 use super::stdin::End;
 use crate::{
@@ -26,6 +28,11 @@ const RUN_VARIABLE: &str = "E2E_TUI_RUN";
 
 /// What a terminal is called where nothing says otherwise.
 const TERM: &str = "xterm-256color";
+
+/// Where the system is out of descriptors for a moment there are so many attempts…
+const ATTEMPTS: u32 = 10;
+/// …this far apart, as with a fork that is refused.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The ports that processes have told, by process.
 pub(super) type Ports = HashMap<ProcessId, u16>;
@@ -63,9 +70,8 @@ pub(super) fn prepare(spec: &ProcessSpec, run: &str, ports: &Ports, screen: Scre
     let env = environment(spec, run, ports)?;
     let path = env.get(&OsString::from("PATH")).map(OsString::as_os_str);
     let program = lookup(argv.first().map_or("", String::as_str), path, &spec.cwd).map_err(|e| refused(e.short(), &e))?;
-    let ends = if spec.tty { terminal(screen) } else { pipes(spec.stdin) };
-    let (Theirs { stdin, stdout, stderr }, ends) =
-        ends.map_err(|e| refused("no pipe", &format!("nothing to read its output from: {e}")))?;
+    let ends = patiently(PAUSE, || if spec.tty { terminal(screen) } else { pipes(spec.stdin) });
+    let (Theirs { stdin, stdout, stderr }, ends) = ends.map_err(|e| no_ends(&e))?;
     let env = env.into_iter().collect();
     let launch = Launch { argv, program, env, cwd: spec.cwd.clone(), stdin, stdout, stderr, limits: spec.limits.clone(), tty: spec.tty };
     Ok(Prepared { launch, ends })
@@ -76,6 +82,35 @@ struct Theirs {
     stdin: Option<OwnedFd>,
     stdout: OwnedFd,
     stderr: OwnedFd,
+}
+
+/// Tries again, for as long as the system is only out of something.
+fn patiently<T>(pause: Duration, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(e) if is_transient(&e) => thread::sleep(pause),
+            done => return done,
+        }
+    }
+    attempt()
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN | Errno::ENOMEM))
+}
+
+/// Why there is nothing to read its output from, and what to do.
+fn no_ends(error: &io::Error) -> Failure {
+    let hint = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE) => "; raise the limit of open files (`ulimit -n`) of the shell that starts this",
+        Some(Errno::ENFILE) => {
+            "; the whole system has too many files open: raise `sysctl fs.file-max` (each program's own limit is `ulimit -n`)"
+        }
+        _ => "",
+    };
+    let tried = if is_transient(error) { format!(", tried {ATTEMPTS} times") } else { String::new() };
+    let short = if is_transient(error) { "no resources" } else { "no pipe" };
+    refused(short, &format!("nothing to read its output from: {error}{tried}{hint}"))
 }
 
 fn pipes(stdin: StdinMode) -> io::Result<(Theirs, Ends)> {
@@ -139,4 +174,28 @@ fn inherited(clear: bool) -> IndexMap<OsString, OsString> {
 
 fn refused(short: &str, error: &impl ToString) -> Failure {
     Failure::NotStarted { error: error.to_string(), short: short.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusing(errno: Errno, mut times: u32) -> impl FnMut() -> io::Result<()> {
+        move || {
+            times = times.saturating_sub(1);
+            if times > 0 { Err(io::Error::from_raw_os_error(errno as i32)) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn p30_without_descriptors_it_is_tried_again_and_then_told_with_what_to_do() {
+        for errno in [Errno::EMFILE, Errno::ENFILE] {
+            assert!(patiently(Duration::ZERO, refusing(errno, ATTEMPTS)).is_ok());
+            let error = patiently(Duration::ZERO, refusing(errno, ATTEMPTS + 1)).expect_err("there is an end to patience");
+            let Failure::NotStarted { error, short } = no_ends(&error) else { panic!("it was not started") };
+            assert!(error.contains("files") && error.contains("tried 10 times") && error.contains("`ulimit -n`"), "{error}");
+            assert_eq!(short, "no resources");
+        }
+        assert!(patiently(Duration::ZERO, refusing(Errno::EACCES, 2)).is_err(), "another reason does not pass");
+    }
 }

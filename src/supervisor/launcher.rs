@@ -3,7 +3,7 @@
 //! the rest.
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -49,7 +49,8 @@ pub(super) struct Launcher {
     jobs: mpsc::Sender<Job>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
     work: Work,
-    worker: Mutex<Arc<Worker>>,
+    /// None: no thread was to be had yet.
+    worker: Mutex<Option<Arc<Worker>>>,
     /// Those that hang, while there may yet come something of what they are at.
     hanging: Mutex<Vec<Arc<Worker>>>,
 }
@@ -77,7 +78,7 @@ impl Launcher {
     fn doing(work: Work) -> Self {
         let (jobs, queue) = mpsc::channel::<Job>();
         let launcher = Self { jobs, queue: Arc::new(Mutex::new(queue)), work, worker: Mutex::default(), hanging: Mutex::default() };
-        launcher.employ();
+        launcher.relieve();
         launcher
     }
 
@@ -89,10 +90,24 @@ impl Launcher {
 
     /// Has another thread go on where the one at work hangs. To be called now and then.
     pub(super) fn relieve(&self) {
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if worker.at_it_for(PATIENCE).is_some() && !worker.relieved.swap(true, Ordering::SeqCst) {
-            self.hanging.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-            self.employ();
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if worker.as_ref().is_some_and(|worker| worker.at_it_for(PATIENCE).is_none()) {
+            return;
+        }
+        match self.employ() {
+            Ok(another) => {
+                if let Some(hanging) = worker.replace(another) {
+                    hanging.relieved.store(true, Ordering::SeqCst);
+                    self.hanging.lock().unwrap_or_else(PoisonError::into_inner).push(hanging);
+                }
+            }
+            // Who is at work goes on with the rest as soon as it can.
+            Err(e) if worker.is_some() => tracing::warn!("no other thread to prepare starts on, so they wait for a disk: {e}"),
+            Err(e) => {
+                tracing::warn!("no thread to prepare starts on, so the runtime does it: {e}");
+                let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                queue.try_iter().for_each(|job| (self.work)(job));
+            }
         }
     }
 
@@ -108,17 +123,11 @@ impl Launcher {
         told
     }
 
-    fn employ(&self) {
+    fn employ(&self) -> io::Result<Arc<Worker>> {
         let worker = Arc::new(Worker::default());
         let (queue, work, me) = (self.queue.clone(), self.work.clone(), worker.clone());
-        match thread::Builder::new().name("launcher".into()).spawn(move || me.run(&queue, &*work)) {
-            Ok(_) => *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker,
-            Err(e) => {
-                tracing::warn!("no thread to prepare starts on, so the runtime does it: {e}");
-                let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-                queue.try_iter().for_each(|job| (self.work)(job));
-            }
-        }
+        thread::Builder::new().name("launcher".into()).spawn(move || me.run(&queue, &*work))?;
+        Ok(worker)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tasks that ask: readiness until it is there, health for as long as a generation lives.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,6 +14,7 @@ use super::{
     wanted::panic_if_a_test_wants_it,
 };
 use crate::{
+    aside::aside,
     health::{Answer, ExecQuestion, Question, StdioQuestion, ask},
     model::{At, Generation, HealthSpec, Probe, ProbeOutcome, ProbeRecord, ProcessId, ProcessSpec, ReadySpec, RunClock, StepAction},
     process::sockets,
@@ -216,6 +217,7 @@ async fn confirm(mut reporter: Reporter, spec: Arc<ProcessSpec>, answered: At, p
             }
             Listening::Foreign { pid, port } => return reporter.ready(ReadyReport::Foreign { pid, port }),
             Listening::Nobody { port } => reporter.ready(ReadyReport::NotYet { why: format!("nobody listens on port {port}") }),
+            Listening::Unknown { why } => reporter.ready(ReadyReport::NotYet { why: format!("who listens is not known now: {why}") }),
         }
         waited = true;
         reporter.patience.sleep(spec.ready.interval).await;
@@ -230,11 +232,16 @@ enum Listening {
     Foreign { pid: u32, port: u16 },
     /// One is nobody's.
     Nobody { port: u16 },
+    /// Nobody could look.
+    Unknown { why: io::Error },
 }
 
 async fn who_listens(ports: Vec<u16>, leader: u32) -> Listening {
     let owners = ports.clone().into_iter().map(move |port| (port, sockets::owner(port, leader)));
-    let owners: Vec<_> = tokio::task::spawn_blocking(move || owners.collect()).await.unwrap_or_default();
+    let owners: Vec<_> = match aside(move || owners.collect()).await {
+        Ok(owners) => owners,
+        Err(why) => return Listening::Unknown { why },
+    };
     let mut evidence = String::new();
     for (port, owner) in owners {
         let whose = match owner {

@@ -8,7 +8,7 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, HashSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -101,6 +101,8 @@ pub(super) struct Runtime {
     pub(super) sampled_all: Option<At>,
     /// CPU time at the last sample, by tree.
     pub(super) cpu_before: HashMap<TreeId, CpuTime>,
+    /// What could not be put on record any more.
+    pub(super) late: Arc<Mutex<Vec<String>>>,
     finished: bool,
 }
 
@@ -134,6 +136,7 @@ pub fn prepare(parts: RunParts) -> (RunHandle, UnstartedRun) {
         traffic: parts.traffic.clone(),
         clock: parts.clock,
         observed: Arc::new(observed),
+        late: Arc::default(),
     };
     if let Some(taps) = &parts.taps {
         taps.attach(handle.snapshot.clone(), news.clone());
@@ -171,6 +174,7 @@ pub fn prepare(parts: RunParts) -> (RunHandle, UnstartedRun) {
         watchers: Vec::new(),
         sampled_all: None,
         cpu_before: HashMap::new(),
+        late: handle.late.clone(),
         finished: false,
     };
     runtime.tell_beginning();
@@ -199,7 +203,7 @@ impl Runtime {
         self.watch_files(&all);
         self.feed(Input::Begin);
         self.publish();
-        let mut swept = false;
+        let (mut swept, mut sweep) = (false, None);
         let mut sample_at = Instant::now() + Duration::from_millis(300);
         while !self.finished {
             match self.wake(&mut asked, &mut heard, &mut looking, sample_at).await {
@@ -209,7 +213,7 @@ impl Runtime {
                     // Not while everything starts: that is what somebody waits for.
                     if !swept && self.parts.clock.now() >= SETTLED {
                         swept = true;
-                        self.sweep_dead_runs();
+                        sweep = self.sweep_dead_runs();
                     }
                     let looked_at = *looking.borrow_and_update();
                     sample_at = Instant::now() + self.sample(looked_at);
@@ -226,9 +230,7 @@ impl Runtime {
             self.fire_timers();
             self.publish();
         }
-        if !swept {
-            self.sweep_dead_runs_at_the_end().await;
-        }
+        self.sweep_dead_runs_at_the_end(sweep, &mut heard).await;
         self.parts.journal.close();
         self.publish();
         self.parts

@@ -173,6 +173,7 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+    use crate::aside::aside;
 
     fn pipe() -> (std::io::PipeReader, Stdin) {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -190,11 +191,11 @@ mod tests {
             stdin.send_line(text).expect("there is room for it");
         }
         assert!(stdin.is_used());
-        let read = tokio::task::spawn_blocking(move || {
+        let read = aside(move || {
             let mut read = vec![0; 300_000 + 1 + 7 + 6];
             reader.read_exact(&mut read).map(|()| read)
         });
-        let read = read.await.expect("it does not panic").expect("all of it comes");
+        let read = read.await.expect("a thread").expect("all of it comes");
         assert_eq!(read, format!("{long}\nsecond\nthird\n").into_bytes());
         while stdin.waiting.load(Ordering::Acquire) > 0 {
             tokio::task::yield_now().await;

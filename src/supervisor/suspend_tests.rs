@@ -214,6 +214,7 @@ fn handle() -> (RunHandle, UnboundedReceiver<Asked>) {
         traffic: Arc::default(),
         clock,
         observed: Arc::new(watch::channel(false).0),
+        late: Arc::default(),
     };
     (handle, asked)
 }

@@ -19,7 +19,7 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{Mutex as AsyncMutex, Notify},
+    sync::{Mutex as AsyncMutex, Notify, Semaphore},
     time::sleep,
 };
 
@@ -29,7 +29,10 @@ use super::{
     gate::OpenGate,
     note::Note,
 };
-use crate::model::{At, FaultSpec, ProcessId};
+use crate::{
+    aside::aside,
+    model::{At, FaultSpec, ProcessId},
+};
 
 /// How much is read at once.
 const CHUNK: usize = 64 << 10;
@@ -39,6 +42,9 @@ const LONGEST_HELD: usize = 1 << 20;
 const DROP: usize = 16;
 /// After a failed `accept` (no descriptor is free, say).
 const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
+
+/// How many look at once for whoever has made a connection.
+static LOOKUPS: Semaphore = Semaphore::const_new(4);
 
 /// What a tap tells, and whom it asks. Called from the thread of the taps.
 pub trait Observer: Send + Sync + 'static {
@@ -120,9 +126,16 @@ impl Hop {
         // What is small would wait for more otherwise.
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let observer = Arc::clone(&self.observer);
-        tokio::task::spawn_blocking(move || {
-            if let Some(client) = observer.client(port) {
-                observer.note(Note::Client { connection: number, client });
+        tokio::spawn(async move {
+            // Where no thread is to be had it stays unknown; the semaphore is never closed.
+            let _turn = LOOKUPS.acquire().await;
+            let look = move || {
+                if let Some(client) = observer.client(port) {
+                    observer.note(Note::Client { connection: number, client });
+                }
+            };
+            if let Err(e) = aside(look).await {
+                tracing::debug!("who has made connection {number} is not looked up: {e}");
             }
         });
         Connection::new(self, talk).run(client, server).await;

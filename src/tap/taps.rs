@@ -81,7 +81,7 @@ impl Taps {
             let setting = Setting { tap: process.clone(), redactor: redactor.clone(), exchanges: exchanges.clone() };
             taps.push((gate, Arc::new(Hop::new(setting, *real, connections.clone(), Arc::clone(observer)))));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, orders) = mpsc::unbounded_channel();
         let thread = thread::Builder::new().name("taps".into()).spawn(move || runtime.block_on(run(taps, orders)))?;
         Ok(Self { commands: Some(commands), thread: Some(thread) })

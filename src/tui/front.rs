@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    aside::aside,
     explain::{Explanation, explain},
     logs::LogStore,
     model::{Command, RunClock, RunSpec, Snapshot},
@@ -140,12 +141,14 @@ impl News {
                 waker.wake();
                 let failed = failure(&now);
                 if failed != explained_at {
-                    explained_at = failed;
                     let (journal, logs) = (journal.clone(), logs.clone());
                     // Explaining reads the log: no work for a thread that others wait on.
-                    let told = tokio::task::spawn_blocking(move || failed.and_then(|_| explain(&journal.from(0), &logs))).await;
-                    explained.send_replace(told.ok().flatten().map(Arc::new));
-                    waker.wake();
+                    // Without a thread to be had it is tried again at the next change.
+                    if let Ok(told) = aside(move || failed.and_then(|_| explain(&journal.from(0), &logs))).await {
+                        explained_at = failed;
+                        explained.send_replace(told.map(Arc::new));
+                        waker.wake();
+                    }
                 }
                 if snapshot.changed().await.is_err() {
                     return;
