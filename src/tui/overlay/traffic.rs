@@ -67,7 +67,7 @@ struct Columns {
 
 fn columns(width: u16) -> Columns {
     let source = SOURCE + 1;
-    let to = (width >= WIDE || width < BEYOND).then_some(11 + source);
+    let to = (!(BEYOND..WIDE).contains(&width)).then_some(11 + source);
     let call = to.map_or(11 + source, |to| to + source);
     let beyond = (width >= BEYOND).then(|| width.saturating_sub(ANSWER + 3 + TOOK + 1));
     let end = beyond.unwrap_or(width.saturating_sub(1));
