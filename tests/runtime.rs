@@ -231,9 +231,9 @@ fn s6_what_is_left_when_supervisor_and_guardian_are_killed_at_once_is_ended_by_t
     assert_eq!(left, 0, "runs that end in order leave no word");
 }
 
-#[test]
-fn s6_leftovers_that_hold_no_port_are_ended_behind_the_next_run() {
-    let bench = Bench::new("doublequiet");
+/// A run whose supervisor and guardian were killed together left a daemon that holds no port; how the next run, of one test with
+/// this command, ended.
+fn next_run_after_a_double_kill(bench: &Bench, argv: &str) -> Finished {
     let runtime = bench.dir.path().join("runtime");
     fs::create_dir(&runtime).expect("the folder can be written");
     let file = bench.write("scenario.toml", "name = \"x\"\n[process.daemon]\nshell = \"setsid sleep 600 & touch up; sleep 600\"\n");
@@ -243,11 +243,18 @@ fn s6_leftovers_that_hold_no_port_are_ended_behind_the_next_run() {
         command
     };
     let mut running = command().arg("run").arg(&file).spawn().expect("the binary runs");
-    wait_for_file(&bench, "up");
-    kill_both(&bench, &mut running);
-    let next = bench.write("next.toml", "name = \"y\"\n[process.test]\nrole = \"test\"\ncommand = [\"sleep\", \"1\"]\n");
+    wait_for_file(bench, "up");
+    kill_both(bench, &mut running);
+    let next = bench.write("next.toml", &format!("name = \"y\"\n[process.test]\nrole = \"test\"\ncommand = {argv}\n"));
     let next = Finished::of(&command().arg("run").arg(next).output().expect("the binary runs"));
     next.assert_code(0);
+    next
+}
+
+#[test]
+fn s6_leftovers_that_hold_no_port_are_ended_behind_the_next_run() {
+    let bench = Bench::new("doublequiet");
+    let next = next_run_after_a_double_kill(&bench, "[\"sleep\", \"1\"]");
     assert!(next.stdout.contains("e2e-tui * the run "), "{}", next.stdout);
     bench.assert_nothing_left(SOON);
 }
@@ -255,20 +262,7 @@ fn s6_leftovers_that_hold_no_port_are_ended_behind_the_next_run() {
 #[test]
 fn s6_leftovers_that_a_run_ends_which_is_over_at_once_are_told_all_the_same() {
     let bench = Bench::new("doublebrief");
-    let runtime = bench.dir.path().join("runtime");
-    fs::create_dir(&runtime).expect("the folder can be written");
-    let file = bench.write("scenario.toml", "name = \"x\"\n[process.daemon]\nshell = \"setsid sleep 600 & touch up; sleep 600\"\n");
-    let command = || {
-        let mut command = bench.command();
-        command.env("XDG_RUNTIME_DIR", &runtime);
-        command
-    };
-    let mut running = command().arg("run").arg(&file).spawn().expect("the binary runs");
-    wait_for_file(&bench, "up");
-    kill_both(&bench, &mut running);
-    let next = bench.write("next.toml", "name = \"y\"\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\n");
-    let next = Finished::of(&command().arg("run").arg(next).output().expect("the binary runs"));
-    next.assert_code(0);
+    let next = next_run_after_a_double_kill(&bench, "[\"true\"]");
     let told = "was killed together with its guardian; what it had left was ended now: pid ";
     let late = next.stderr.lines().any(|line| line.starts_with("warning: the run ") && line.contains(told));
     // On a slow machine it is not over at once.
