@@ -46,7 +46,7 @@ pub(crate) fn timed(scene: &Scene<'_>) -> Option<Vec<Buffer>> {
     let mut parts = vec![whole(scene.areas.status, status::draw), whole(scene.areas.message, message::draw)];
     for (pane, area) in &scene.areas.panes {
         match pane {
-            Pane::Processes => parts.push((processes::timed(scene, *area), *area, processes::draw_part)),
+            Pane::Processes => parts.push((processes::timed(scene, *area), *area, processes::draw)),
             Pane::Details => return None,
             Pane::Happened | Pane::Logs | Pane::Events | Pane::Alerts | Pane::Expectations | Pane::Steps => {}
         }

@@ -24,16 +24,17 @@ use crate::{
     },
 };
 
-/// Draws header and rows.
+/// Draws header and rows, as far as they are in `buf`.
 pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let columns = columns(area.width);
+    let mut columns = columns(area.width);
+    let roles = columns.iter().any(|c| c.column == Column::Role);
+    columns.retain(|placed| area.x + placed.x >= buf.area().x);
     header(scene, &columns, area, buf);
     let order = scene.app.table.order(&scene.snapshot.rows);
     let shown = visible(scene, &order, usize::from(area.height - 1));
-    let roles = columns.iter().any(|c| c.column == Column::Role);
     for (y, index) in (area.y + 1..area.bottom()).zip(&shown.rows) {
         let at = Rect { y, height: 1, ..area };
         row(scene, *index, &columns, roles, at, buf);
@@ -54,21 +55,6 @@ pub(crate) fn timed(scene: &Scene<'_>, area: Rect) -> Rect {
             Rect { x: area.x + x, y: area.y + 1, width: area.width - x, height: rows }
         }
         None => area,
-    }
-}
-
-/// Draws no more of the table in `area` than there is in `buf`.
-pub(crate) fn draw_part(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
-    let part = *buf.area();
-    if part == area {
-        return draw(scene, area, buf);
-    }
-    let roles = columns(area.width).iter().any(|c| c.column == Column::Role);
-    let columns: Vec<Placed> = columns(area.width).into_iter().filter(|placed| area.x + placed.x >= part.x).collect();
-    let order = scene.app.table.order(&scene.snapshot.rows);
-    let shown = visible(scene, &order, usize::from(area.height - 1));
-    for (y, index) in (part.y..part.bottom()).zip(&shown.rows) {
-        row(scene, *index, &columns, roles, Rect { y, height: 1, ..area }, buf);
     }
 }
 
