@@ -1,6 +1,7 @@
 //! The end of what a run has left whose supervisor and guardian were killed in the same instant.
 
 use std::{
+    cell::RefCell,
     collections::{HashMap, HashSet},
     fmt, fs,
     ops::Range,
@@ -12,10 +13,10 @@ use super::{
     KILL_BOUND, Member, TreeId,
     cgroup::{Place, RunGroup},
     guardian_main::COMM,
+    mark::{ANY_MARKER, Doubts, EXEC_TAKES},
     pidfile::{Content, boot_id, files_in, pid_namespace},
     procfs,
-    sweeper::{self, Among},
-    tag::{ANY_MARKER, EXEC_TAKES},
+    sweeper::{self, Among, Claim},
     tree::{Identity, Stat},
 };
 
@@ -126,7 +127,7 @@ fn sweep(content: &Content, living: &Living) -> Sweep {
     if let Some(group) = &group {
         group.kill();
     }
-    let mut left = sweeper::kill(Among::Everybody, KILL_BOUND, |stat| evidence.proves(stat).into());
+    let mut left = sweeper::kill(Among::Everybody, KILL_BOUND, |stat| evidence.claim(stat));
     left.extend(group.map(|group| group.end(KILL_BOUND)).into_iter().flatten());
     left.sort_unstable();
     left.dedup();
@@ -142,15 +143,16 @@ struct Evidence<'a> {
     /// Who has cleared its environment and bears a tag of the run's range. That alone proves little: there are not many ranges,
     /// and another run, whose file lies in another folder, may have the same.
     tagged: HashSet<Identity>,
+    tags_of_the_living: &'a [Range<u64>],
+    doubts: RefCell<Doubts>,
 }
 
 impl<'a> Evidence<'a> {
-    fn of(run: &'a Content, group: Option<&RunGroup>, tags_of_the_living: &[Range<u64>]) -> Self {
+    fn of(run: &'a Content, group: Option<&RunGroup>, tags_of_the_living: &'a [Range<u64>]) -> Self {
         let grouped = group.into_iter().flat_map(RunGroup::members).collect();
-        let mut evidence = Self { run, user: rustix::process::getuid().as_raw(), grouped, tagged: HashSet::new() };
-        let free = |tag: u64| run.tags.contains(&tag) && !tags_of_the_living.iter().any(|range| range.contains(&tag));
-        let bears_tag = |stat: &Stat| procfs::message_queue_limit(stat.id.pid).is_some_and(free);
-        let looks_so = |stat: &Stat| evidence.may_be(stat) && bears_tag(stat) && !is_of_another_run(stat);
+        let (user, doubts) = (rustix::process::getuid().as_raw(), RefCell::default());
+        let mut evidence = Self { run, user, grouped, tagged: HashSet::new(), tags_of_the_living, doubts };
+        let looks_so = |stat: &Stat| evidence.may_be(stat) && evidence.bears_tag(stat) && !is_of_another_run(stat);
         let mut tagged: Vec<Stat> = procfs::table().iter().filter(|stat| looks_so(stat)).copied().collect();
         if !tagged.is_empty() {
             // In the midst of its start a process of another run looks the same.
@@ -164,6 +166,22 @@ impl<'a> Evidence<'a> {
     /// Of this user, and no older than the run.
     fn may_be(&self, stat: &Stat) -> bool {
         stat.id.start >= self.run.guardian.start && fs::metadata(format!("/proc/{}", stat.id.pid)).is_ok_and(|meta| meta.uid() == self.user)
+    }
+
+    /// A tag of the run's that is no living run's as well.
+    fn bears_tag(&self, stat: &Stat) -> bool {
+        let free = |tag: u64| self.run.tags.contains(&tag) && !self.tags_of_the_living.iter().any(|range| range.contains(&tag));
+        procfs::message_queue_limit(stat.id.pid).is_some_and(free)
+    }
+
+    /// Who is in the middle of an `exec` shows its mark only after it.
+    fn claim(&self, stat: &Stat) -> Claim {
+        match self.proves(stat) {
+            false if self.may_be(stat) && self.bears_tag(stat) => {
+                self.doubts.borrow_mut().settle(stat.id, self.run.marker.as_bytes()).into()
+            }
+            proven => proven.into(),
+        }
     }
 
     fn proves(&self, stat: &Stat) -> bool {

@@ -1,6 +1,7 @@
 //! The supervisor's side of the guardian: launching it, talking to it, and cleaning up after it should it die.
 
 use std::{
+    cell::RefCell,
     collections::{HashSet, VecDeque},
     io,
     ops::Range,
@@ -30,11 +31,12 @@ use super::{
     guardian_main::VERSION,
     guardian_start::{Answered, GuardianProcess},
     hold::Grip,
+    mark::{self, Doubts},
     orders::Orders,
     procfs,
     socket::{Filled, Inbox},
     sweeper::{self, Among, Claim},
-    tag::{self, TagRange},
+    tag::TagRange,
     tree::{Identity, Stat},
     wire::{self, Said},
 };
@@ -161,7 +163,7 @@ impl Guardian {
         let shared = Arc::new(Shared {
             id,
             pidfd: raw_pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()),
-            marker: tag::marker(id, 0),
+            marker: mark::marker(id, 0),
             socket: Arc::new(socket),
             orphans,
             grip,
@@ -276,11 +278,16 @@ impl Shared {
                 sweeper::kill(Among::Descendants, within, |stat| ours(stat).into())
             }
             // Another program's trees may have the same tag.
-            Orphans::Leave => sweeper::kill(Among::Everybody, within, |stat| match other(stat) && tagged(stat) {
-                true if marked(stat) => Claim::Ours,
-                true if !procfs::has_environment(stat.id.pid) => Claim::NotYet,
-                _ => Claim::Not,
-            }),
+            Orphans::Leave => {
+                let doubts = RefCell::new(Doubts::default());
+                sweeper::kill(Among::Everybody, within, |stat| {
+                    if other(stat) && tagged(stat) {
+                        doubts.borrow_mut().settle(stat.id, self.marker.as_bytes()).into()
+                    } else {
+                        Claim::Not
+                    }
+                })
+            }
         }
     }
 }

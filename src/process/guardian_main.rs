@@ -29,11 +29,12 @@ use super::{
     cgroup::RunGroup,
     exec,
     keeper::{Household, Keeper, Mail, Post, Setup},
+    mark,
     namespace::Namespace,
     procfs,
     socket::{self, Filled, Inbox},
     sweeper::{self, Claim},
-    tag, wire,
+    wire,
 };
 
 /// How the guardian is called, so that `ps` says what it is.
@@ -127,7 +128,7 @@ fn serve() -> Result<(), Errno> {
     };
     let post = SocketPost { socket, inbox, ended: false, outbox: Vec::new() };
     let place = group.as_ref().and_then(RunGroup::place);
-    let setup = Setup { household: Household::Own, marker: tag::marker(procfs::myself(), 0), tags, open_files, group, namespace, adopts };
+    let setup = Setup { household: Household::Own, marker: mark::marker(procfs::myself(), 0), tags, open_files, group, namespace, adopts };
     let mut keeper = Keeper::new(post, setup)?;
     let hello = wire::Greeting::Hello { version: VERSION.to_owned() };
     keeper.post().say(&wire::greeting_frame(&hello));

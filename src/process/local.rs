@@ -30,8 +30,8 @@ use super::{
     KILL_BOUND, Order, Spawner, SpawnerLost, TreeEvent,
     exec::{self, Reaped},
     keeper::{Household, Keeper, Mail, Post, Setup},
-    limits, procfs,
-    tag::{self, TagRange},
+    limits, mark, procfs,
+    tag::TagRange,
     watcher::{self, Board},
 };
 
@@ -59,7 +59,7 @@ impl LocalSpawner {
         let shared = Arc::new(Shared {
             bell: EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?,
             board: Board::new()?,
-            marker: tag::marker(procfs::myself(), COUNT.fetch_add(1, Ordering::Relaxed)),
+            marker: mark::marker(procfs::myself(), COUNT.fetch_add(1, Ordering::Relaxed)),
             over: Mutex::new(None),
             told: Condvar::new(),
         });

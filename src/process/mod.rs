@@ -13,7 +13,7 @@
 //! ```
 //!
 //! - **What a tree is**: whatever a start has spawned, whatever it has done to get away. See [`tree`] for how a process is
-//!   placed and [`tag`] for the mark that `setsid`, double fork and `env -i` leave in place.
+//!   placed, [`tag`] for the sign that `setsid`, double fork and `env -i` leave in place, and [`mark`] for the one in its environment.
 //! - **What holds it together** is chosen at the start ([`Hold`]): a control group ([`cgroup`]) where one may be made, a PID
 //!   namespace ([`namespace`]) if asked for, else adoption by subreapers, or sessions and marks alone. Each adds to the one
 //!   after it; none replaces the sweep.
@@ -42,6 +42,7 @@ mod keeper;
 mod limits;
 mod local;
 mod lookup;
+mod mark;
 mod namespace;
 mod orders;
 mod pidfile;

@@ -108,7 +108,21 @@ pub(crate) fn soft_message_queue_limit(limits: &[u8]) -> Option<u64> {
 
 /// Whether the environment that the process was started with contains `marker`.
 pub(crate) fn environment_contains(pid: u32, marker: &[u8]) -> bool {
-    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| memchr::memmem::find(&environment, marker).is_some())
+    memchr::memmem::find(&environment(pid), marker).is_some()
+}
+
+/// The environment that the process was started with, as the kernel has it: empty in the middle of an `exec`, and cut short
+/// where one comes in between two reads, of which only environments beyond 64 KiB take more than one.
+pub(crate) fn environment(pid: u32) -> Vec<u8> {
+    let mut environment = Vec::new();
+    let Ok(fd) = openat(CWD, Name::new(pid, "environ").as_cstr(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
+        return environment;
+    };
+    let mut piece = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = io::read(&fd, &mut *piece) {
+        environment.extend_from_slice(&piece[..length]);
+    }
+    environment
 }
 
 /// Whether a process has its environment yet: in the midst of an `exec` it has none, and nobody can say what it will be. One

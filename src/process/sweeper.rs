@@ -10,6 +10,7 @@ use crate::model::Signal;
 use super::{
     TreeId, exec,
     freeze::freeze,
+    mark::Whose,
     procfs, signal,
     tree::{Identity, Stat},
 };
@@ -21,6 +22,14 @@ pub(crate) enum Among {
     Descendants,
     /// All processes of the machine.
     Everybody,
+}
+
+impl Among {
+    /// Whether one may be meant that has just appeared and is no child of anybody who was found. Whatever else is born on this
+    /// machine meanwhile is a stranger.
+    fn holds_orphan(self, stat: &Stat) -> bool {
+        self == Self::Everybody || stat.ppid == std::process::id()
+    }
 }
 
 /// Whose a process is.
@@ -38,13 +47,23 @@ impl From<bool> for Claim {
     }
 }
 
+impl From<Whose> for Claim {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::Ours => Self::Ours,
+            Whose::NotYetKnown => Self::NotYet,
+            Whose::Others | Whose::Unmarked => Self::Not,
+        }
+    }
+}
+
 /// Freezes, lists and kills all `among` that are ours by `claim`, and all of theirs, until none is left or `within` has passed.
 /// Reaps those that have become children of this process. Says who is left.
 pub(crate) fn kill(among: Among, within: Duration, claim: impl Fn(&Stat) -> Claim) -> Vec<u32> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
-        freeze(find(among, &claim).left, |stat| claim(stat) == Claim::Ours);
+        freeze(find(among, &claim).left, |stat| among.holds_orphan(stat) && claim(stat) == Claim::Ours);
         let Found { left, children, unclear } = find(among, &claim);
         for id in &left {
             _ = signal::send(*id, Signal::KILL);
@@ -100,4 +119,17 @@ pub(crate) fn reap_strays(seen: &mut HashSet<Identity>) {
         exec::reap(id.pid);
     }
     *seen = zombies;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p26_who_is_born_elsewhere_while_descendants_are_killed_is_not_meant() {
+        let own = procfs::stat(std::process::id()).expect("it runs");
+        let child = Stat { ppid: own.id.pid, ..own };
+        assert!(Among::Descendants.holds_orphan(&child) && !Among::Descendants.holds_orphan(&own));
+        assert!(Among::Everybody.holds_orphan(&own));
+    }
 }

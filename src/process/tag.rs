@@ -10,26 +10,11 @@ use std::{
     hash::{BuildHasher, RandomState},
     ops::Range,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::{TreeId, tree::Identity};
-
-/// The variable in every child's environment that says whose tree it is in.
-pub(crate) const VARIABLE: &str = "E2E_TUI_TREE";
-
-/// In the environment of whatever any keeper of this machine has started.
-pub(crate) const ANY_MARKER: &[u8] = b"E2E_TUI_TREE=";
-/// Longer than any `exec` is between an old environment and a new one.
-pub(crate) const EXEC_TAKES: Duration = Duration::from_millis(200);
-
-/// How the variable begins in all trees of one keeper: `E2E_TUI_TREE=PID-START-N:`, with the keeper's process and its number
-/// in there. The tree's number follows.
-pub(crate) fn marker(process: Identity, n: u32) -> String {
-    format!("{VARIABLE}={}-{}-{n}:", process.pid, process.start)
-}
+use super::TreeId;
 
 /// How many values one keeper uses. More trees than this may come and go, but not live at once.
 const SPAN: u64 = 1 << 12;

@@ -26,8 +26,9 @@ use crate::{
         exec::{self, Birthplace, Program, Step},
         limits,
         lookup::explain_exec,
+        mark,
         namespace::Namespace,
-        procfs, signal, tag,
+        procfs, signal,
         tree::Identity,
         watcher::Slot,
     },
@@ -222,7 +223,7 @@ impl<P: Post> Keeper<P> {
         }
         let mut env = vec![text(&String::new, OsStr::new(&format!("{}{}", self.marker, id.0)))?];
         for (name, value) in &launch.env {
-            if name.as_bytes() != tag::VARIABLE.as_bytes() {
+            if name.as_bytes() != mark::VARIABLE.as_bytes() {
                 let pair = [name.as_bytes(), b"=", value.as_bytes()].concat();
                 env.push(text(&|| format!("the variable {}", name.display()), OsStr::from_bytes(&pair))?);
             }

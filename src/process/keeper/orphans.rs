@@ -1,11 +1,12 @@
 //! Whose a process without a living parent is.
 
-use std::time::Instant;
+use std::collections::HashSet;
 
 use super::{Keeper, Post, tree::Tree};
 use crate::process::{
-    KILL_BOUND, TreeEvent, TreeId, procfs,
-    tag::{ANY_MARKER, EXEC_TAKES},
+    TreeEvent, TreeId,
+    mark::Whose,
+    procfs,
     tree::{Identity, Stat},
 };
 
@@ -15,19 +16,29 @@ const LISTINGS: u32 = 10;
 impl<P: Post> Keeper<P> {
     /// Takes note of processes that have become children of this one because their parent ended.
     pub(super) fn adopt(&mut self) {
-        let children = self.children_of_reaper();
-        if self.namespace.is_some() {
-            // They are reaped by somebody else: who is not listed any more is gone.
-            self.adopted.retain(|pid, _| children.contains(pid));
-        }
-        for pid in children {
-            if self.leaders.contains_key(&pid) || self.adopted.contains_key(&pid) {
-                continue;
+        let mut dead = HashSet::new();
+        for _ in 0..LISTINGS {
+            let children = self.children_of_reaper();
+            if self.namespace.is_some() {
+                // They are reaped by somebody else: who is not listed any more is gone.
+                self.adopted.retain(|pid, _| children.contains(pid));
             }
-            // A zombie is about to be reaped and counts for nothing.
-            if let Some(stat) = procfs::stat(pid).filter(Stat::is_alive) {
-                let owner = self.known.get(&stat.id).copied().or_else(|| self.identify(&stat));
-                self.adopted.insert(pid, (stat.id, owner));
+            let mut somebody_has_died = false;
+            for pid in children {
+                if self.leaders.contains_key(&pid) || self.adopted.contains_key(&pid) {
+                    continue;
+                }
+                match procfs::stat(pid).filter(Stat::is_alive) {
+                    Some(stat) => {
+                        let owner = self.known.get(&stat.id).copied().or_else(|| self.identify(&stat));
+                        self.adopted.insert(pid, (stat.id, owner));
+                    }
+                    // A zombie counts for nothing. But it may have lived when it was listed, and left children of its own since.
+                    None => somebody_has_died |= dead.insert(pid),
+                }
+            }
+            if !somebody_has_died {
+                return;
             }
         }
     }
@@ -89,35 +100,30 @@ impl<P: Post> Keeper<P> {
         }
         // Another program on this machine may use the same tag for trees of its own: one more sign is wanted.
         let id = by_tag?;
-        let proven = self.trees.get(&id).is_some_and(|tree| leads_session_of(tree, stat))
-            || procfs::environment_contains(stat.id.pid, self.marker.as_bytes());
-        if proven {
-            self.unsure.remove(&stat.id);
-            return Some(id);
-        }
-        if procfs::environment_contains(stat.id.pid, ANY_MARKER) {
-            return None;
-        }
-        // In the middle of its `exec` a process has no environment: only one that goes on having none has cleared it.
-        let (_, since) = *self.unsure.entry(stat.id).or_insert((id, Instant::now()));
-        // On a machine that does a hundred things at once that middle may be long.
-        let enough = if procfs::has_environment(stat.id.pid) { EXEC_TAKES } else { KILL_BOUND };
-        if since.elapsed() > enough {
-            self.unsure.remove(&stat.id);
-            self.post.send(TreeEvent::Unproven { tree: id, pid: stat.id.pid, name: procfs::name(stat.id.pid) });
+        let in_session = self.trees.get(&id).is_some_and(|tree| leads_session_of(tree, stat));
+        let whose = if in_session { Whose::Ours } else { self.doubts.settle(stat.id, self.marker.as_bytes()) };
+        let was_unsure = self.unsure.remove(&stat.id).is_some();
+        match whose {
+            Whose::Ours => return Some(id),
+            Whose::NotYetKnown => _ = self.unsure.insert(stat.id, id),
+            Whose::Unmarked if was_unsure => {
+                self.post.send(TreeEvent::Unproven { tree: id, pid: stat.id.pid, name: procfs::name(stat.id.pid) });
+            }
+            Whose::Unmarked | Whose::Others => {}
         }
         None
     }
 
     /// Trees that somebody may live in who is not proven to.
     pub(super) fn haunted(&self) -> impl Iterator<Item = TreeId> {
-        self.unsure.values().map(|(tree, _)| *tree)
+        self.unsure.values().copied()
     }
 
     /// Forgets strangers that have gone.
     pub(super) fn prune_strangers(&mut self, gone: impl Fn(&Identity) -> bool) {
         self.strangers.retain(|id| !gone(id));
         self.unsure.retain(|id, _| !gone(id));
+        self.doubts.prune(gone);
     }
 }
 

@@ -26,6 +26,7 @@ use crate::process::{
     Order, TreeEvent, TreeId,
     cgroup::RunGroup,
     custody::Custody,
+    mark::Doubts,
     namespace::Namespace,
     procfs,
     tag::{self, Tags},
@@ -40,7 +41,7 @@ const ASK: Duration = Duration::from_millis(10);
 /// What a keeper is made with.
 pub(crate) struct Setup {
     pub(crate) household: Household,
-    /// See [`tag::marker`](crate::process::tag::marker).
+    /// See [`marker`](crate::process::mark::marker).
     pub(crate) marker: String,
     pub(crate) tags: std::ops::Range<u64>,
     /// The soft limit on open descriptors for children.
@@ -81,8 +82,9 @@ pub(crate) struct Keeper<P> {
     pub(super) adopted: HashMap<u32, (Identity, Option<TreeId>)>,
     /// Processes looked at that belong to no tree.
     pub(super) strangers: HashSet<Identity>,
-    /// Processes that carry a tree's tag and nothing else that proves them its own, since when.
-    pub(super) unsure: HashMap<Identity, (TreeId, Instant)>,
+    /// Processes that carry a tree's tag and nothing else yet that proves them its own.
+    pub(super) unsure: HashMap<Identity, TreeId>,
+    pub(super) doubts: Doubts,
     /// The supervisor's terminal.
     pub(super) custody: Option<Custody>,
     /// All trees are stopped.
@@ -170,6 +172,7 @@ impl<P: Post> Keeper<P> {
             adopted: HashMap::new(),
             strangers: HashSet::new(),
             unsure: HashMap::new(),
+            doubts: Doubts::default(),
             custody: None,
             standstill: None,
             samples: Vec::new(),
