@@ -94,6 +94,116 @@ do = { fault = { at = "upstream", kind = "status", status = 503, method = "tools
     assert!(disturbed.iter().all(|asked| asked["tap"] == "upstream" && asked["calls"][0]["method"] == "tools/call"));
 }
 
+/// A server on pipes, which the steps talk to; one `ping` never arrives.
+const PIPES: &str = r#"
+name = "pipes"
+timeout = "60s"
+[process.server]
+kind = "mock-upstream"
+tap = true
+[[step]]
+when = { process = "server", is = "ready" }
+do = [
+    { send = { process = "server", text = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}' } },
+    { send = { process = "server", text = '{"jsonrpc":"2.0","method":"notifications/initialized"}' } },
+    { send = { process = "server", text = 'no message' } },
+    { fault = { at = "server", kind = "drop", method = "ping", count = 1 } },
+    { send = { process = "server", text = '{"jsonrpc":"2.0","id":"p","method":"ping"}' } },
+    { fault = { at = "server", kind = "delay", delay = "300ms", count = 1 } },
+    { send = { process = "server", text = '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"message":"hi"}}}' } },
+    { send = { process = "server", text = '{"jsonrpc":"2.0","id":3,"method":"nope"}' } },
+]
+[[step]]
+when = { log = "server", matches = '"id":3' }
+do = { stop = "server" }
+"#;
+
+#[test]
+fn what_goes_over_pipes_is_recorded_and_can_be_disturbed() {
+    let (run, _bench, dir) = run("taps-pipes", PIPES);
+    run.assert_code(0);
+    let dir = dir.expect("a recording");
+    let asked = notes(&dir, "asked");
+    let ended = notes(&dir, "ended");
+    // What the server says unasked comes whenever it does.
+    let (own, unasked): (Vec<_>, Vec<_>) = asked.iter().partition(|asked| asked["pipe"] == "server");
+    let rows: Vec<_> = own
+        .iter()
+        .chain(&unasked)
+        .map(|asked| {
+            let end = ended.iter().find(|ended| ended["exchange"] == asked["exchange"]).expect("each ends");
+            let kind = |end: &Value| end["calls"][0]["kind"].as_str().unwrap_or("-").to_owned();
+            let label = asked["calls"][0]["label"].as_str().or(asked["body"]["text"].as_str()).unwrap_or_default();
+            let fault = asked["fault"].as_str().unwrap_or("-");
+            format!("{} {label} {fault} {} {}", asked["pipe"].as_str().unwrap_or("-"), end["how"].as_str().unwrap_or("-"), kind(end))
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "server initialize - answered result",
+            "server notifications/initialized - sent -",
+            "server no message - sent -",
+            "server ping drop unanswered -",
+            "server tools/call echo delay answered result",
+            "server nope - answered error",
+            "client JSON-RPC error -32700: not JSON: expected ident at line 1 column 2 - sent -",
+        ],
+        "{}",
+        run.stdout
+    );
+    let delayed = own.iter().find(|asked| asked["fault"] == "delay").expect("it is above");
+    let end = ended.iter().find(|ended| ended["exchange"] == delayed["exchange"]).and_then(|ended| ended["at"].as_u64());
+    let took = end.zip(delayed["at"].as_u64()).map(|(end, start)| end - start);
+    assert!(took >= Some(300_000), "it waited: {took:?}");
+    for told in ["disturbed by step 1   drop for ping, once", "undisturbed again, by e2e-tui"] {
+        assert!(run.stdout.contains(told), "{told} is missing in\n{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_tap_on_pipes_changes_no_byte_and_loses_none_at_the_end() {
+    // It echoes what it reads, asks something itself, and ends within a line.
+    let scenario = r#"
+name = "echo"
+timeout = "60s"
+[process.echo]
+command = ["bash", "-c", "read -r a; read -r b; echo \"$a\"; echo 'log {'; printf '{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"roots/list\"}\\r\\n'; printf '%s' \"$b\""]
+stdin = "pipe"
+tap = TAPPED
+[[step]]
+when = { process = "echo", is = "ready" }
+do = [
+    { send = { process = "echo", text = '{"jsonrpc": "2.0",  "id": 1, "method": "ping"}' } },
+    { send = { process = "echo", text = '{"jsonrpc":"2.0","id":7,"result":{"roots":[]}}' } },
+]
+"#;
+    let said = |tapped: bool| {
+        let (run, bench, dir) = run("taps-echo", &scenario.replace("TAPPED", &tapped.to_string()));
+        run.assert_code(0);
+        let dir = dir.expect("a recording");
+        (std::fs::read(dir.join("logs/echo.out")).expect("its output"), dir, bench)
+    };
+    let (plain, dir, _first) = said(false);
+    assert!(!dir.join("traffic.jsonl").exists(), "without a tap nothing is copied");
+    let (tapped, dir, _second) = said(true);
+    assert_eq!(String::from_utf8_lossy(&tapped), String::from_utf8_lossy(&plain));
+    assert_eq!(tapped.split(|byte| *byte == b'\n').count(), 4, "the last of them without an end");
+    let told: Vec<_> = notes(&dir, "asked")
+        .iter()
+        .map(|asked| {
+            format!(
+                "{} {} {}",
+                asked["pipe"].as_str().unwrap_or("-"),
+                asked["calls"][0]["kind"].as_str().unwrap_or("-"),
+                asked["body"]["size"]
+            )
+        })
+        .collect();
+    // The answer was written before it was asked for, and the same text came back as an answer to nothing.
+    assert_eq!(told, ["server request 46", "server result 46", "client request 46", "client request 47", "client result 46"]);
+}
+
 #[test]
 fn a_client_of_a_dead_process_is_refused_as_without_a_tap() {
     let scenario = r#"

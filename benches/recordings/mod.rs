@@ -36,6 +36,7 @@ fn run() -> RunInfo {
         waits_for: Vec::new(),
         max_restarts: None,
         reads: Reads::default(),
+        taps_pipes: false,
         argv: vec!["server".into()],
         cwd: "/srv".into(),
         awaits: String::new(),

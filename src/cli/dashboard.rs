@@ -18,6 +18,9 @@ use super::{
     picker, scenario,
 };
 
+/// So long an archive waits for what went through taps to be on disk.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// A terminal that vanished without a hang-up leaves nobody to wait for: after this long the rest is killed.
 const ALONE: Duration = Duration::from_millis(500);
 
@@ -147,8 +150,12 @@ fn front(handle: &RunHandle, dir: Option<&RunDir>, options: Options, runtime: to
     let screens = handle.clone();
     let (suspended, suspending) = (handle.clone(), runtime.clone());
     let archive = dir.map(|dir| {
-        let (path, id) = (dir.path.clone(), dir.id.clone());
-        Arc::new(move |watch: &dyn Fn(f64) -> bool| write_archive(&path, &id, watch)) as Export
+        let (path, id, traffic) = (dir.path.clone(), dir.id.clone(), handle.traffic());
+        let export = move |watch: &dyn Fn(f64) -> bool| {
+            traffic.settle(SETTLED);
+            write_archive(&path, &id, watch)
+        };
+        Arc::new(export) as Export
     });
     Front {
         snapshot: handle.watch(),

@@ -43,6 +43,7 @@ impl Story {
             argv: Vec::new(),
             cwd: String::new(),
             reads: crate::model::Reads::Nothing,
+            taps_pipes: false,
             awaits: String::new(),
             settings: Vec::new(),
         });

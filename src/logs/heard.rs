@@ -1,6 +1,6 @@
 //! What capture is asked to read, and what it tells of it.
 
-use std::os::fd::OwnedFd;
+use std::{fmt::Debug, os::fd::OwnedFd, sync::Arc};
 
 use regex::Regex;
 
@@ -37,6 +37,16 @@ pub struct Watch {
     pub wanted: Vec<Wanted>,
     /// Where others listen to its lines.
     pub tap: Option<LineTap>,
+    /// Who is given a copy of all of it.
+    pub copy: Option<Arc<dyn Overhear>>,
+}
+
+/// Who hears a stream as it comes, unmasked, on the thread that reads it: whatever takes long is to be done elsewhere.
+pub trait Overhear: Debug + Send + Sync {
+    /// So much was read at once; a line may be cut.
+    fn heard(&self, bytes: &[u8]);
+    /// Nothing more comes.
+    fn ended(&self);
 }
 
 /// What was noticed in a stream. All texts are masked and without colour codes.

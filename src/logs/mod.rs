@@ -91,7 +91,7 @@ pub use alert::costly_alerts;
 pub use capture::Capture;
 pub use filter::{Answers, Filter, words};
 pub use fold::{Folds, is_panic_place};
-pub use heard::{CaptureEvent, CaptureStream, Watch};
+pub use heard::{CaptureEvent, CaptureStream, Overhear, Watch};
 pub use level::Level;
 pub use line::{LogLine, MAX_LINE, Source};
 pub use long::MAX_WHOLE;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     alert::Alerts,
-    heard::{CaptureEvent, CaptureStream, Watch},
+    heard::{CaptureEvent, CaptureStream, Overhear, Watch},
     pattern::{ACCEPTED, LinePattern},
     scan::{Assembler, Lines, Place},
     store::{LogStore, Stream},
@@ -52,6 +52,7 @@ pub(super) struct Source {
     lines: Assembler,
     ready: Option<Ready>,
     tapped: Option<Tapped>,
+    copy: Option<Arc<dyn Overhear>>,
     matched: bool,
     alerts: Arc<Alerts>,
     wanted: Vec<(Wanted, Counted)>,
@@ -94,7 +95,7 @@ struct Batch {
 
 impl Source {
     pub(super) fn new(stream: CaptureStream, store: &LogStore, redactor: &Redactor, events: UnboundedSender<CaptureEvent>) -> Self {
-        let CaptureStream { process, generation, stream, fd, watch: Watch { ready, alerts, wanted, tap } } = stream;
+        let CaptureStream { process, generation, stream, fd, watch: Watch { ready, alerts, wanted, tap, copy } } = stream;
         Self {
             number: store.number(&process, stream),
             mask: redactor.stream(),
@@ -102,6 +103,7 @@ impl Source {
             lines: Assembler::default(),
             ready: ready.map(Ready::new),
             tapped: tap.map(Tapped::new),
+            copy,
             matched: false,
             alerts: Alerts::new(&alerts, store.manner(&process).format),
             wanted: wanted.into_iter().map(|wanted| (wanted, Counted::default())).collect(),
@@ -131,6 +133,9 @@ impl Source {
         if let Some(tapped) = &mut self.tapped {
             tapped.feed(&room[head..head + count]);
         }
+        if let Some(copy) = &self.copy {
+            copy.heard(&room[head..head + count]);
+        }
         let start = head - self.mask.held().len();
         room[start..head].copy_from_slice(self.mask.held());
         let bytes = &mut room[start..head + count];
@@ -149,6 +154,9 @@ impl Source {
         std::mem::take(&mut self.lines).finish(&mut |lines| self.notice(&lines));
         self.tell(None);
         self.tapped = None;
+        if let Some(copy) = self.copy.take() {
+            copy.ended();
+        }
         if let Some(number) = self.number {
             store.close(number);
         }

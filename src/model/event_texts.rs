@@ -143,6 +143,7 @@ impl ProcessInfo {
             waits_for: _,
             max_restarts: _,
             reads: _,
+            taps_pipes: _,
         } = self;
         argv.iter_mut().chain([cwd, awaits]).chain(settings.iter_mut().map(|(_, text)| text)).for_each(visit);
     }

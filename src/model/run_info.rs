@@ -63,6 +63,9 @@ pub struct ProcessInfo {
     /// Where what is sent to it arrives.
     #[serde(default, skip_serializing_if = "Reads::is_nothing")]
     pub reads: Reads,
+    /// Whether what goes over its pipes is recorded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taps_pipes: bool,
     /// What it must show to be ready, masked: `127.0.0.1:20001 accepts a connection`. Empty where being alive is enough.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub awaits: String,
@@ -78,8 +81,8 @@ pub struct ProcessInfo {
 }
 
 impl ProcessInfo {
-    /// Whether a tap stands in front of a port of its.
+    /// Whether a tap stands in front of a port of its, or on its pipes.
     pub fn is_tapped(&self) -> bool {
-        self.listens.iter().any(|listen| listen.front.is_some())
+        self.taps_pipes || self.listens.iter().any(|listen| listen.front.is_some())
     }
 }

@@ -278,6 +278,11 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Whether it can be done to lines on a pipe, where there is no connection, and no answer of HTTP.
+    pub fn is_for_pipes(self) -> bool {
+        matches!(self, Self::Delay | Self::Jitter | Self::Drop | Self::None)
+    }
+
     /// As the file writes it.
     pub fn word(self) -> &'static str {
         match self {

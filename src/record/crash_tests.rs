@@ -46,6 +46,7 @@ pub(super) fn recording(dir: &Path, noise: usize) {
         argv: Vec::new(),
         cwd: String::new(),
         reads: crate::model::Reads::Nothing,
+        taps_pipes: false,
         awaits: String::new(),
         settings: Vec::new(),
     };

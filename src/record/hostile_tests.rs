@@ -38,6 +38,7 @@ fn all_kinds() -> Vec<EventKind> {
         argv: vec![text.clone()],
         cwd: text.clone(),
         reads: crate::model::Reads::Nothing,
+        taps_pipes: false,
         awaits: text.clone(),
         settings: vec![(text.clone(), text.clone())],
     };

@@ -28,6 +28,8 @@ use crate::{
     tap::{TapError, TrafficStore},
 };
 
+/// So long an archive waits for what went through taps to be on disk.
+const SETTLED: Duration = Duration::from_secs(2);
 /// What went through taps, in the folder of a recording.
 pub(super) const TRAFFIC: &str = "traffic.jsonl";
 /// Secrets from the environment are at least this long; shorter values would mask half of every log.
@@ -217,8 +219,8 @@ impl PreparedRun {
             timeout,
             script,
             taps,
+            export: step_archives.clone().map(|archives| export_with(archives, traffic.clone())),
             traffic,
-            export: step_archives.clone().map(|archives| Arc::new(move |target: &Path| archives.write(target)) as Export),
             runs,
             ours,
             screen,
@@ -301,6 +303,10 @@ impl LiveRun {
                 drop((spawner, capture));
             })
             .await;
+            // The taps end with what is left of the parts; then all that they saw is written.
+            drop(parts.taps);
+            let traffic = parts.traffic;
+            aside_or_here(move || traffic.finish()).await;
             // Nothing is left that a later run would have to look for.
             drop(pid_file);
         }
@@ -339,6 +345,14 @@ fn place(keep: &Keep, scenario: &str, clock: RunClock) -> Result<(Option<RunDir>
             Err(e) => (None, Some(format!("{e}: the recording is kept in memory only"))),
         }),
     }
+}
+
+/// Archives of steps hold what went through taps until then.
+fn export_with(archives: Arc<StepArchives>, traffic: Arc<TrafficStore>) -> Export {
+    Arc::new(move |target: &Path| {
+        traffic.settle(SETTLED);
+        archives.write(target)
+    })
 }
 
 fn keep_in(

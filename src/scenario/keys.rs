@@ -129,7 +129,7 @@ pub(super) const PROCESS: &[Key] = &[
     key("stdin", Form::Choice(STDINS), "null", "What its stdin is"),
     key("tty", Form::Bool, "false", "A terminal of its own"),
     key("log", Form::Table(LOG), "", "How its output is read"),
-    key("tap", Form::Bool, "false", "A recording hop in front of what it listens on"),
+    key("tap", Form::Bool, "false", "A recording hop in front of what it listens on; without that, a record of its pipes"),
     key("cleanup", CLEANUPS, "", "Commands run once at the end, always"),
     key("replicas", Form::Integer, "1", "How many of it run, as name-1 to name-n"),
     key("watch", Form::Any(&[Form::Text, TEXTS]), "", "Globs of files; a change restarts it"),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     aside::aside,
-    logs::{CaptureStream, LineTap, Stream, Watch},
+    logs::{CaptureStream, LineTap, Overhear, Stream, Watch},
     model::{EventKind, Failure, Generation, Leak, NoticeLevel, Probe, ProcessId, ProcessSpec, human_duration},
     process::{Member, Order, TreeEvent, TreeId},
     redact::Redactor,
@@ -131,8 +131,10 @@ impl Runtime {
         };
         let wanted = wanted(&self.parts.spec, &process);
         for (stream, fd) in output {
-            let tap = self.inputs.get(&process).filter(|_| stream == Stream::Out).map(|talk| talk.tap.clone());
-            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone(), wanted: wanted.clone(), tap };
+            let talk = self.inputs.get(&process).filter(|_| stream == Stream::Out);
+            let copy = talk.and_then(|talk| talk.stdin.pipes()).map(|pipes| pipes.clone() as Arc<dyn Overhear>);
+            let tap = talk.map(|talk| talk.tap.clone());
+            let watch = Watch { ready: ready.clone(), alerts: spec.log.alert.clone(), wanted: wanted.clone(), tap, copy };
             self.parts.capture.add(CaptureStream { process: process.clone(), generation, stream, fd, watch });
         }
     }
@@ -185,7 +187,8 @@ impl Runtime {
         };
         let begun = begun.map(|(tree, Ends { output, input })| {
             if let (Some((input, end)), Some((process, _))) = (input, self.trees.get(&tree)) {
-                let stdin = Stdin::new(input, end);
+                let pipes = self.parts.taps.as_ref().and_then(|taps| taps.pipes_of(process));
+                let stdin = Stdin::new(input, end, pipes);
                 // It may have changed since the start was prepared.
                 stdin.resize(self.screen);
                 self.inputs.insert(process.clone(), Talk { stdin: Arc::new(stdin), tap: LineTap::default() });

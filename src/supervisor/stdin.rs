@@ -20,6 +20,7 @@ use crate::{
     health::Exchange,
     logs::LineTap,
     process::{self, Screen},
+    tap::{PipeEnds, PipeFault},
 };
 
 /// The pauses between two attempts to write what a process does not take.
@@ -43,19 +44,34 @@ pub(super) struct Stdin {
     inner: Mutex<Inner>,
     /// Bytes that the task has still to write.
     waiting: Arc<AtomicUsize>,
+    /// Who is given a copy of what is written, and may disturb it.
+    pipes: Option<Arc<PipeEnds>>,
 }
 
 #[derive(Debug)]
 struct Inner {
     fd: Arc<OwnedFd>,
-    task: Option<(UnboundedSender<Vec<u8>>, AbortHandle)>,
+    task: Option<(UnboundedSender<Later>, AbortHandle)>,
     used: bool,
 }
 
+/// What is written by the task.
+#[derive(Debug)]
+struct Later {
+    /// After so long.
+    delay: Duration,
+    bytes: Vec<u8>,
+}
+
 impl Stdin {
-    /// Writes to `fd`, which does not block.
-    pub(super) fn new(fd: OwnedFd, end: End) -> Self {
-        Self { end, inner: Mutex::new(Inner { fd: Arc::new(fd), task: None, used: false }), waiting: Arc::default() }
+    /// Writes to `fd`, which does not block. `pipes` is the tap on it, if there is one.
+    pub(super) fn new(fd: OwnedFd, end: End, pipes: Option<Arc<PipeEnds>>) -> Self {
+        Self { end, inner: Mutex::new(Inner { fd: Arc::new(fd), task: None, used: false }), waiting: Arc::default(), pipes }
+    }
+
+    /// The tap on it.
+    pub(super) fn pipes(&self) -> Option<&Arc<PipeEnds>> {
+        self.pipes.as_ref()
     }
 
     /// Whether anything was ever written to it.
@@ -86,7 +102,13 @@ impl Stdin {
         if waiting + line.len() > MOST_WAITING {
             return Err(io::Error::other(format!("{waiting} bytes wait for that already")));
         }
-        let written = if waiting == 0 { write_some(&inner.fd, &line)? } else { 0 };
+        let delay = match self.pipes.as_ref().and_then(|pipes| pipes.writes(&line)) {
+            None => Duration::ZERO,
+            Some(PipeFault::Wait(delay)) => delay,
+            Some(PipeFault::Drop) => return Ok(()),
+        };
+        let at_once = waiting == 0 && delay.is_zero();
+        let written = if at_once { write_some(&inner.fd, &line)? } else { 0 };
         inner.used = true;
         let rest = line.split_off(written);
         if rest.is_empty() {
@@ -99,7 +121,7 @@ impl Stdin {
             (queue, tokio::spawn(write_rest(fd, rest, self.waiting.clone())).abort_handle())
         });
         // The task ends only with a broken pipe: nobody reads any more.
-        queue.send(rest).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        queue.send(Later { delay, bytes: rest }).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -130,8 +152,11 @@ fn write_some(fd: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
     Ok(written)
 }
 
-async fn write_rest(fd: Arc<OwnedFd>, mut rest: UnboundedReceiver<Vec<u8>>, waiting: Arc<AtomicUsize>) -> io::Result<()> {
-    while let Some(bytes) = rest.recv().await {
+async fn write_rest(fd: Arc<OwnedFd>, mut rest: UnboundedReceiver<Later>, waiting: Arc<AtomicUsize>) -> io::Result<()> {
+    while let Some(Later { delay, bytes }) = rest.recv().await {
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
         let (mut written, mut pause) = (0, SHORTEST);
         while written < bytes.len() {
             // Asked again, more and more seldom: a terminal cannot be waited for as a pipe can, and this is rare.
@@ -179,7 +204,7 @@ mod tests {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let writer = OwnedFd::from(writer);
         rustix::io::ioctl_fionbio(&writer, true).expect("a pipe can be made so");
-        (reader, Stdin::new(writer, End::Pipe))
+        (reader, Stdin::new(writer, End::Pipe, None))
     }
 
     #[tokio::test]

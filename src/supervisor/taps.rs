@@ -12,7 +12,7 @@ use crate::{
     model::{At, FaultSpec, Generation, ProcessId, RunClock, RunSpec, Snapshot},
     process::sockets::{connected_from, is_listened_on, same_tree},
     redact::Redactor,
-    tap::{Note, Observer, TapError, TapSpec, Taps, TrafficStore},
+    tap::{Note, Observer, PipeEnds, TapError, TapSpec, Taps, TrafficStore},
 };
 
 /// The taps of a run that has any.
@@ -24,6 +24,7 @@ pub struct RunTaps {
 }
 
 /// What taps tell is written down, and what they ask is answered from how the run stands.
+#[derive(Debug)]
 struct Watched {
     traffic: Arc<TrafficStore>,
     clock: RunClock,
@@ -39,16 +40,19 @@ impl RunTaps {
             .flat_map(|process| process.listens.iter().map(move |listen| (process, listen)))
             .filter_map(|(process, listen)| Some(TapSpec { process: process.id.clone(), front: listen.front?, real: listen.port }))
             .collect();
-        if taps.is_empty() {
+        let pipes: Vec<_> = spec.processes.values().filter(|process| process.taps_pipes()).map(|process| process.id.clone()).collect();
+        if taps.is_empty() && pipes.is_empty() {
             return Ok(None);
         }
         let watched = Arc::new(Watched { traffic: traffic.clone(), clock, run: OnceLock::new() });
         let observer: Arc<dyn Observer> = watched.clone();
-        Ok(Some(Self { taps: Taps::start(&taps, redactor, &observer)?, watched, current: Mutex::default() }))
+        Ok(Some(Self { taps: Taps::start(&taps, &pipes, redactor, &observer)?, watched, current: Mutex::default() }))
     }
 
-    /// From now on they can be told whose a connection is.
+    /// From now on they can be told whose a connection is, and tell of a disk that refuses what they record.
     pub(super) fn attach(&self, snapshot: watch::Receiver<Arc<Snapshot>>, news: mpsc::UnboundedSender<News>) {
+        let trouble = news.clone();
+        self.watched.traffic.tell(move |text| drop(trouble.send(News::Notice(text))));
         let _ = self.watched.run.set((snapshot, news));
     }
 
@@ -60,6 +64,11 @@ impl RunTaps {
             current.insert(process.clone(), generation);
             self.taps.runs(process, lives.then_some(generation));
         }
+    }
+
+    /// The pipes of a process that has just been started, if they are tapped.
+    pub(super) fn pipes_of(&self, process: &ProcessId) -> Option<Arc<PipeEnds>> {
+        self.taps.pipes_of(process).map(Arc::new)
     }
 
     /// Disturbs what goes to a process.
@@ -74,7 +83,7 @@ impl Observer for Watched {
     }
 
     fn note(&self, note: Note) {
-        self.traffic.note(&note);
+        self.traffic.note(note);
     }
 
     fn fault_over(&self, tap: &ProcessId) {
@@ -93,5 +102,9 @@ impl Observer for Watched {
 
     fn listens(&self, port: u16) -> bool {
         is_listened_on(port)
+    }
+
+    fn lost(&self) {
+        self.traffic.lose();
     }
 }

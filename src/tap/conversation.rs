@@ -310,6 +310,7 @@ impl Conversation {
             body: body::Body::default(),
             calls: Vec::new(),
             fault: None,
+            pipe: None,
         }
     }
 
@@ -386,7 +387,7 @@ impl Conversation {
     }
 }
 
-fn masked_calls(calls: Vec<Call>, redactor: &Redactor) -> Vec<Call> {
+pub(super) fn masked_calls(calls: Vec<Call>, redactor: &Redactor) -> Vec<Call> {
     calls.into_iter().map(|call| masked_call(call, redactor)).collect()
 }
 

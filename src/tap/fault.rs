@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::conversation::Request;
+use super::{conversation::Request, pipe::PipeFault};
 use crate::model::{FaultKind, FaultSpec};
 
 /// What is done to one request.
@@ -28,6 +28,17 @@ pub(crate) enum Deed {
     Trickle(Duration),
     /// The body of its answer ends in the middle, and the connection with it.
     Truncate,
+}
+
+impl Deed {
+    /// The same to a line on a pipe; none for what takes a connection.
+    pub(crate) fn on_a_pipe(self) -> Option<PipeFault> {
+        match self {
+            Self::Wait(delay) => Some(PipeFault::Wait(delay)),
+            Self::Drop => Some(PipeFault::Drop),
+            Self::Answer(_) | Self::Reset | Self::HalfClose | Self::Trickle(_) | Self::Truncate => None,
+        }
+    }
 }
 
 /// The fault of a tap.

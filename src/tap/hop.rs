@@ -46,8 +46,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 /// How many look at once for whoever has made a connection.
 static LOOKUPS: Semaphore = Semaphore::const_new(4);
 
-/// What a tap tells, and whom it asks. Called from the thread of the taps.
-pub trait Observer: Send + Sync + 'static {
+/// What a tap tells, and whom it asks. Called from the thread of the taps, and from those that write to tapped pipes and read
+/// from them.
+pub trait Observer: Send + Sync + std::fmt::Debug + 'static {
     /// The present moment of the run.
     fn now(&self) -> At;
     /// Something happened.
@@ -58,6 +59,8 @@ pub trait Observer: Send + Sync + 'static {
     fn client(&self, port: u16) -> Option<ProcessId>;
     /// Whether anybody listens on this port.
     fn listens(&self, port: u16) -> bool;
+    /// Something went by so fast that it is not recorded.
+    fn lost(&self) {}
 }
 
 /// One tap.

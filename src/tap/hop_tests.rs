@@ -21,6 +21,7 @@ use crate::{
 /// How long a test waits for what must come at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+#[derive(Debug)]
 struct Told {
     start: Instant,
     notes: UnboundedSender<Note>,

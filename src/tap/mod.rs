@@ -6,8 +6,11 @@
 //!                        ├─ conversation          reads HTTP/1.1, server-sent events and JSON-RPC on the way
 //!                        ├─ fault                 delays, answers, drops, cuts: only what it is told to, only when it is told to
 //!                        ▼
-//!                      notes ──▶ store            masked; on disk all of them, in memory a row an exchange
+//!                      notes ──▶ store ──▶ writer masked; in memory a row an exchange, and all of them on disk, by a thread of its own
 //! ```
+//!
+//! Where a process listens on nothing, its pipes are tapped, without anything in between: who writes to its stdin and who
+//! reads its stdout hand over copies ([`pipe`]), and each message that wants an answer begins an exchange.
 //!
 //! A process with `tap = true` is told another port than everybody else: its own. The [`gate`] holds the port that the
 //! others are told, and lets them in only while somebody listens behind it, so that a client of a dead process is refused
@@ -22,12 +25,16 @@ mod gate;
 mod hop;
 mod message;
 mod note;
+mod pipe;
+mod pipes;
 mod store;
 mod taps;
 mod traffic;
+mod writer;
 
 pub use hop::Observer;
 pub use note::{Answered, Asked, Body, Call, CallKind, Ended, Ending, ExchangeId, Note, RequestHead, Said, Toward};
+pub use pipe::{PipeEnds, PipeFault};
 pub use store::TrafficStore;
 pub use taps::{TapError, TapSpec, Taps};
 pub use traffic::{Exchange, Traffic};

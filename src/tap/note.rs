@@ -20,7 +20,7 @@ pub enum Note {
     Asked(Asked),
     /// The head of its answer has come.
     Answered(Answered),
-    /// A message went by in a stream: server-sent events, or the lines of a pipe.
+    /// A message went by in a stream of server-sent events, or a part of the answer to a batch over a pipe.
     Said(Said),
     /// The exchange is over, with or without an answer.
     Ended(Ended),
@@ -89,6 +89,9 @@ pub struct Asked {
     /// What was done to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<FaultKind>,
+    /// Which way it goes, if it is a line on a pipe: there either side may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipe: Option<Toward>,
 }
 
 /// The head of a request.
@@ -124,7 +127,7 @@ pub struct Answered {
 /// A message in a stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Said {
-    /// In which exchange; a pipe is one long exchange.
+    /// In which exchange.
     pub exchange: ExchangeId,
     /// When it was complete.
     pub at: At,
@@ -137,13 +140,24 @@ pub struct Said {
 }
 
 /// Which way a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Toward {
     /// To the process behind the tap.
     Server,
     /// To whoever talks to it.
     Client,
+}
+
+impl Toward {
+    /// The way back.
+    #[must_use]
+    pub fn back(self) -> Self {
+        match self {
+            Self::Server => Self::Client,
+            Self::Client => Self::Server,
+        }
+    }
 }
 
 /// The end of an exchange.
@@ -179,6 +193,8 @@ pub enum Ending {
     Refused,
     /// A connection that speaks no HTTP was closed.
     Closed,
+    /// It went over a pipe, and wants no answer.
+    Sent,
 }
 
 /// What a message carries, masked and cut.

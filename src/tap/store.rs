@@ -1,15 +1,15 @@
-//! Where the notes of a run go: every one to disk, and into the rows that are shown.
+//! Where the notes of a run go: into the rows that are shown, and to disk.
 
 use std::{
-    collections::HashMap,
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use crate::model::At;
@@ -17,19 +17,20 @@ use crate::model::At;
 use super::{
     note::{ExchangeId, Note},
     traffic::Traffic,
+    writer::{Found, Writer},
 };
 
-/// Bytes on disk, at most. What comes after that is shown, but not kept.
-const MOST: u64 = 1 << 30;
 /// Bytes of one note, at most: a head and a body are 64 KiB each, and JSON may need six letters for one.
 const LARGEST: u64 = 1 << 20;
-/// Notes of one exchange that can be found again: a stream may say more than anybody looks at.
-const FOUND_AGAIN: usize = 200;
 
-/// The traffic of a run. Shared by whoever writes it and whoever looks at it.
+/// The traffic of a run. Shared by whoever writes it and whoever looks at it; neither waits for a disk.
 #[derive(Debug, Default)]
 pub struct TrafficStore {
-    inner: Mutex<Inner>,
+    rows: Mutex<Traffic>,
+    /// None where nothing is kept.
+    kept: Option<Writer>,
+    /// Notes that went nowhere, for want of it.
+    unkept: AtomicU64,
     /// Somebody has looked since the last note, and wants to look again.
     looked: AtomicBool,
     waker: OnceLock<Waker>,
@@ -44,22 +45,18 @@ impl std::fmt::Debug for Waker {
     }
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    traffic: Traffic,
-    file: Option<File>,
-    end: u64,
-    /// Where the notes of an exchange stand.
-    places: HashMap<ExchangeId, Vec<(u64, usize)>>,
-    /// Notes that are not on disk.
-    lost: u64,
-}
-
 impl TrafficStore {
-    /// Writes to a new file at `path`.
+    /// Writes to a new file at `path`, on a thread of its own.
+    ///
+    /// # Errors
+    /// There is such a file, it cannot be made, or there is no thread to be had.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create_new(true).read(true).append(true).mode(0o600).open(path)?;
-        Ok(Self::of(Inner { file: Some(file), ..Inner::default() }))
+        let file = OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(path)?;
+        Ok(Self::on(Writer::start(Box::new(file))?))
+    }
+
+    pub(super) fn on(writer: Writer) -> Self {
+        Self { kept: Some(writer), ..Self::default() }
     }
 
     /// Reads the file of a run that is over, as far as it is whole. It may come from anybody: what is no note, or larger than
@@ -70,7 +67,7 @@ impl TrafficStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error),
         };
-        let mut inner = Inner::default();
+        let (mut rows, mut found) = (Traffic::default(), Found::default());
         let mut reader = BufReader::new(file.try_clone()?);
         let mut line = Vec::new();
         loop {
@@ -82,19 +79,15 @@ impl TrafficStore {
             let mut length = read as u64;
             if line.last() == Some(&b'\n') {
                 if let Ok(note) = serde_json::from_slice::<Note>(&line) {
-                    inner.take(&note, read);
+                    found.add(&note, read);
+                    rows.apply(&note);
                 }
             } else if length == LARGEST {
                 length += skip_line(&mut reader)?;
             }
-            inner.end += length;
+            found.end += length;
         }
-        inner.file = Some(file);
-        Ok(Self::of(inner))
-    }
-
-    fn of(inner: Inner) -> Self {
-        Self { inner: Mutex::new(inner), ..Self::default() }
+        Ok(Self { rows: Mutex::new(rows), ..Self::on(Writer::read_only(found, Box::new(file))) })
     }
 
     /// Whom to wake when something went by since [`look`](Self::look) was called last.
@@ -102,20 +95,25 @@ impl TrafficStore {
         let _ = self.waker.set(Waker(Box::new(waker)));
     }
 
-    /// Takes a note.
-    pub fn note(&self, note: &Note) {
-        let mut inner = self.lock();
-        let mut line = serde_json::to_vec(note).unwrap_or_default();
-        line.push(b'\n');
-        let fits = inner.end + line.len() as u64 <= MOST;
-        let written = fits && inner.file.as_mut().is_some_and(|file| file.write_all(&line).is_ok());
-        inner.take(note, if written { line.len() } else { 0 });
-        if written {
-            inner.end += line.len() as u64;
-        } else {
-            inner.lost += 1;
+    /// Whom to tell, in words, of a disk that refuses what goes by, and when it takes it again. Called from the thread that
+    /// writes.
+    pub fn tell(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+        if let Some(kept) = &self.kept {
+            kept.tell(tell);
         }
-        drop(inner);
+    }
+
+    /// Takes a note.
+    pub fn note(&self, note: Note) {
+        let kept = {
+            let mut rows = self.lock();
+            rows.apply(&note);
+            (rows.rows().next().map_or(0, |row| row.id), rows.rows().len())
+        };
+        match &self.kept {
+            Some(writer) => writer.write(note, kept),
+            None => self.lose(),
+        }
         if self.looked.swap(false, Ordering::Relaxed)
             && let Some(Waker(wake)) = self.waker.get()
         {
@@ -123,83 +121,65 @@ impl TrafficStore {
         }
     }
 
+    /// Something went by too fast to become a note.
+    pub fn lose(&self) {
+        match &self.kept {
+            Some(writer) => writer.lose(),
+            None => drop(self.unkept.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
     /// Looks at the rows. Whoever takes notes waits meanwhile.
     pub fn look<T>(&self, look: impl FnOnce(&Traffic) -> T) -> T {
         self.looked.store(true, Ordering::Relaxed);
-        look(&self.lock().traffic)
+        look(&self.lock())
     }
 
     /// How many notes are shown, but not kept.
     pub fn lost(&self) -> u64 {
-        self.lock().lost
+        self.kept.as_ref().map_or_else(|| self.unkept.load(Ordering::Relaxed), Writer::lost)
     }
 
     /// Writes what happened from one moment to another, and who was who.
     pub fn write_between(&self, from: At, until: At, out: &mut impl Write) -> io::Result<()> {
-        let file = match &self.lock().file {
-            Some(file) => file.try_clone()?,
-            None => return Ok(()),
-        };
-        let (mut reader, mut line) = (BufReader::new(Whole { file, at: 0 }), Vec::new());
+        let Some(writer) = &self.kept else { return Ok(()) };
+        let within = |note: &Note| note.at().is_none_or(|at| from <= at && at <= until);
+        let (file, pending) = writer.all();
+        let (mut reader, mut line) = (BufReader::new(file), Vec::new());
         while io::Read::take(&mut reader, LARGEST).read_until(b'\n', &mut line)? > 0 {
-            let note = serde_json::from_slice::<Note>(&line).ok();
-            if note.is_some_and(|note| note.at().is_none_or(|at| from <= at && at <= until)) {
+            if serde_json::from_slice(&line).is_ok_and(|note| within(&note)) {
                 out.write_all(&line)?;
             }
             line.clear();
+        }
+        for note in pending.iter().filter(|note| within(note)) {
+            serde_json::to_writer(&mut *out, &**note)?;
+            out.write_all(b"\n")?;
         }
         Ok(())
     }
 
     /// All that is kept of an exchange, in its order.
     pub fn notes_of(&self, exchange: ExchangeId) -> Vec<Note> {
-        let inner = self.lock();
-        let Some(file) = &inner.file else { return Vec::new() };
-        let places = inner.places.get(&exchange).map_or(&[] as &[_], Vec::as_slice);
-        let read = |(at, length): &(u64, usize)| {
-            let mut line = vec![0; *length];
-            file.read_exact_at(&mut line, *at).ok()?;
-            serde_json::from_slice(&line).ok()
-        };
-        places.iter().filter_map(read).collect()
+        self.kept.as_ref().map(|writer| writer.notes_of(exchange)).unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    /// Of a note that stands at the end of the file, with this many bytes; none: it is not in the file.
-    fn take(&mut self, note: &Note, length: usize) {
-        if let Some(exchange) = note.exchange()
-            && length > 0
-        {
-            let places = self.places.entry(exchange).or_default();
-            if places.len() < FOUND_AGAIN || matches!(note, Note::Ended(_)) {
-                places.push((self.end, length));
-            }
-        }
-        self.traffic.apply(note);
-        if let Some(oldest) = self.traffic.rows().next().map(|row| row.id)
-            && self.places.len() > 2 * self.traffic.rows().len()
-        {
-            self.places.retain(|id, _| *id >= oldest);
+    /// Waits until all that there is by now is on disk, at most so long; not for a disk that refuses.
+    pub fn settle(&self, at_most: Duration) {
+        if let Some(writer) = &self.kept {
+            writer.settle(at_most);
         }
     }
-}
 
-/// A file from its beginning, wherever others read or write it.
-struct Whole {
-    file: File,
-    at: u64,
-}
+    /// Has the rest written: the run is over. May wait for the disk.
+    pub fn finish(&self) {
+        if let Some(writer) = &self.kept {
+            writer.finish();
+        }
+    }
 
-impl io::Read for Whole {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(bytes, self.at)?;
-        self.at += read as u64;
-        Ok(read)
+    fn lock(&self) -> MutexGuard<'_, Traffic> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -238,6 +218,7 @@ mod tests {
             body: Body { size: text.len() as u64, text: text.into() },
             calls: Vec::new(),
             fault: None,
+            pipe: None,
         })
     }
 
@@ -248,18 +229,22 @@ mod tests {
         let store = TrafficStore::create(&path).expect("a file");
         let ended = Note::Ended(Ended { exchange: 1, at: At(9), how: Ending::Answered, body: Body::default(), calls: Vec::new() });
         for note in [asked(1, "one"), asked(2, "two"), ended.clone()] {
-            store.note(&note);
+            store.note(note);
         }
+        assert_eq!(store.notes_of(2), [asked(2, "two")], "on disk or on its way there");
+        store.settle(Duration::from_secs(20));
+        assert_eq!(store.notes_of(1), [asked(1, "one"), ended.clone()]);
+        store.finish();
+        store.note(asked(9, "late"));
+        assert_eq!((store.lost(), store.notes_of(9)), (1, Vec::new()));
         // As a kill leaves it, and as nobody of ours writes it.
         let mut file = OpenOptions::new().append(true).open(&path).expect("it is there");
-        file.write_all(&vec![b'x'; 3 << 20]).and_then(|()| file.write_all(b"\n")).expect("written");
-        store.note(&asked(3, "three"));
-        file.write_all(b"{\"note\":\"as").expect("written");
+        let third = serde_json::to_string(&asked(3, "three")).expect("a note");
+        file.write_all(&vec![b'x'; 3 << 20]).and_then(|()| write!(file, "\n{third}\n{{\"note\":\"as")).expect("written");
         let read = TrafficStore::open(&path).expect("readable");
         assert_eq!(read.look(|traffic| traffic.rows().map(|row| row.id).collect::<Vec<_>>()), [1, 2, 3]);
         assert_eq!(read.notes_of(1), [asked(1, "one"), ended]);
         assert_eq!(read.notes_of(3), [asked(3, "three")]);
-        assert_eq!(store.notes_of(2), [asked(2, "two")]);
         let mut part = Vec::new();
         read.write_between(At(2), At(8), &mut part).expect("memory");
         assert_eq!(String::from_utf8_lossy(&part).lines().count(), 2, "the second and the third");
@@ -269,7 +254,7 @@ mod tests {
     #[test]
     fn without_a_file_rows_are_all_there_is() {
         let store = TrafficStore::default();
-        store.note(&asked(1, "one"));
+        store.note(asked(1, "one"));
         assert_eq!((store.look(Traffic::count), store.lost(), store.notes_of(1)), (1, 1, Vec::new()));
     }
 }

@@ -1,6 +1,12 @@
 //! The taps of a run, on a thread of their own: a flood of traffic must not hold up the supervisor, nor the other way round.
 
-use std::{collections::HashMap, io, sync::Arc, thread, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, atomic::AtomicUsize},
+    thread,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -11,6 +17,8 @@ use super::{
     conversation::{Counter, Setting},
     gate::Gate,
     hop::{Hop, Observer},
+    pipe::{PipeEnds, PipeTap},
+    pipes::PipeReader,
 };
 use crate::{
     model::{FaultSpec, ProcessId},
@@ -55,6 +63,7 @@ pub enum TapError {
 pub struct Taps {
     /// None once it is told to end.
     commands: Option<mpsc::UnboundedSender<Command>>,
+    pipes: HashMap<ProcessId, Arc<PipeTap>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -72,8 +81,8 @@ struct Tended {
 }
 
 impl Taps {
-    /// Keeps the ports, all closed at first.
-    pub fn start(specs: &[TapSpec], redactor: &Redactor, observer: &Arc<dyn Observer>) -> Result<Self, TapError> {
+    /// Keeps the ports, all closed at first. `pipes` are those whose pipes are tapped.
+    pub fn start(specs: &[TapSpec], pipes: &[ProcessId], redactor: &Redactor, observer: &Arc<dyn Observer>) -> Result<Self, TapError> {
         let (exchanges, connections) = (Counter::default(), Counter::default());
         let mut taps = Vec::new();
         for TapSpec { process, front, real } in specs {
@@ -81,10 +90,17 @@ impl Taps {
             let setting = Setting { tap: process.clone(), redactor: redactor.clone(), exchanges: exchanges.clone() };
             taps.push((gate, Arc::new(Hop::new(setting, *real, connections.clone(), Arc::clone(observer)))));
         }
+        let ((copies, copied), waiting) = (mpsc::unbounded_channel(), Arc::new(AtomicUsize::new(0)));
+        let pipe = |process: &ProcessId| {
+            let tap = PipeTap::new(process.clone(), connections.clone(), copies.clone(), waiting.clone(), observer.clone());
+            (process.clone(), Arc::new(tap))
+        };
+        let pipes = pipes.iter().map(pipe).collect();
+        let reader = PipeReader::new(copied, waiting, redactor.clone(), exchanges, Arc::clone(observer));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, orders) = mpsc::unbounded_channel();
-        let thread = thread::Builder::new().name("taps".into()).spawn(move || runtime.block_on(run(taps, orders)))?;
-        Ok(Self { commands: Some(commands), thread: Some(thread) })
+        let thread = thread::Builder::new().name("taps".into()).spawn(move || runtime.block_on(run(taps, orders, reader)))?;
+        Ok(Self { commands: Some(commands), pipes, thread: Some(thread) })
     }
 
     /// Says which generation of a process runs, if any does.
@@ -92,8 +108,16 @@ impl Taps {
         self.command(Command::Runs(process.clone(), generation));
     }
 
+    /// The pipes of a process that has just been started; none if they are not tapped.
+    pub fn pipes_of(&self, process: &ProcessId) -> Option<PipeEnds> {
+        self.pipes.get(process).cloned().map(PipeEnds::new)
+    }
+
     /// Disturbs the traffic of a tap, or lets it be again.
     pub fn disturb(&self, fault: FaultSpec) {
+        if let Some(pipe) = self.pipes.get(&fault.at) {
+            return pipe.disturb(fault);
+        }
         self.command(Command::Disturb(fault));
     }
 
@@ -112,14 +136,23 @@ impl Drop for Taps {
     }
 }
 
-async fn run(taps: Vec<(Gate, Arc<Hop>)>, mut orders: mpsc::UnboundedReceiver<Command>) {
+async fn run(taps: Vec<(Gate, Arc<Hop>)>, mut orders: mpsc::UnboundedReceiver<Command>, mut pipes: PipeReader) {
     let mut tended: HashMap<ProcessId, Vec<Tended>> = HashMap::new();
     for (gate, hop) in taps {
         let (runs, generation) = watch::channel(None);
         tended.entry(hop.tap().clone()).or_default().push(Tended { hop: Arc::clone(&hop), runs });
         tokio::spawn(tend(hop, gate, generation));
     }
-    while let Some(order) = orders.recv().await {
+    let mut copies = true;
+    loop {
+        let order = tokio::select! {
+            order = orders.recv() => order,
+            read = pipes.read(), if copies => {
+                copies = read;
+                continue;
+            }
+        };
+        let Some(order) = order else { break };
         match order {
             Command::Runs(process, generation) => {
                 for tap in tended.get(&process).into_iter().flatten() {
@@ -133,6 +166,7 @@ async fn run(taps: Vec<(Gate, Arc<Hop>)>, mut orders: mpsc::UnboundedReceiver<Co
             }
         }
     }
+    pipes.finish();
 }
 
 /// Opens the gate of a tap when the process behind it listens, and closes it when it does not any more.
@@ -177,7 +211,7 @@ mod tests {
     use super::*;
     use crate::{model::At, tap::note::Note};
 
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct Told(Mutex<Vec<bool>>);
 
     impl Observer for Told {
@@ -217,8 +251,8 @@ mod tests {
         };
         let told = Arc::new(Told::default());
         let observer: Arc<dyn Observer> = Arc::clone(&told) as _;
-        let taps =
-            Taps::start(&[TapSpec { process: process.clone(), front, real: behind }], &Redactor::default(), &observer).expect("started");
+        let taps = Taps::start(&[TapSpec { process: process.clone(), front, real: behind }], &[], &Redactor::default(), &observer)
+            .expect("started");
         let connects = || TcpStream::connect((Ipv4Addr::LOCALHOST, front)).is_ok();
         assert!(!connects(), "no generation runs");
         taps.runs(&process, Some(1));

@@ -11,6 +11,9 @@ use crate::model::{At, FaultKind, ProcessId};
 /// Rows that are kept; what is older stays in the recording.
 const MOST: usize = 20_000;
 
+/// Letters of a line that is no message.
+const TEXT: usize = 200;
+
 /// One request, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
@@ -36,10 +39,14 @@ pub struct Exchange {
     pub error: Option<String>,
     /// How and when it ended.
     pub ended: Option<(At, Ending)>,
-    /// Bytes of the request's body, and of the answer's.
+    /// Bytes of the request's body, or of the line, and of the answer's.
     pub sizes: (u64, u64),
     /// What was done to it.
     pub fault: Option<FaultKind>,
+    /// Which way it went, if it was a line on a pipe.
+    pub pipe: Option<Toward>,
+    /// The beginning of a line that is no message.
+    pub text: String,
     /// The exchange that the process behind the tap began because of it.
     pub beyond: Option<ExchangeId>,
     /// The exchange because of which its client began it.
@@ -47,20 +54,21 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// What was asked: `tools/call echo`, else `GET /health`, else nothing.
+    /// What was asked: `tools/call echo`, else `GET /health`, else the text.
     pub fn label(&self) -> String {
         match (&self.call, &self.http) {
             (Some(call), _) if !call.label.is_empty() => call.label.clone(),
+            (Some(Call { id, .. }), None) => format!("an answer to nothing that was asked, id {}", id.as_deref().unwrap_or("null")),
             (_, Some((method, target))) => format!("{method} {target}"),
-            _ => String::new(),
+            _ => self.text.clone(),
         }
     }
 
     /// Whether it came to what its client wanted: none while that is open.
     pub fn succeeded(&self) -> Option<bool> {
         let (_, ending) = self.ended?;
-        let status = self.answer.is_some_and(|(_, status)| status < 400);
-        Some(ending == Ending::Closed || (ending == Ending::Answered && status && self.error.is_none()))
+        let status = self.pipe.is_some() || self.answer.is_some_and(|(_, status)| status < 400);
+        Some(matches!(ending, Ending::Closed | Ending::Sent) || (ending == Ending::Answered && status && self.error.is_none()))
     }
 }
 
@@ -138,6 +146,8 @@ impl Traffic {
             ended: None,
             sizes: (asked.body.size, 0),
             fault: asked.fault,
+            pipe: asked.pipe,
+            text: if asked.pipe.is_some() && asked.calls.is_empty() { asked.body.text.chars().take(TEXT).collect() } else { String::new() },
             beyond: None,
             before: None,
         };

@@ -18,6 +18,7 @@ fn asked(exchange: ExchangeId, tap: &str, connection: u64, at: u64, method: &str
         body: Body { size: 10, text: "{}".into() },
         calls: vec![call],
         fault: None,
+        pipe: None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     model::{At, FaultKind, ProcessId, human_duration},
-    tap::{Ending, Exchange, ExchangeId, Traffic},
+    tap::{Ending, Exchange, ExchangeId, Toward, Traffic},
 };
 
 use super::{text::clean, theme::Role};
@@ -37,6 +37,8 @@ pub(crate) struct Row {
     /// What the process behind the tap was answered in turn.
     pub(crate) beyond: Option<(Word, (String, Role))>,
     pub(crate) fault: Option<&'static str>,
+    /// Which way it went, if it was a line on a pipe.
+    pub(crate) pipe: Option<Toward>,
     pub(crate) times: usize,
 }
 
@@ -60,7 +62,7 @@ fn is_alike(one: &Row, next: &Row) -> bool {
     let same =
         (&one.client, &one.tap, &one.call, &one.answer, one.fault) == (&next.client, &next.tap, &next.call, &next.answer, next.fault);
     let beyond = |row: &Row| row.beyond.as_ref().map(|(word, _)| word.clone());
-    same && beyond(one) == beyond(next) && one.took.1 == next.took.1
+    same && one.pipe == next.pipe && beyond(one) == beyond(next) && one.took.1 == next.took.1
 }
 
 fn of(traffic: &Traffic, row: &Exchange, now: At) -> Row {
@@ -81,6 +83,7 @@ fn of(traffic: &Traffic, row: &Exchange, now: At) -> Row {
         took: took(row, now),
         beyond,
         fault: fault.map(FaultKind::word),
+        pipe: row.pipe,
         times: 1,
     }
 }
@@ -91,6 +94,9 @@ pub(crate) fn answer(row: &Exchange, now: At) -> Word {
     match (row.ended.filter(|(at, _)| *at <= now).map(|(_, how)| how), status) {
         (Some(Ending::Refused), _) => word("✗ refused", Role::Bad),
         (Some(Ending::Closed), _) => word("closed", Role::Dim),
+        (Some(Ending::Sent), _) => word("sent", Role::Dim),
+        (Some(Ending::Answered), None) if row.pipe.is_some() && row.error.is_some() => word("error", Role::Warn),
+        (Some(Ending::Answered), None) if row.pipe.is_some() => word("result", Role::Good),
         (Some(Ending::Unanswered), _) | (Some(Ending::Answered | Ending::Broken), None) => word("✗ none", Role::Bad),
         (Some(Ending::Abandoned), None) => word("✗ given up", Role::Bad),
         (Some(Ending::Broken | Ending::Abandoned), Some(status)) => word(&format!("{status} cut"), Role::Bad),
@@ -102,11 +108,14 @@ pub(crate) fn answer(row: &Exchange, now: At) -> Word {
     }
 }
 
-/// How long it took; how long it has been going on, while it has not ended.
+/// How long it took; how long it has been going on, while it has not ended. What wants no answer takes no time.
 fn took(row: &Exchange, now: At) -> (String, Role) {
+    if row.ended.is_some_and(|(at, how)| at <= now && how == Ending::Sent) {
+        return ("-".into(), Role::Dim);
+    }
     let ended = row.ended.map(|(at, _)| at).filter(|at| *at <= now);
     let took = ended.unwrap_or(now).since(row.at);
-    let role = if took > SLOW && row.http.is_some() { Role::Warn } else { Role::Dim };
+    let role = if took > SLOW && (row.http.is_some() || row.pipe.is_some()) { Role::Warn } else { Role::Dim };
     let text =
         if took < Duration::from_millis(1) { "<1 ms".into() } else { human_duration(Duration::from_millis(took.as_millis() as u64)) };
     (text, role)
@@ -136,6 +145,7 @@ mod tests {
             body: Body::default(),
             calls: vec![call],
             fault: None,
+            pipe: None,
         }));
         if let Some(status) = status {
             traffic.apply(&Note::Answered(Answered { exchange, at: At(at + 2000), status, session: None, fields: Vec::new() }));
@@ -165,5 +175,50 @@ mod tests {
         let before = rows(&traffic, At(52_500));
         assert_eq!((before.len(), before[1].answer.text.as_str()), (2, "502"), "as it was known then");
         assert_eq!(rows(&traffic, At(51_000))[1].answer.text, "…");
+    }
+
+    #[test]
+    fn what_goes_over_a_pipe_has_no_status_and_says_what_came_of_it() {
+        let mut traffic = Traffic::default();
+        let call = |kind, label: &str| Call { kind, method: label.into(), label: label.into(), id: Some("1".into()) };
+        let asked = |exchange, pipe, calls| {
+            let body = Body { size: 7, text: "no call".into() };
+            Note::Asked(Asked {
+                exchange,
+                tap: id("server"),
+                connection: 1,
+                at: At(0),
+                http: None,
+                body,
+                calls,
+                fault: None,
+                pipe: Some(pipe),
+            })
+        };
+        let ended = |exchange, how, calls| Note::Ended(Ended { exchange, at: At(4000), how, body: Body::default(), calls });
+        for (exchange, pipe, calls, how, answer) in [
+            (1, Toward::Server, vec![call(CallKind::Request, "ping")], Ending::Answered, vec![call(CallKind::Result, "")]),
+            (2, Toward::Server, vec![call(CallKind::Request, "nope")], Ending::Answered, vec![call(CallKind::Error, "unknown")]),
+            (3, Toward::Client, vec![call(CallKind::Result, "")], Ending::Sent, Vec::new()),
+            (4, Toward::Server, Vec::new(), Ending::Sent, Vec::new()),
+            (5, Toward::Server, vec![call(CallKind::Request, "ping")], Ending::Unanswered, Vec::new()),
+        ] {
+            traffic.apply(&asked(exchange, pipe, calls));
+            traffic.apply(&ended(exchange, how, answer));
+        }
+        let shown: Vec<_> =
+            rows(&traffic, At(9000)).into_iter().map(|row| format!("{}: {} {}", row.call, row.answer.text, row.took.0)).collect();
+        assert_eq!(
+            shown,
+            [
+                "ping: result 4 ms",
+                "nope: error 4 ms",
+                "an answer to nothing that was asked, id 1: sent -",
+                "no call: sent -",
+                "ping: ✗ none 4 ms",
+            ]
+        );
+        let succeeded: Vec<_> = traffic.rows().filter_map(Exchange::succeeded).collect();
+        assert_eq!(succeeded, [true, false, true, true, false]);
     }
 }

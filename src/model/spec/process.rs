@@ -92,7 +92,8 @@ pub struct ProcessSpec {
     pub cleanup: Vec<Vec<String>>,
     /// Files rendered before each start.
     pub files: Vec<FileSpec>,
-    /// Whether a recording hop stands in front of what it listens on.
+    /// Whether a recording hop stands in front of what it listens on; where that is nothing, whether what goes over its pipes is
+    /// recorded.
     pub tap: bool,
     /// Files whose change restarts it.
     pub watch: Vec<WatchGlob>,
@@ -101,9 +102,14 @@ pub struct ProcessSpec {
 }
 
 impl ProcessSpec {
-    /// Whether a tap stands in front of a port of its.
+    /// Whether a tap stands in front of a port of its, or on its pipes.
     pub fn is_tapped(&self) -> bool {
-        self.listens.iter().any(|listen| listen.front.is_some())
+        self.taps_pipes() || self.listens.iter().any(|listen| listen.front.is_some())
+    }
+
+    /// Whether its pipes are tapped: it listens on nothing. A terminal is no pipe, it echoes.
+    pub fn taps_pipes(&self) -> bool {
+        self.tap && self.listens.is_empty() && self.stdin == StdinMode::Pipe && !self.tty
     }
 
     /// A service, with everything as it is where a file says nothing.

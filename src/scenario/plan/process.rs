@@ -74,7 +74,9 @@ fn manner(process: &ProcessSpec) -> Vec<(&'static str, String)> {
         fields.push(("timeout", format!("fails when one start of it lives longer than {}", duration_text(timeout))));
     }
     if process.tap {
-        fields.push(("tap", "a recording hop in front of what it listens on".to_owned()));
+        let tap =
+            if process.taps_pipes() { "what goes over its pipes is recorded" } else { "a recording hop in front of what it listens on" };
+        fields.push(("tap", tap.to_owned()));
     }
     fields.extend(limits(process).map(|limits| ("limits", limits)));
     fields.extend(log(&process.log).map(|log| ("log", log)));

@@ -212,18 +212,18 @@ impl Walk<'_> {
                 .help("add `role = \"task\"`"),
             );
         }
-        if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && spec.stdin != StdinMode::Null) {
-            self.out.push(
-                Diagnostic::error("a tap on pipes is not supported yet")
-                    .at(entry.key, "cannot be honoured by this version")
-                    .help("taps stand in front of ports: add `listens`"),
-            );
-        } else if let Some(entry) = table.get("tap").filter(|_| spec.tap && spec.listens.is_empty() && table.get("listens").is_none()) {
-            self.out.push(
-                Diagnostic::error(format!("`{}` listens on nothing that could be tapped", self.names.written(&spec.id)))
-                    .at(entry.key, "in front of what?")
-                    .help("add `listens`"),
-            );
+        if let Some(entry) = table.get("tap").filter(|_| spec.tap && !spec.is_tapped() && table.get("listens").is_none()) {
+            let name = self.names.written(&spec.id);
+            let (what, at, help) = if spec.tty {
+                (
+                    format!("`{name}` has a terminal, which cannot be tapped"),
+                    "on what?",
+                    "add `listens`, or `stdin = \"pipe\"` without `tty`",
+                )
+            } else {
+                (format!("`{name}` listens on nothing that could be tapped"), "in front of what?", "add `listens`, or `stdin = \"pipe\"`")
+            };
+            self.out.push(Diagnostic::error(what).at(entry.key, at).help(help));
         }
     }
 

@@ -319,6 +319,14 @@ impl Walk<'_> {
             return;
         };
         let Some(kind) = self.choice("kind", kind, Scope::TOP, keys::FAULTS).map(|k| FAULTS[k]) else { return };
+        let on_pipes = processes.iter().find(|id| spec.processes.get(*id).is_some_and(|p| p.taps_pipes()));
+        if let Some(id) = on_pipes.filter(|_| !kind.is_for_pipes()) {
+            self.out.push(
+                Diagnostic::error(format!("`{}` is tapped on its pipes, where `{}` cannot be done", self.names.written(id), kind.word()))
+                    .at(table.node("kind").map_or(node.span, |n| n.span), "needs a connection")
+                    .help("on pipes there are delay, jitter and drop"),
+            );
+        }
         let delay = self.some_time(table, "delay", Scope::TOP, "it would disturb nothing");
         let status = table.node("status").and_then(|n| self.integer("status", n, Scope::TOP, 100, 599));
         let (needs, given) = match kind {

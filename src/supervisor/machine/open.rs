@@ -99,6 +99,7 @@ pub(super) fn describe(spec: &ProcessSpec) -> ProcessInfo {
         max_restarts: (spec.restart.mode == RestartMode::OnFailure).then_some(spec.restart.max_attempts),
         argv: spec.argv.iter().map(ToString::to_string).collect(),
         cwd: spec.cwd.display().to_string(),
+        taps_pipes: spec.taps_pipes(),
         reads: match (spec.tty, spec.stdin) {
             (true, _) => Reads::Terminal,
             (false, StdinMode::Pipe) => Reads::Pipe,

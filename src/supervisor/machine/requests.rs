@@ -38,6 +38,12 @@ impl Machine {
         if !self.procs[i].spec.is_tapped() {
             return Err(format!("{process} has no tap: add `tap = true` to it"));
         }
+        if self.procs[i].spec.taps_pipes() && !fault.kind.is_for_pipes() {
+            return Err(format!(
+                "{process} is tapped on its pipes, where {} cannot be done: delay, jitter and drop can",
+                fault.kind.word()
+            ));
+        }
         self.emit(EventKind::Disturbed { process, fault: fault.effect(), by });
         self.out.push(Effect::Disturb { fault });
         self.out.push(Effect::Resolve { ticket, result: Ok(()) });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    model::{Command, FaultKind, FaultSpec, ProcessId},
+    model::{Command, FaultKind, FaultSpec, ProcessId, Snapshot},
     tui::{
         action::Action,
         key::{Code, Key},
@@ -16,12 +16,13 @@ use super::{
     state::{App, Outcome, World},
 };
 
-/// The faults that are offered, each with what comes of it; their places are their digits.
-pub(crate) fn faults(at: &ProcessId) -> Vec<(FaultSpec, &'static str)> {
+/// The faults that are offered for a process, with a tap in front of its port or on its pipes, each with what comes of it; their places are their digits.
+pub(crate) fn faults(at: &ProcessId, snapshot: &Snapshot) -> Vec<(FaultSpec, &'static str)> {
     let fault = |kind| FaultSpec { at: at.clone(), kind, delay: None, status: None, method: None, count: None };
     let delayed = |kind, ms| FaultSpec { delay: Some(Duration::from_millis(ms)), ..fault(kind) };
     let once = |kind| FaultSpec { count: Some(1), ..fault(kind) };
-    vec![
+    let on_pipes = snapshot.row(at.as_str()).is_some_and(|row| row.info.taps_pipes);
+    let mut all = vec![
         (fault(FaultKind::None), "let it be again"),
         (delayed(FaultKind::Delay, 1000), "every request waits before it goes on"),
         (delayed(FaultKind::Jitter, 500), "every request waits, none as long as the other"),
@@ -32,7 +33,9 @@ pub(crate) fn faults(at: &ProcessId) -> Vec<(FaultSpec, &'static str)> {
         (once(FaultKind::HalfClose), "the next request goes on, and the way back is closed"),
         (delayed(FaultKind::SlowBody, 100), "bodies of answers come 16 bytes at a time"),
         (once(FaultKind::Truncate), "the next answer ends in the middle"),
-    ]
+    ];
+    all.retain(|(fault, _)| !on_pipes || fault.kind.is_for_pipes());
+    all
 }
 
 impl App {
@@ -48,7 +51,9 @@ impl App {
         let chosen = self.target(world.snapshot).filter(|row| row.info.is_tapped()).map(|row| row.id().clone());
         match (chosen, tapped.next(), tapped.next()) {
             (Some(process), ..) | (None, Some(process), None) => self.overlay = Some(Overlay::Disturb { process, chosen: 1 }),
-            (None, None, _) => self.complain(world.now, "no process has a tap: add `tap = true` to one that listens"),
+            (None, None, _) => {
+                self.complain(world.now, "no process has a tap: add `tap = true` to one that listens or reads a pipe");
+            }
             (None, Some(_), Some(_)) => self.complain(world.now, "choose one that has a tap: several do"),
         }
     }
@@ -61,7 +66,7 @@ impl App {
         bound: Option<Action>,
         world: &World<'_>,
     ) -> Vec<Outcome> {
-        let faults = faults(&process);
+        let faults = faults(&process, world.snapshot);
         let digit = key.typed().and_then(|c| c.to_digit(10)).and_then(|digit| faults.get(digit as usize));
         let fault = match (digit, key.code, bound) {
             (Some((fault, _)), ..) => Some(fault.clone()),

@@ -7,7 +7,7 @@ use crate::{
         key::{Code, Key},
         layout::Pane,
         logview::desk::Seek,
-        overlay::curl,
+        overlay::again,
         traffic,
     },
 };
@@ -55,8 +55,8 @@ impl App {
             return vec![Outcome::Seek(Seek::Time(at))];
         }
         if bound == Some(Action::Copy) {
-            if let Some(text) = curl(&world.traffic.notes_of(id)) {
-                return vec![Outcome::CopyText { text, what: "the curl line".into() }];
+            if let Some((text, what)) = again(&world.traffic.notes_of(id)) {
+                return vec![Outcome::CopyText { text, what: what.into() }];
             }
             self.complain(world.now, "this exchange is no HTTP, or it is not kept");
         }

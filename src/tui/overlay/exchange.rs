@@ -5,7 +5,7 @@ use super::{
     shell::quoted,
 };
 use crate::{
-    tap::{Asked, Body, Ending, ExchangeId, Note, Said, Toward},
+    tap::{Asked, Body, CallKind, Ended, Ending, ExchangeId, Note, Said, Toward},
     tui::{pane::line::tidied_text as tidied, scene::Scene, text::clean, theme::Role},
 };
 
@@ -31,8 +31,15 @@ pub(super) fn lines(scene: &Scene<'_>, id: ExchangeId, width: u16) -> Vec<Line> 
     page.lines
 }
 
-/// A line for a shell that asks the same again; none for what is no HTTP. What is masked stays masked.
-pub(crate) fn curl(notes: &[Note]) -> Option<String> {
+/// What asks the same again, and what that is: a line for a shell, or the line that went over a pipe. What is masked stays
+/// masked.
+pub(crate) fn again(notes: &[Note]) -> Option<(String, &'static str)> {
+    let line = notes.iter().find_map(|note| if let Note::Asked(asked) = note { asked.pipe.map(|_| asked.body.text.clone()) } else { None });
+    line.map(|line| (line, "the line")).or_else(|| curl(notes).map(|line| (line, "the curl line")))
+}
+
+/// A line for a shell that asks the same again; none for what is no HTTP.
+fn curl(notes: &[Note]) -> Option<String> {
     let asked = notes.iter().find_map(|note| if let Note::Asked(asked) = note { Some(asked) } else { None })?;
     let http = asked.http.as_ref()?;
     let (_, host) = http.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"))?;
@@ -57,6 +64,7 @@ struct Page<'s> {
 impl Page<'_> {
     fn exchange(&mut self, notes: &[Note]) {
         let start = notes.iter().find_map(|note| if let Note::Asked(asked) = note { Some(asked.at) } else { None });
+        let on_pipe = notes.iter().any(|note| matches!(note, Note::Asked(Asked { pipe: Some(_), .. })));
         for note in notes {
             match note {
                 Note::Asked(asked) => self.asked(asked),
@@ -69,8 +77,13 @@ impl Page<'_> {
                 }
                 Note::Said(said) => self.said(said),
                 Note::Ended(ended) => {
+                    if let Some((error, start)) = pipe_answer(ended, on_pipe).zip(start) {
+                        self.blank();
+                        let (word, role) = if error { ("error", Role::Warn) } else { ("result", Role::Good) };
+                        self.put(&format!("{word}   after {}", millis(ended.at.since(start))), role);
+                    }
                     self.body(&ended.body);
-                    if let Some(word) = how(ended.how) {
+                    if let Some(word) = how(ended.how, on_pipe) {
                         self.blank();
                         self.put(word, Role::Bad);
                     }
@@ -84,7 +97,11 @@ impl Page<'_> {
         let at = format!("at {}", asked.at.seconds());
         match &asked.http {
             Some(http) => self.put(&format!("{} {}   to {}   {at}", http.method, clean(&http.target), asked.tap), Role::Strong),
-            None => self.put(&format!("a connection to {}   {at}", asked.tap), Role::Strong),
+            None => match asked.pipe {
+                Some(Toward::Server) => self.put(&format!("a line to the stdin of {}   {at}", asked.tap), Role::Strong),
+                Some(Toward::Client) => self.put(&format!("a line on the stdout of {}   {at}", asked.tap), Role::Strong),
+                None => self.put(&format!("a connection to {}   {at}", asked.tap), Role::Strong),
+            },
         }
         if let Some(fault) = asked.fault {
             self.put(&format!("disturbed: {}", fault.word()), Role::Warn);
@@ -147,10 +164,17 @@ fn millis(took: std::time::Duration) -> String {
     format!("{:.1} ms", took.as_secs_f64() * 1e3)
 }
 
-fn how(ending: Ending) -> Option<&'static str> {
+/// Whether the answer over a pipe is an error; none if this is no such answer.
+fn pipe_answer(ended: &Ended, on_pipe: bool) -> Option<bool> {
+    let error = ended.calls.iter().any(|call| call.kind == CallKind::Error);
+    (on_pipe && ended.how == Ending::Answered).then_some(error)
+}
+
+fn how(ending: Ending, on_pipe: bool) -> Option<&'static str> {
     Some(match ending {
-        Ending::Answered | Ending::Closed => return None,
+        Ending::Answered | Ending::Closed | Ending::Sent => return None,
         Ending::Broken => "the answer broke off",
+        Ending::Unanswered if on_pipe => "no answer came before the stdout of the process ended",
         Ending::Unanswered => "the connection was closed without an answer",
         Ending::Abandoned => "the client went away before the answer was complete",
         Ending::Refused => "refused: nobody listened behind the tap",
@@ -183,6 +207,7 @@ mod tests {
             body: Body { size: 9, text: "{\"a\":'b'}".into() },
             calls: Vec::new(),
             fault: None,
+            pipe: None,
         });
         let line = curl(&[asked]).expect("HTTP");
         assert_eq!(

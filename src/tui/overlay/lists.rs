@@ -69,7 +69,7 @@ pub(super) fn faults(scene: &Scene<'_>, process: &ProcessId, chosen: usize, stag
         let styled = |text: String, role| (text, look.style(role));
         vec![styled(format!("{digit}  "), Role::Key), styled(format!("{effect:<22}"), Role::Plain), styled(meaning.to_owned(), Role::Dim)]
     };
-    let lines: Vec<Line> = all_faults(process).into_iter().enumerate().map(line).collect();
+    let lines: Vec<Line> = all_faults(process, scene.snapshot).into_iter().enumerate().map(line).collect();
     list(scene, &lines, chosen, body, buf);
     Drawn::default()
 }

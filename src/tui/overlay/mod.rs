@@ -15,6 +15,6 @@ mod traffic;
 
 pub(crate) use details::{alert_sparks, sparks};
 pub(crate) use draw::{details_pane, draw, question};
-pub(crate) use exchange::curl;
+pub(crate) use exchange::again;
 pub(crate) use own_log::{collect as collect_own_log, install as install_own_log};
 pub(crate) use shell::command as command_of;

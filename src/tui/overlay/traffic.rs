@@ -5,6 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use super::draw::open;
 use crate::{
     model::ProcessId,
+    tap::Toward,
     tui::{
         glyph::Glyph,
         pane::line::SOURCE,
@@ -41,16 +42,18 @@ pub(super) fn draw(scene: &Scene<'_>, chosen: usize, stage: Rect, buf: &mut Buff
         let text = if scene.is_tapped() {
             "nothing has gone through a tap yet"
         } else {
-            "no process has a tap: add `tap = true` to one that listens"
+            "no process has a tap: add `tap = true` to one that listens or reads a pipe"
         };
         Pen::new(buf, body.x, body.y, body.width).gap(2).fitted(text, scene.look.ellipsis(), scene.look.style(Role::Dim));
         return Drawn::default();
     }
-    header(scene, &mut Pen::new(buf, body.x, body.y, body.width));
+    // Nothing is beyond a pipe.
+    let columns = columns(body.width, rows.iter().all(|row| row.pipe.is_some()));
+    header(scene, &columns, &mut Pen::new(buf, body.x, body.y, body.width));
     let room = usize::from(body.height.saturating_sub(1));
     let first = at.saturating_sub(room / 2).min(rows.len().saturating_sub(room));
     for (y, (i, exchange)) in (body.y + 1..body.bottom()).zip(rows.iter().enumerate().skip(first)) {
-        row(scene, exchange, &mut Pen::new(buf, body.x, y, body.width), i == at);
+        row(scene, exchange, &columns, &mut Pen::new(buf, body.x, y, body.width), i == at);
     }
     Drawn::default()
 }
@@ -65,18 +68,17 @@ struct Columns {
     beyond: Option<u16>,
 }
 
-fn columns(width: u16) -> Columns {
+fn columns(width: u16, on_pipes: bool) -> Columns {
     let source = SOURCE + 1;
-    let to = (!(BEYOND..WIDE).contains(&width)).then_some(11 + source);
+    let to = (on_pipes || !(BEYOND..WIDE).contains(&width)).then_some(11 + source);
     let call = to.map_or(11 + source, |to| to + source);
-    let beyond = (width >= BEYOND).then(|| width.saturating_sub(ANSWER + 3 + TOOK + 1));
+    let beyond = (width >= BEYOND && !on_pipes).then(|| width.saturating_sub(ANSWER + 3 + TOOK + 1));
     let end = beyond.unwrap_or(width.saturating_sub(1));
     Columns { to, call, answer: end.saturating_sub(ANSWER + TOOK + 2).max(call), beyond }
 }
 
-fn header(scene: &Scene<'_>, pen: &mut Pen<'_>) {
+fn header(scene: &Scene<'_>, at: &Columns, pen: &mut Pen<'_>) {
     let style = scene.look.style(Role::Header);
-    let at = columns(pen.room());
     pen.text(&format!("{:>9}", "TIME"), style).gap(2).text("CLIENT", style);
     if let Some(to) = at.to {
         pen.to(to).text("TO", style);
@@ -88,10 +90,9 @@ fn header(scene: &Scene<'_>, pen: &mut Pen<'_>) {
     }
 }
 
-fn row(scene: &Scene<'_>, exchange: &Row, pen: &mut Pen<'_>, here: bool) {
+fn row(scene: &Scene<'_>, exchange: &Row, at: &Columns, pen: &mut Pen<'_>, here: bool) {
     let look = scene.look;
     let strong = if here { look.style(Role::Selected) } else { Style::new() };
-    let at = columns(pen.room());
     let time = exchange.at.seconds();
     if here {
         pen.text(look.glyph(Glyph::Selected), look.style(Role::Selected)).text(&format!("{time:>8}"), look.style(Role::Dim));
@@ -99,15 +100,21 @@ fn row(scene: &Scene<'_>, exchange: &Row, pen: &mut Pen<'_>, here: bool) {
         pen.text(&format!("{time:>9}"), look.style(Role::Dim));
     }
     pen.gap(2);
-    match &exchange.client {
-        Some(client) => source(scene, client, pen),
-        None => {
+    match (&exchange.client, exchange.pipe) {
+        (_, Some(Toward::Server)) => drop(pen.text("stdin", look.style(Role::Dim))),
+        (_, Some(Toward::Client)) => source(scene, &exchange.tap, pen),
+        (Some(client), None) => source(scene, client, pen),
+        (None, None) => {
             pen.text("?", look.style(Role::Dim));
         }
     }
     if let Some(to) = at.to {
         pen.to(to);
-        source(scene, &exchange.tap, pen);
+        if exchange.pipe == Some(Toward::Client) {
+            pen.text("stdout", look.style(Role::Dim));
+        } else {
+            source(scene, &exchange.tap, pen);
+        }
     }
     let room = usize::from(at.answer.saturating_sub(at.call + 1));
     let times = if exchange.times > 1 { format!("  {}{}", look.glyph(Glyph::Times), exchange.times) } else { String::new() };

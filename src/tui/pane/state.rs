@@ -140,6 +140,7 @@ mod tests {
             argv: Vec::new(),
             cwd: String::new(),
             reads: crate::model::Reads::Nothing,
+            taps_pipes: false,
             awaits: String::new(),
             settings: Vec::new(),
         };

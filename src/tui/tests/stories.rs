@@ -32,6 +32,7 @@ pub(super) fn info(name: &str, role: Role, kind: &str, stand_in: bool, port: Opt
         argv: vec!["e2e-tui".into(), "part".into(), kind.into()],
         cwd: "/work/demo".into(),
         reads: crate::model::Reads::Nothing,
+        taps_pipes: false,
         awaits: String::new(),
         settings: vec![
             ("restart".into(), "on failure, 5 times: after 500ms, 1s, 2s, 4s, 8s; counts anew after 1m alive".into()),
