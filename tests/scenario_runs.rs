@@ -97,6 +97,20 @@ fn chaos_rehearsed_says_how_each_step_went() {
 }
 
 #[test]
+fn demo_fails_in_the_middle_and_is_well_again_at_the_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let archive = folder.path().join("demo.tar.zst");
+    let set = format!("archive={}", archive.display());
+    let said = run("demo", &["--set", "look=1s", "--set", "calls=10", "--set", &set], 0, "PASSED", SOON);
+    for told in
+        ["step 3   kill -9 the upstream", "client-a * failed", "→ 404, the session is lost: a new handshake", "step 8   export and replay"]
+    {
+        assert!(said.contains(told), "{told} is missing in\n{said}");
+    }
+    assert!(archive.is_file(), "the last step packs it");
+}
+
+#[test]
 fn everything_passes_on_npms_server_and_clients() {
     let Some(path) = real::path_with("everything", &["node", "mcp-server-everything", "conformance"]) else { return };
     let (said, _) = run_both("everything", &[], &[("PATH", &path)], 0, "PASSED", Duration::from_secs(90));

@@ -68,7 +68,7 @@ pub(crate) struct Common {
 /// How the dashboard looks and which keys it takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Looks {
-    /// The layout to show first: default, logs, grid, debug, or a file
+    /// The layout to show first: default, logs, grid, debug, demo, or a file
     #[arg(long, value_name = "NAME|FILE", add = ArgValueCompleter::new(complete::layouts))]
     pub(crate) layout: Option<String>,
     /// Colours: dark, light, high-contrast, terminal, or a file

@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn each_step_has_its_line() {
         let step = |what: &str, stage, took, detail: &str| {
-            let info = StepInfo { when: String::new(), what: what.into(), note: String::new() };
+            let info = StepInfo { when: String::new(), what: what.into(), note: String::new(), title: String::new(), idle: false };
             Arc::new(StepSnapshot { stage, took, detail: detail.into(), ..StepSnapshot::new(info) })
         };
         let steps = vec![

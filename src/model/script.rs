@@ -130,6 +130,8 @@ pub struct StepSpec {
     pub when: StepWhen,
     /// What it does, in order.
     pub actions: Vec<StepAction>,
+    /// What to call it; empty: what it does.
+    pub title: String,
     /// For the audience; empty if the file has none.
     pub note: String,
     /// A `when` not met by then fails the run.

@@ -16,9 +16,15 @@ pub struct StepInfo {
     /// What it does, in words; empty: it only has something to say.
     #[serde(rename = "do", default, skip_serializing_if = "String::is_empty")]
     pub what: String,
+    /// What its author calls it; empty: what it does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
     /// For the audience; empty if the file has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// Whether it leaves the run as it is: it only says something, marks, waits, or sets what is shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idle: bool,
 }
 
 /// How far a step is.
@@ -92,18 +98,19 @@ impl StepInfo {
     /// What `step` is.
     pub fn of(step: &StepSpec) -> Self {
         let what: Vec<_> = step.actions.iter().map(StepAction::words).collect();
-        Self { when: step.when.words(), what: what.join(", "), note: step.note.clone() }
+        let idle = step.actions.iter().all(StepAction::is_idle);
+        Self { when: step.when.words(), what: what.join(", "), title: step.title.clone(), note: step.note.clone(), idle }
     }
 
-    /// What to call it: what it does, else what it says.
+    /// What to call it: as its author does, else what it does, else what it says.
     pub fn title(&self) -> &str {
-        if self.what.is_empty() { &self.note } else { &self.what }
+        [&self.title, &self.what].into_iter().find(|text| !text.is_empty()).unwrap_or(&self.note)
     }
 
     /// Hands every free text of it to `visit`.
     pub(crate) fn each_text(&mut self, visit: &mut dyn FnMut(&mut String)) {
-        let Self { when, what, note } = self;
-        [when, what, note].into_iter().for_each(visit);
+        let Self { when, what, title, note, idle: _ } = self;
+        [when, what, title, note].into_iter().for_each(visit);
     }
 }
 
@@ -137,6 +144,21 @@ impl StateOrHealth {
 }
 
 impl StepAction {
+    /// Whether it leaves the run as it is.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Mark(_) | Self::Wait(_) | Self::Layout(_) | Self::Focus(_) | Self::Filter(_) | Self::Export(_) => true,
+            Self::Start(_)
+            | Self::Stop(_)
+            | Self::Restart(_)
+            | Self::Kill(_)
+            | Self::Signal { .. }
+            | Self::Send { .. }
+            | Self::Fault(_)
+            | Self::RerunTests => false,
+        }
+    }
+
     /// In words: `kill upstream`.
     pub fn words(&self) -> String {
         match self {
@@ -215,12 +237,17 @@ mod tests {
         let spec = StepSpec {
             when: StepWhen::State { processes: vec![id("a-1"), id("a-2"), id("a-3")], is: StateOrHealth::State("ready".into()) },
             actions: vec![StepAction::Kill(id("b")), StepAction::Wait(Duration::from_secs(2))],
+            title: String::new(),
             note: String::new(),
             timeout: None,
         };
         let info = StepInfo::of(&spec);
         assert_eq!((info.when.as_str(), info.title()), ("a-1, a-2 and a-3 ready", "kill b, wait 2 s"));
-        let info = StepInfo::of(&StepSpec { actions: Vec::new(), note: "Look.".into(), ..spec });
+        assert!(!info.idle);
+        let info = StepInfo::of(&StepSpec { actions: vec![StepAction::Mark("here".into())], note: "Look.".into(), ..spec });
+        assert_eq!((info.title(), info.idle), ("mark \"here\"", true));
+        let info = StepInfo { what: String::new(), ..info };
         assert_eq!(info.title(), "Look.");
+        assert_eq!(StepInfo { title: "the view".into(), ..info }.title(), "the view");
     }
 }

@@ -22,6 +22,7 @@ pub const BUNDLED: &[Bundled] = bundled![
     "slow-start",
     "hang",
     "chaos",
+    "demo",
     "auth",
     "flapping-health",
     "leak",

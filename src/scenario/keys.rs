@@ -257,6 +257,7 @@ pub(super) const EXPECT: &[Key] = &[
 pub(super) const STEP: &[Key] = &[
     key("when", Form::Table(WHEN), "at once", "What it waits for, counted from the end of the step before"),
     key("do", Form::Any(&[Form::Table(DO), Form::List(&Form::Table(DO))]), "", "What it does"),
+    key("title", Form::Plain, "what it does", "What to call it"),
     key("note", Form::Plain, "", "For the audience"),
     key("timeout", Form::Duration, "", "A `when` not met by then fails the run"),
 ];

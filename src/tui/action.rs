@@ -55,10 +55,11 @@ pub(crate) enum Group {
     Process,
     Log,
     Everywhere,
+    Audience,
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 4] = [Group::Move, Group::Process, Group::Log, Group::Everywhere];
+    pub(crate) const ALL: [Group; 5] = [Group::Move, Group::Process, Group::Log, Group::Audience, Group::Everywhere];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -66,6 +67,7 @@ impl Group {
             Group::Process => "Process (in the table or a log of one process)",
             Group::Log => "Log",
             Group::Everywhere => "Everywhere",
+            Group::Audience => "The script (its keys: in the layout demo)",
         }
     }
 }
@@ -141,9 +143,9 @@ actions! {
     Expectations "expectations" "list of expectations" Everywhere;
     RerunTests "rerun-tests" "rerun the tests; services stay" Everywhere;
     Steps "steps" "list of steps" Everywhere;
-    NextStep "next-step" "carry out the next step of the script now" Everywhere;
-    RepeatStep "repeat-step" "carry out the last step again" Everywhere;
-    HoldSteps "hold-steps" "keep the script from going on by itself, or no longer" Everywhere;
+    NextStep "next-step" "carry out the next step of the script now" Audience;
+    RepeatStep "repeat-step" "carry out the last step again" Audience;
+    HoldSteps "hold-steps" "keep the script from going on by itself, or no longer" Audience;
     Export "export" "export an archive" Everywhere;
     Zoom "zoom" "the focused pane alone, or all" Everywhere;
     Layout "layout" "next layout" Everywhere;

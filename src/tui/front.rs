@@ -80,7 +80,8 @@ pub fn is_possible() -> bool {
 
 /// How big terminals of processes are to be when a dashboard opens here on this run.
 pub fn child_screen(options: &Options, spec: &RunSpec) -> ChildScreen {
-    let there = There { processes: spec.processes.len(), facts: 0, expectations: spec.expectations.len(), steps: spec.steps.len() };
+    let there =
+        There { processes: spec.processes.len(), expectations: spec.expectations.len(), steps: spec.steps.len(), ..There::default() };
     let (width, height) = term::size();
     let areas = options.layouts.first().map(|layout| view::areas(layout, Rect::new(0, 0, width, height), &there, None));
     areas.as_ref().and_then(line::child_screen).unwrap_or_default()

@@ -16,11 +16,14 @@ pub(crate) enum Context {
     Table,
     /// While a log has the focus.
     Log,
+    /// While the screen is for an audience.
+    Audience,
     /// Unless the focused pane says otherwise.
     Everywhere,
 }
 
-const CONTEXTS: [(&str, Context); 3] = [("table", Context::Table), ("log", Context::Log), ("everywhere", Context::Everywhere)];
+const CONTEXTS: [(&str, Context); 4] =
+    [("table", Context::Table), ("log", Context::Log), ("demo", Context::Audience), ("everywhere", Context::Everywhere)];
 
 /// The keymap that comes with the program.
 pub(crate) const BUILT_IN: &str = include_str!("../../assets/keymap.toml");
@@ -56,7 +59,7 @@ impl Keymap {
         Self::parse("keymap.toml", BUILT_IN).unwrap_or(Self { bindings: Vec::new() })
     }
 
-    /// Reads a keymap file: tables `everywhere`, `table` and `log` with lines like `"C-r" = "rerun-tests"`.
+    /// Reads a keymap file: tables `everywhere`, `table`, `log` and `demo` with lines like `"C-r" = "rerun-tests"`.
     pub fn parse(file: &str, text: &str) -> Result<Self, AssetErrors> {
         Reader::read(file, text, |reader, table| {
             let mut map = Self { bindings: Vec::new() };
@@ -153,8 +156,8 @@ mod tests {
     #[test]
     fn the_shipped_keymap_parses_without_clashes_and_binds_every_action() {
         let map = Keymap::parse("keymap.toml", BUILT_IN).unwrap_or_else(|e| panic!("{e}"));
-        // Asked for by name (`:hold upstream`, `:next-step`): too rare for a key, too far-reaching for a slip.
-        let by_name = [Action::Hold, Action::NextStep, Action::RepeatStep, Action::HoldSteps];
+        // Asked for by name (`:hold upstream`): too rare for a key, too far-reaching for a slip.
+        let by_name = [Action::Hold];
         for action in Action::all() {
             assert_ne!(map.keys_of(action).is_empty(), !by_name.contains(&action), "{action:?} is bound to no key");
         }

@@ -25,9 +25,17 @@ pub(crate) enum Pane {
     Expectations,
     /// How far the script is; there only if the scenario has one.
     Steps,
+    /// For an audience: who talks to whom, and what comes of it.
+    Chain,
+    /// For an audience: the author's note, and what was measured.
+    Note,
+    /// For an audience: traffic as it goes by.
+    Traffic,
+    /// For an audience: lines that matter.
+    Said,
 }
 
-const PANES: [(&str, Pane); 8] = [
+const PANES: [(&str, Pane); 12] = [
     ("processes", Pane::Processes),
     ("happened", Pane::Happened),
     ("logs", Pane::Logs),
@@ -36,6 +44,10 @@ const PANES: [(&str, Pane); 8] = [
     ("details", Pane::Details),
     ("expectations", Pane::Expectations),
     ("steps", Pane::Steps),
+    ("chain", Pane::Chain),
+    ("note", Pane::Note),
+    ("traffic", Pane::Traffic),
+    ("said", Pane::Said),
 ];
 
 /// How long a node is along its parent's direction.
@@ -74,15 +86,17 @@ struct Variant {
 pub struct Layout {
     name: String,
     tiled: bool,
+    audience: bool,
     variants: Vec<Variant>,
 }
 
 /// The layouts that come with the program: name and text.
-pub(crate) const BUILT_IN: [(&str, &str); 4] = [
+pub(crate) const BUILT_IN: [(&str, &str); 5] = [
     ("default", include_str!("../../layouts/default.toml")),
     ("logs", include_str!("../../layouts/logs.toml")),
     ("grid", include_str!("../../layouts/grid.toml")),
     ("debug", include_str!("../../layouts/debug.toml")),
+    ("demo", include_str!("../../layouts/demo.toml")),
 ];
 
 /// The rectangles of one frame.
@@ -135,16 +149,17 @@ impl Layout {
     /// Reads a layout file. One that does not say its name is called like the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, AssetErrors> {
         Reader::read(file, text, |reader, table| {
-            let mut layout = Self { name: String::new(), tiled: false, variants: Vec::new() };
+            let mut layout = Self { name: String::new(), tiled: false, audience: false, variants: Vec::new() };
             for (key, value) in table {
                 match key.get_ref().as_ref() {
                     "name" => reader.string(value).unwrap_or_default().clone_into(&mut layout.name),
-                    "tiled" => match value.get_ref() {
-                        DeValue::Boolean(tiled) => layout.tiled = *tiled,
+                    key @ ("tiled" | "audience") => match value.get_ref() {
+                        DeValue::Boolean(yes) if key == "tiled" => layout.tiled = *yes,
+                        DeValue::Boolean(yes) => layout.audience = *yes,
                         _ => reader.error(value.span(), "true or false is wanted here"),
                     },
                     "variant" => layout.variants = reader.list(value).into_iter().filter_map(|v| variant(reader, v)).collect(),
-                    other => reader.unknown(key.span(), "key", other, &["name", "tiled", "variant"]),
+                    other => reader.unknown(key.span(), "key", other, &["name", "tiled", "audience", "variant"]),
                 }
             }
             if layout.name.is_empty() {
@@ -165,6 +180,11 @@ impl Layout {
     /// Whether the log pane shows every process's log on its own, side by side.
     pub(crate) fn is_tiled(&self) -> bool {
         self.tiled
+    }
+
+    /// Whether it is for an audience: title and last row are theirs, and the presenter's keys hold.
+    pub(crate) fn is_for_an_audience(&self) -> bool {
+        self.audience
     }
 
     /// The rectangles for a screen. `wants` says how many rows a pane's content has; 0: it has nothing to show.
@@ -347,6 +367,7 @@ mod tests {
             Pane::Happened if facts == 0 => 0,
             Pane::Happened => facts + 1,
             Pane::Details | Pane::Expectations | Pane::Steps => 0,
+            Pane::Chain | Pane::Note | Pane::Traffic | Pane::Said => 5,
             Pane::Logs | Pane::Events | Pane::Alerts => 7,
         };
         Layout::built_in("default").expect("shipped").solve(Rect::new(0, 0, width, height), &wants, None)
@@ -400,10 +421,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_pane_leaves_the_screen_or_covers_another(w in 0u16..300, h in 0u16..100, n in 0u16..2000, facts in 0u16..9, which in 0usize..4) {
+        fn no_pane_leaves_the_screen_or_covers_another(w in 0u16..300, h in 0u16..100, n in 0u16..2000, facts in 0u16..9, which in 0usize..5) {
             let wants = move |pane| match pane {
                 Pane::Processes => n.saturating_add(1),
                 Pane::Happened | Pane::Details | Pane::Expectations | Pane::Steps => facts,
+                Pane::Chain | Pane::Note | Pane::Traffic | Pane::Said => 5,
                 Pane::Logs | Pane::Events | Pane::Alerts => 7,
             };
             let layout = Layout::built_in(BUILT_IN[which].0).expect("shipped");

@@ -18,6 +18,7 @@
 mod action;
 mod app;
 mod asset;
+mod demo;
 mod event_loop;
 mod events;
 mod fold;

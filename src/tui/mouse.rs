@@ -84,7 +84,15 @@ impl EventLoop {
                 let fact = usize::from(at.y - area.y).checked_sub(1).and_then(|i| facts.get(i)).map(Seek::fact);
                 return fact.map(Outcome::Seek).into_iter().collect();
             }
-            Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations | Pane::Steps => {}
+            Pane::Events
+            | Pane::Alerts
+            | Pane::Details
+            | Pane::Expectations
+            | Pane::Steps
+            | Pane::Chain
+            | Pane::Note
+            | Pane::Traffic
+            | Pane::Said => {}
         }
         Vec::new()
     }
@@ -137,7 +145,7 @@ impl EventLoop {
 /// The part of a pane that holds its text: all but its title.
 pub(super) fn body(pane: Pane, area: Rect) -> Rect {
     match pane {
-        Pane::Processes => area,
+        Pane::Processes | Pane::Chain | Pane::Note | Pane::Traffic | Pane::Said => area,
         Pane::Happened | Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations | Pane::Steps => {
             Rect { y: area.y + area.height.min(1), height: area.height.saturating_sub(1), ..area }
         }

@@ -271,7 +271,7 @@ mod tests {
         let options = Options::with(&wishes, config).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(options.look.theme.name(), "mine");
         let names: Vec<_> = options.layouts.iter().map(Layout::name).collect();
-        assert_eq!(names, ["two", "default", "logs", "grid", "debug"]);
+        assert_eq!(names, ["two", "default", "logs", "grid", "debug", "demo"]);
         assert_eq!(options.keymap.keys_of(crate::tui::action::Action::Zoom), ["z", "F8", "Z"]);
         let standing = Options::from_env().look.theme.name().to_owned();
         folder.write(&format!("themes/{standing}.toml"), "name = \"own\"\n");

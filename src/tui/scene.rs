@@ -11,6 +11,7 @@ use crate::{
 
 use super::{
     app::{Abilities, App},
+    demo::chain::is_call,
     events::Events,
     keymap::Keymap,
     layout::{Areas, Pane},
@@ -53,6 +54,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) abilities: Abilities,
     /// What went through taps.
     pub(crate) traffic: &'a TrafficStore,
+    /// What those in the middle of the chain say, for an audience.
+    pub(crate) spoken: (&'a [ProcessId], &'a Window),
 }
 
 /// What drawing found out.
@@ -70,6 +73,16 @@ impl Scene<'_> {
     /// What had gone through taps by the moment that is shown.
     pub(crate) fn traffic(&self) -> Vec<traffic::Row> {
         self.traffic.look(|all| traffic::rows(all, self.now))
+    }
+
+    /// The newest calls that had begun by then, each for itself, oldest first.
+    pub(crate) fn calls(&self, most: usize) -> Vec<traffic::Row> {
+        self.traffic.look(|all| traffic::each(all, self.now, most, is_call))
+    }
+
+    /// Looks at all of it.
+    pub(crate) fn look_at_traffic<T>(&self, look: impl FnOnce(&Traffic) -> T) -> T {
+        self.traffic.look(look)
     }
 
     /// How many exchanges there were in all.

@@ -19,6 +19,7 @@ use crate::{
 
 use super::{
     app::{Abilities, App, Outcome, World, log::LogState, overlay::Overlay},
+    demo::{chain::Chain, spoken::Spoken},
     events::EventList,
     fold::Row,
     layout::{Areas, Pane},
@@ -79,6 +80,8 @@ pub(crate) struct Stage {
     pub(crate) desk: Desk,
     pub(super) sources: Sources,
     tell: Tell,
+    /// What those in the middle of the chain say, for an audience.
+    spoken: Spoken,
     side: Vec<(ProcessId, Desk, LogState)>,
     side_windows: Vec<(ProcessId, Window)>,
     /// Logs that there is no room for beside those.
@@ -110,6 +113,7 @@ impl Stage {
             desk: Desk::new(sources.logs.clone(), tell.clone()),
             sources,
             tell,
+            spoken: Spoken::default(),
             side: Vec::new(),
             side_windows: Vec::new(),
             beside: 0,
@@ -286,6 +290,7 @@ impl Stage {
         let mut buffer = Buffer::empty(screen);
         let tiled = self.lay_out(screen);
         self.look_at_logs(tiled);
+        self.look_at_the_spoken();
         self.went = false;
         self.count(now);
         self.see();
@@ -315,11 +320,13 @@ impl Stage {
         let Some(layout) = layouts.get(self.app.layout % layouts.len().max(1)) else { return false };
         let alone = self.app.zoom.then_some(self.app.focus);
         self.app.tiled_layout = layout.is_tiled();
+        self.app.audience = layout.is_for_an_audience() && !self.app.zoom;
         let there = There {
             processes: self.snapshot.rows.len(),
             facts: self.facts().len(),
             expectations: self.snapshot.expectations.len(),
             steps: self.snapshot.steps.len(),
+            ranks: if layout.is_for_an_audience() { self.ranks() } else { Vec::new() },
         };
         self.areas = view::areas(layout, screen, &there, alone);
         let shown: Vec<Pane> = self.areas.panes.iter().map(|(pane, _)| *pane).collect();
@@ -373,7 +380,21 @@ impl Stage {
             recording: self.recording,
             abilities: self.abilities,
             traffic: &self.sources.traffic,
+            spoken: self.spoken.shown(),
         }
+    }
+
+    /// How many stand in each rank of the chain.
+    fn ranks(&self) -> Vec<usize> {
+        self.sources.traffic.look(|traffic| Chain::of(&self.snapshot, traffic).ranks.iter().map(Vec::len).collect())
+    }
+
+    /// Reads what an audience is shown of the log.
+    fn look_at_the_spoken(&mut self) {
+        let Some(area) = self.areas.of(Pane::Said) else { return };
+        let whose = self.sources.traffic.look(|traffic| Chain::of(&self.snapshot, traffic).middle(&self.snapshot));
+        let desk = || Desk::new(self.sources.logs.clone(), self.tell.clone());
+        self.spoken.look(whose, desk, area.height);
     }
 
     /// Reads the rows that the log pane will show.

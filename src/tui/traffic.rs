@@ -42,11 +42,17 @@ pub(crate) struct Row {
     pub(crate) times: usize,
 }
 
+/// The newest `most` exchanges that had begun by `now` and are wanted, oldest first.
+pub(crate) fn each(traffic: &Traffic, now: At, most: usize, wanted: impl Fn(&Exchange) -> bool) -> Vec<Row> {
+    let begun = traffic.rows().rev().filter(|row| row.at <= now && row.before.is_none());
+    let mut newest: Vec<_> = begun.filter(|row| wanted(row)).take(most).map(|row| of(traffic, row, now)).collect();
+    newest.reverse();
+    newest
+}
+
 /// The rows of all that had begun by `now`, oldest first.
 pub(crate) fn rows(traffic: &Traffic, now: At) -> Vec<Row> {
-    let mut newest: Vec<_> =
-        traffic.rows().rev().filter(|row| row.at <= now && row.before.is_none()).take(NEWEST).map(|row| of(traffic, row, now)).collect();
-    newest.reverse();
+    let newest = each(traffic, now, NEWEST, |_| true);
     let mut rows: Vec<Row> = Vec::with_capacity(newest.len());
     for row in newest {
         match rows.last_mut().filter(|last| is_alike(last, &row)) {

@@ -4,6 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     app::overlay::Overlay,
+    demo::{self, feed, note, picture, said, title},
     layout::{Areas, Layout, Pane},
     overlay,
     pane::{alerts, events, expectations, happened, logs, processes, steps},
@@ -12,12 +13,14 @@ use super::{
 };
 
 /// What there is to show.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct There {
     pub(crate) processes: usize,
     pub(crate) facts: usize,
     pub(crate) expectations: usize,
     pub(crate) steps: usize,
+    /// How many stand in each rank of the chain.
+    pub(crate) ranks: Vec<usize>,
 }
 
 /// Where everything stands on a screen so large.
@@ -30,7 +33,9 @@ pub(crate) fn areas(layout: &Layout, screen: Rect, there: &There, alone: Option<
         Pane::Expectations => rows(there.expectations),
         Pane::Steps if there.steps == 0 => 0,
         Pane::Steps => rows(there.steps),
-        Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details => 1,
+        Pane::Chain => picture::wants(&there.ranks, screen),
+        Pane::Note => note::ROWS,
+        Pane::Logs | Pane::Events | Pane::Alerts | Pane::Details | Pane::Traffic | Pane::Said => 1,
     };
     layout.solve(screen, &wants, alone)
 }
@@ -47,7 +52,8 @@ pub(crate) fn timed(scene: &Scene<'_>) -> Option<Vec<Buffer>> {
     for (pane, area) in &scene.areas.panes {
         match pane {
             Pane::Processes => parts.push((processes::timed(scene, *area), *area, processes::draw)),
-            Pane::Details => return None,
+            // Pictures and counts move with all that happens.
+            Pane::Details | Pane::Chain | Pane::Note | Pane::Traffic | Pane::Said => return None,
             Pane::Happened | Pane::Logs | Pane::Events | Pane::Alerts | Pane::Expectations | Pane::Steps => {}
         }
     }
@@ -63,7 +69,8 @@ pub(crate) fn timed(scene: &Scene<'_>) -> Option<Vec<Buffer>> {
 pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
     let areas = scene.areas;
     if !areas.status.is_empty() {
-        status::draw(scene, areas.status, buf);
+        let draw = if scene.app.audience { title::draw } else { status::draw };
+        draw(scene, areas.status, buf);
     }
     let mut details_end = None;
     for (pane, area) in &areas.panes {
@@ -75,7 +82,12 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
             Pane::Alerts => alerts::draw(scene, *area, buf),
             Pane::Details => details_end = Some(overlay::details_pane(scene, *area, buf)),
             Pane::Expectations => expectations::draw(scene, *area, buf),
+            Pane::Steps if scene.app.audience => demo::steps::draw(scene, *area, buf),
             Pane::Steps => steps::draw(scene, *area, buf),
+            Pane::Chain => picture::draw(scene, *area, buf),
+            Pane::Note => note::draw(scene, *area, buf),
+            Pane::Traffic => feed::draw(scene, *area, buf),
+            Pane::Said => said::draw(scene, *area, buf),
         }
     }
     let mut drawn = Drawn { details_end, ..overlay::draw(scene, buf) };
@@ -84,7 +96,8 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
     }
     let own_row = !areas.message.is_empty();
     if own_row {
-        message::draw(scene, areas.message, buf);
+        let draw = if scene.app.audience { demo::keys::rule } else { message::draw };
+        draw(scene, areas.message, buf);
     }
     if areas.hints.is_empty() {
         return drawn;
@@ -93,6 +106,7 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         Some(Overlay::Prompt { kind, typing }) => drawn.cursor = prompt::draw(scene, kind, typing, areas.hints, buf),
         Some(Overlay::Type { process }) => typing::draw(scene, process, areas.hints, buf),
         Some(Overlay::AskQuit) => overlay::question(scene, areas.hints, buf),
+        None if scene.app.audience => demo::keys::draw(scene, areas.hints, buf),
         None if !own_row && message::replies(scene) => message::draw(scene, areas.hints, buf),
         None
         | Some(

@@ -96,7 +96,8 @@ fn steps(out: &mut Page, steps: &[StepSpec]) {
     }
     out.heading("Steps");
     for (number, step) in (1..).zip(steps) {
-        let StepInfo { when, what, note } = StepInfo::of(step);
+        let StepInfo { when, what, title, note, idle: _ } = StepInfo::of(step);
+        let what = if title.is_empty() || what.is_empty() { format!("{title}{what}") } else { format!("{title}: {what}") };
         let timeout = step.timeout.map(|timeout| format!("within {}", duration_text(timeout)));
         let when = [Some(when).filter(|when| !when.is_empty()), timeout].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let parts = [when, what, note].into_iter().filter(|part| !part.is_empty());

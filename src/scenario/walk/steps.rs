@@ -42,7 +42,10 @@ impl Walk<'_> {
         let table = self.table("step", node, "a table")?;
         self.check_keys(table, keys::STEP, "a step");
         let when = table.node("when").map_or(Some(StepWhen::AtOnce), |n| self.when(n, spec));
-        let note = table.node("note").and_then(|n| self.name("note", n, "a text")).unwrap_or_default().to_owned();
+        let [title, note] = ["title", "note"].map(|key| {
+            let text = table.node(key).and_then(|n| self.name(key, n, "a text"));
+            text.unwrap_or_default().to_owned()
+        });
         let mut actions = Vec::new();
         if let Some(node) = table.node("do").filter(|node| one_or_list(node).is_empty()) {
             self.does_nothing(node);
@@ -60,7 +63,7 @@ impl Walk<'_> {
                     .help("add `when`, or leave it out"),
             );
         }
-        Some(StepSpec { when: when?, actions, note, timeout: self.timeout(table, Scope::TOP, "leave it out for no limit") })
+        Some(StepSpec { when: when?, actions, title, note, timeout: self.timeout(table, Scope::TOP, "leave it out for no limit") })
     }
 
     fn when(&mut self, node: &Node, spec: &RunSpec) -> Option<StepWhen> {

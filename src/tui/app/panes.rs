@@ -90,7 +90,7 @@ impl App {
                 self.panes.details = step(self.panes.details, seek, usize::from(u16::MAX));
                 None
             }
-            Pane::Processes | Pane::Logs => None,
+            Pane::Processes | Pane::Logs | Pane::Chain | Pane::Note | Pane::Traffic | Pane::Said => None,
         };
         let Some(seek) = seek else { return Vec::new() };
         if !self.is_tiled() {
@@ -112,7 +112,7 @@ impl App {
         match self.focus {
             Pane::Expectations => return self.go_to_expectation(self.panes.expectation, world),
             Pane::Steps => return self.carry_out_step(self.panes.step, world),
-            Pane::Details => return Vec::new(),
+            Pane::Details | Pane::Chain | Pane::Note | Pane::Traffic | Pane::Said => return Vec::new(),
             Pane::Events | Pane::Alerts | Pane::Happened if self.log.follows() => {
                 let outcomes = self.go_in_pane(&Seek::Lines(-1), world);
                 self.focus = Pane::Logs;

@@ -7,6 +7,7 @@ use crate::model::{At, Command, Event, Phase, ProcessId, ProcessSnapshot, Snapsh
 use crate::tap::TrafficStore;
 
 use crate::tui::{
+    action::Action,
     events::Events,
     key::{Code, Key},
     keymap::{Context, Found, Keymap},
@@ -84,6 +85,25 @@ pub(crate) struct Toast {
 /// Long enough to be read.
 const TOAST: Duration = Duration::from_secs(5);
 
+/// A key that was pressed, as an audience sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyCast {
+    pub(crate) keys: String,
+    pub(crate) what: String,
+    pub(crate) bad: bool,
+    pub(crate) until: At,
+}
+
+/// An audience sees a key for so long.
+const CAST: Duration = Duration::from_secs(3);
+
+/// What the next step is: `step 2: traffic`.
+fn next_step(world: &World<'_>) -> Option<String> {
+    let steps = &world.present.steps;
+    let at = steps.iter().position(|step| !step.stage.is_over())?;
+    Some(format!("step {}: {}", at + 1, steps[at].info.title()))
+}
+
 /// What keys may look at.
 pub(crate) struct World<'a> {
     /// The run as it is shown.
@@ -146,6 +166,10 @@ pub(crate) struct App {
     pub(crate) side_by_side: bool,
     /// The layout shows every log on its own.
     pub(crate) tiled_layout: bool,
+    /// The layout is for an audience.
+    pub(crate) audience: bool,
+    /// The last key that an audience sees, and what it did.
+    pub(crate) cast: Option<KeyCast>,
     pub(crate) panes: Panes,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) toast: Option<Toast>,
@@ -178,6 +202,8 @@ impl App {
             log: LogState::default(),
             side_by_side: false,
             tiled_layout: false,
+            audience: false,
+            cast: None,
             panes: Panes::default(),
             overlay: None,
             toast: None,
@@ -198,9 +224,19 @@ impl App {
     /// Which bindings hold.
     pub(crate) fn context(&self) -> Context {
         match self.focus {
+            _ if self.audience => Context::Audience,
             Pane::Processes => Context::Table,
             Pane::Logs => Context::Log,
-            Pane::Happened | Pane::Events | Pane::Alerts | Pane::Details | Pane::Expectations | Pane::Steps => Context::Everywhere,
+            Pane::Happened
+            | Pane::Events
+            | Pane::Alerts
+            | Pane::Details
+            | Pane::Expectations
+            | Pane::Steps
+            | Pane::Chain
+            | Pane::Note
+            | Pane::Traffic
+            | Pane::Said => Context::Everywhere,
         }
     }
 
@@ -223,8 +259,11 @@ impl App {
         self.pending.push(key);
         match world.keymap.find(self.context(), &self.pending) {
             Found::Action(action) => {
-                self.pending.clear();
-                self.act(action, world)
+                let keys = std::mem::take(&mut self.pending);
+                let next = (action == Action::NextStep).then(|| next_step(world)).flatten();
+                let outcomes = self.act(action, world);
+                self.show_key(&keys, next, action, world.now);
+                outcomes
             }
             Found::Prefix(_) => Vec::new(),
             Found::Nothing => {
@@ -232,6 +271,18 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// Shows an audience which key was pressed, with what it did: as the notice says, else as the help does.
+    fn show_key(&mut self, keys: &[Key], what: Option<String>, action: Action, now: At) {
+        if !self.audience {
+            return;
+        }
+        let toast = self.toast.take();
+        let bad = toast.as_ref().is_some_and(|toast| toast.bad);
+        let what = what.filter(|_| !bad).or_else(|| toast.map(|toast| toast.text)).unwrap_or_else(|| action.help().to_owned());
+        let keys = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        self.cast = Some(KeyCast { keys, what, bad, until: now + CAST });
     }
 
     /// Who gets what is typed at the moment.

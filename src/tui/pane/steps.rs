@@ -111,7 +111,7 @@ mod tests {
     use crate::model::StepInfo;
 
     fn step(stage: StepStage) -> Arc<StepSnapshot> {
-        let info = StepInfo { when: "a ready".into(), what: "kill a".into(), note: "Look.".into() };
+        let info = StepInfo { when: "a ready".into(), what: "kill a".into(), note: "Look.".into(), title: String::new(), idle: false };
         Arc::new(StepSnapshot { stage, ..StepSnapshot::new(info) })
     }
 

@@ -96,7 +96,16 @@ fn groups(scene: &Scene<'_>) -> Vec<Group> {
     let last = |hint: Option<Hint>| hint.map(|hint| Hint { last: true, ..hint });
     let mut groups: Vec<Vec<Option<Hint>>> = match scene.app.focus {
         Pane::Logs => log_groups(scene, &hint),
-        Pane::Events | Pane::Alerts | Pane::Happened | Pane::Expectations | Pane::Steps | Pane::Details => {
+        Pane::Events
+        | Pane::Alerts
+        | Pane::Happened
+        | Pane::Expectations
+        | Pane::Steps
+        | Pane::Details
+        | Pane::Chain
+        | Pane::Note
+        | Pane::Traffic
+        | Pane::Said => {
             let open = match scene.app.focus {
                 Pane::Details => None,
                 Pane::Expectations => hint(Action::Open, "the line that decided it"),

@@ -1,5 +1,6 @@
 //! The dashboard without a terminal: stories told as events and output, and what the screen makes of them.
 
+mod demo;
 mod gallery;
 mod hostile;
 mod keys;

@@ -15,7 +15,13 @@ fn scripted() -> Theatre {
     let EventKind::RunStarted(run) = begin("scripted", vec![service("upstream", 20001), service("proxy", 20002)]) else {
         unreachable!("it begins a run")
     };
-    let step = |when: &str, what: &str, note: &str| StepInfo { when: when.into(), what: what.into(), note: note.into() };
+    let step = |when: &str, what: &str, note: &str| StepInfo {
+        when: when.into(),
+        what: what.into(),
+        note: note.into(),
+        title: String::new(),
+        idle: false,
+    };
     let steps = vec![
         step("upstream ready", "kill upstream", "Killed under way."),
         step("upstream ready", "restart proxy", ""),

@@ -12,6 +12,7 @@ use crate::{
     logs::{LogStore, Stream},
     model::{At, Event, EventKind, ProcessId, ProcessInfo, Reads, RunClock, Snapshot, narrate},
     supervisor::Journal,
+    tap::TrafficStore,
     tui::{
         GlyphSet, Keymap, Layout, Look, Options, Theme,
         app::{Abilities, Outcome},
@@ -57,6 +58,7 @@ pub(super) struct Theatre {
     pub(super) outcomes: Vec<Outcome>,
     journal: Arc<Journal>,
     store: Arc<LogStore>,
+    traffic: Arc<TrafficStore>,
     snapshot: Snapshot,
     woken: mpsc::Receiver<()>,
     size: (u16, u16),
@@ -80,7 +82,8 @@ impl Theatre {
         let clock = RunClock::start();
         let store = LogStore::create(folder.path().join("logs"), &names, clock).expect("the folder can be written");
         let journal = Arc::new(Journal::default());
-        let sources = Sources { journal: journal.clone(), logs: store.clone(), traffic: Arc::default(), clock, family: |_| Vec::new() };
+        let traffic: Arc<TrafficStore> = Arc::default();
+        let sources = Sources { journal: journal.clone(), logs: store.clone(), traffic: traffic.clone(), clock, family: |_| Vec::new() };
         let (wake, woken) = mpsc::channel();
         let wake = std::sync::Mutex::new(wake);
         let tell = Arc::new(move || drop(wake.lock().map(|wake| wake.send(()))));
@@ -92,6 +95,7 @@ impl Theatre {
             outcomes: Vec::new(),
             journal,
             store,
+            traffic,
             snapshot: Snapshot::default(),
             woken,
             size: (120, 40),
@@ -173,6 +177,11 @@ impl Theatre {
         let outcomes = self.stage.explain(Some(Arc::new(explanation)), self.now);
         self.carry_out(outcomes);
         self
+    }
+
+    /// What has gone through taps.
+    pub(super) fn traffic(&self) -> Arc<TrafficStore> {
+        self.traffic.clone()
     }
 
     /// All that happened.

@@ -79,7 +79,7 @@ pub(super) fn script(chance: &mut Chance<'_>) -> Vec<StepSpec> {
             _ => StepAction::Export("x".into()),
         };
         let actions = (0..chance.below(4)).map(|_| action(chance.below(9))).collect();
-        StepSpec { when, actions, note: String::new(), timeout: chance.one_in(3).then_some(Duration::from_secs(3)) }
+        StepSpec { when, actions, title: String::new(), note: String::new(), timeout: chance.one_in(3).then_some(Duration::from_secs(3)) }
     };
     (0..of).map(&mut step).collect()
 }

@@ -252,7 +252,13 @@ fn the_first_attempt_of_a_test_that_a_step_starts_forgives_nothing() {
     let mut spec = run_of(vec![spec("up", Role::Service), late]);
     spec.expectations = vec![Expectation { process: id("up"), what: must_not_see(), within: None }];
     let start = StepAction::Start(id("late"));
-    spec.steps = vec![StepSpec { when: StepWhen::After(Duration::from_secs(1)), actions: vec![start], note: String::new(), timeout: None }];
+    spec.steps = vec![StepSpec {
+        when: StepWhen::After(Duration::from_secs(1)),
+        actions: vec![start],
+        title: String::new(),
+        note: String::new(),
+        timeout: None,
+    }];
     let mut b = Bench::of(&spec, true, None);
     b.up("up");
     b.ready("up");

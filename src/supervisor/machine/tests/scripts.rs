@@ -7,7 +7,7 @@ use crate::model::{StateOrHealth, StepAction, StepSpec, StepStage, StepWhen};
 use crate::supervisor::ScriptOptions;
 
 fn step(when: StepWhen, actions: Vec<StepAction>) -> StepSpec {
-    StepSpec { when, actions, note: String::new(), timeout: None }
+    StepSpec { when, actions, title: String::new(), note: String::new(), timeout: None }
 }
 
 fn is(name: &str, word: &str) -> StepWhen {
