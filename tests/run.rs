@@ -186,6 +186,20 @@ fn s1_each_signal_stops_in_order_with_its_code() {
 }
 
 #[test]
+fn s1_a_run_under_nohup_goes_on_when_its_terminal_goes() {
+    let bench = Bench::new("nohup");
+    let file = bench.write("scenario.toml", TALKER);
+    let mut shell = bench.command_of("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(bench.command().get_program()).arg("run").arg(file);
+    let running = Running { child: shell.spawn().expect("sh exists") };
+    wait_for_output(&bench, "test", "testing");
+    running.signal(Signal::SIGHUP);
+    running.signal(Signal::SIGTERM);
+    running.finish().assert_code(143);
+    bench.assert_nothing_left(Duration::from_millis(500));
+}
+
+#[test]
 fn s2_a_second_signal_kills_at_once() {
     let bench = Bench::new("twice");
     let running = Running::start(

@@ -5,6 +5,7 @@ mod support;
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     process::Child,
     time::{Duration, Instant},
@@ -95,6 +96,26 @@ fn s6_a_guardian_lost_while_a_clean_up_command_runs_ends_the_run() {
     assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
     assert!(run.stdout.contains("guardian lost") || run.stderr.contains("guardian lost"), "{}\n{}", run.stdout, run.stderr);
     run.assert_code(3);
+    bench.assert_nothing_left(SOON);
+}
+
+#[test]
+fn s2_who_is_in_a_hurry_hears_what_clean_up_is_waited_for_and_a_third_signal_leaves() {
+    let bench = Bench::new("hurriedclean");
+    let cleanup = "[[cleanup]]\nshell = \"touch cleaning; sleep 600\"\n";
+    let running = start(&bench, &format!("name = \"x\"\n{cleanup}{QUICK_TEST}"));
+    wait_for_file(&bench, "cleaning");
+    send(running.id(), Signal::SIGINT);
+    send(running.id(), Signal::SIGTERM);
+    let mut said = String::new();
+    let mut running = running;
+    let mut lines = BufReader::new(running.stdout.take().expect("it is piped")).lines();
+    while !said.contains("another signal leaves at once") {
+        said.push_str(&lines.next().expect("it says so before its end").expect("text"));
+    }
+    assert!(said.contains("touch cleaning; sleep 600` may take "), "{said}");
+    send(running.id(), Signal::SIGINT);
+    assert_eq!(running.wait().expect("it is ours").code(), Some(130));
     bench.assert_nothing_left(SOON);
 }
 

@@ -130,9 +130,10 @@ impl Shown {
         }
         let outcome = live.finish().await;
         drop((leases, run_dir));
-        if ended? != Ended::TerminalGone {
+        if !matches!(ended, Ok(Ended::TerminalGone)) {
             tui::last_words(&epilogue(&handle, replay));
         }
+        ended?;
         Ok(outcome)
     }
 }

@@ -231,6 +231,9 @@ fn folded(lines: &[&str], most: usize) -> String {
     all.fold(String::new(), |text, line| text + line + "\n")
 }
 
+/// Clean-up that took less is nobody's concern.
+const TOLD_FROM: Duration = Duration::from_secs(1);
+
 /// `Stopped 4 processes in 0.3 s, none needed SIGKILL, no process or port left.`
 fn take_down(end: &Snapshot, leaks: &[(ProcessId, Leak)], most: usize) -> String {
     let mut line = match end.take_down {
@@ -238,7 +241,9 @@ fn take_down(end: &Snapshot, leaks: &[(ProcessId, Leak)], most: usize) -> String
         Some((stopped, killed, took)) => {
             let processes = if stopped == 1 { "process" } else { "processes" };
             let needed = if killed == 0 { "none needed SIGKILL".to_owned() } else { format!("{killed} needed SIGKILL") };
-            format!("Stopped {stopped} {processes} in {}, {needed}", seconds(took))
+            let stopping = seconds(took.saturating_sub(end.clean_up));
+            let clean_up = if end.clean_up < TOLD_FROM { String::new() } else { format!(", cleaned up in {}", seconds(end.clean_up)) };
+            format!("Stopped {stopped} {processes} in {stopping}, {needed}{clean_up}")
         }
     };
     if leaks.is_empty() {

@@ -180,7 +180,7 @@ fn the_closing_block_tells_it_all_in_a_few_lines() {
     let mut story = Story::crash_restart();
     story.event(1500, EventKind::Checks { met: 0, of: 1 });
     let outcome = Outcome::new(Verdict::Failed, exit_code::TEST_FAILED, "client-a exited with 1");
-    story.event(1800, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300) });
+    story.event(1800, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300), clean_up: Duration::ZERO });
     let explanation = story.explanation();
     let closing = Closing {
         events: &story.events,
@@ -212,7 +212,7 @@ impl Story {
 
     /// The run ends: all is taken down in 100 ms.
     fn end(&mut self, ms: u64, outcome: Outcome) {
-        self.event(ms, EventKind::RunEnded { outcome, stopped: 1, killed: 0, took: Duration::from_millis(100) });
+        self.event(ms, EventKind::RunEnded { outcome, stopped: 1, killed: 0, took: Duration::from_millis(100), clean_up: Duration::ZERO });
     }
 
     fn told(&self) -> String {
@@ -403,7 +403,7 @@ fn the_dashboard_leaves_six_lines_however_much_went_wrong() {
     story.start(4000, "client-a");
     story.exit(4001, "client-a", 1, 1, Then::Failed { fails_run: true });
     let outcome = Outcome::new(Verdict::Failed, exit_code::TEST_FAILED, "client-a exited with 1");
-    story.event(4002, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300) });
+    story.event(4002, EventKind::RunEnded { outcome, stopped: 2, killed: 0, took: Duration::from_millis(300), clean_up: Duration::ZERO });
     let explanation = story.explanation();
     let replay = Some(replay_command("x", Some(std::path::Path::new("/my runs"))));
     let closing =

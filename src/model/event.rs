@@ -265,6 +265,17 @@ pub enum EventKind {
         /// What.
         leaks: Vec<Leak>,
     },
+    /// What was told as leaked has gone since.
+    LeaksEnded {
+        /// Which process's.
+        process: ProcessId,
+        /// Which start's.
+        generation: Generation,
+        /// Who has gone.
+        pids: Vec<u32>,
+        /// Whether they were killed for it; else they have ended by themselves.
+        killed: bool,
+    },
     /// Its state is now this.
     StateChanged {
         /// Which process.
@@ -394,10 +405,14 @@ pub enum EventKind {
         stopped: u32,
         /// How many of them needed KILL.
         killed: u32,
-        /// How long it took, in microseconds.
+        /// How long the take-down took, clean-up and last census included, in microseconds.
         #[serde(rename = "took_us", with = "micros")]
         #[cfg_attr(feature = "cli", schemars(with = "u64"))]
         took: Duration,
+        /// How much of that after everything was down, in microseconds.
+        #[serde(rename = "clean_up_us", with = "micros", default)]
+        #[cfg_attr(feature = "cli", schemars(with = "u64"))]
+        clean_up: Duration,
     },
     /// An event of a later version.
     #[serde(other)]
@@ -425,6 +440,7 @@ impl EventKind {
             | Self::GaveUp { process, .. }
             | Self::TreeStopped { process, .. }
             | Self::Leaked { process, .. }
+            | Self::LeaksEnded { process, .. }
             | Self::Expected { process, .. }
             | Self::FileChanged { process, .. }
             | Self::AlreadyDone { process, .. }

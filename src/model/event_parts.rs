@@ -108,6 +108,22 @@ pub struct Leak {
     pub port: Option<u16>,
 }
 
+/// A [`Leak`] that has gone since it was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedLeak {
+    /// What it was.
+    pub leak: Leak,
+    /// Whether it was killed for it; else it has ended by itself.
+    pub killed: bool,
+}
+
+impl EndedLeak {
+    /// How it went.
+    pub fn word(&self) -> &'static str {
+        if self.killed { "killed" } else { "gone since" }
+    }
+}
+
 /// What a tree uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]

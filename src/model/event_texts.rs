@@ -63,9 +63,12 @@ impl EventKind {
             }
             Self::Leaked { leaks, process: _, generation: _ } => leaks.iter_mut().for_each(|leak| visit(&mut leak.command)),
             Self::StateChanged { state, process: _, generation: _ } => state.each_text(visit),
-            Self::VerdictReached { outcome } | Self::RunEnded { outcome, stopped: _, killed: _, took: _ } => outcome.each_text(visit),
+            Self::VerdictReached { outcome } | Self::RunEnded { outcome, stopped: _, killed: _, took: _, clean_up: _ } => {
+                outcome.each_text(visit);
+            }
             Self::Spawned { process: _, generation: _, pid: _, cause: _, awaits_ready: _ }
             | Self::Signalled { process: _, generation: _, signal: _, by: _, stop: _ }
+            | Self::LeaksEnded { process: _, generation: _, pids: _, killed: _ }
             | Self::TreeStopped { process: _, generation: _, signal: _, escalated_to_kill: _, took: _ }
             | Self::StepsHeld { held: _, by: _ }
             | Self::HoldChanged { process: _, held: _, by: _ }

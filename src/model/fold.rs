@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Event, EventKind, ExitRecord, ExpectationInfo, ExpectationSnapshot, Failure, Health, Phase, ProcessId, ProcessSnapshot, ProcessState,
-    RECENT_PROBES, RunInfo, Snapshot, Standing, StartCause, StepSnapshot, StopRecord,
+    EndedLeak, Event, EventKind, ExitRecord, ExpectationInfo, ExpectationSnapshot, Failure, Health, Leak, Phase, ProcessId,
+    ProcessSnapshot, ProcessState, RECENT_PROBES, RunInfo, Snapshot, Standing, StartCause, StepSnapshot, StopRecord,
 };
 
 impl Snapshot {
@@ -45,10 +45,11 @@ impl Snapshot {
             EventKind::Rerun { .. } => self.outcome = None,
             EventKind::VerdictReached { outcome } => self.outcome = Some(outcome.clone()),
             EventKind::StoppingRun { .. } => self.phase = Phase::Stopping,
-            EventKind::RunEnded { outcome, stopped, killed, took } => {
+            EventKind::RunEnded { outcome, stopped, killed, took, clean_up } => {
                 self.phase = Phase::Ended;
                 self.outcome = Some(outcome.clone());
                 self.take_down = Some((*stopped, *killed, *took));
+                self.clean_up = *clean_up;
             }
             EventKind::Marked { .. }
             | EventKind::Viewed { .. }
@@ -106,6 +107,7 @@ impl ProcessSnapshot {
                 self.same_cause = false;
                 self.already_done = None;
                 self.leaks.clear();
+                self.ended_leaks.clear();
                 self.captured_port = None;
                 if self.info.has_health {
                     self.health = Health::Unknown;
@@ -151,6 +153,12 @@ impl ProcessSnapshot {
                 self.stop = Some(StopRecord { signal: *signal, escalated_to_kill: *escalated_to_kill, took: *took });
             }
             EventKind::Leaked { leaks, .. } => self.leaks.extend(leaks.iter().cloned()),
+            EventKind::LeaksEnded { pids, killed, .. } => {
+                let has_gone = |leak: &Leak| leak.pid.is_some_and(|pid| pids.contains(&pid));
+                let (gone, left) = std::mem::take(&mut self.leaks).into_iter().partition(has_gone);
+                self.leaks = left;
+                self.ended_leaks.extend(Vec::into_iter(gone).map(|leak| EndedLeak { leak, killed: *killed }));
+            }
             EventKind::StateChanged { state, .. } => {
                 if matches!(state, ProcessState::Stopped { .. } | ProcessState::Pending { .. }) && self.info.has_health {
                     self.health = Health::Unknown;

@@ -40,7 +40,7 @@ pub use command::{Actor, Command, Request};
 pub use custom::CustomProbe;
 pub(crate) use custom::words_of;
 pub use event::{Event, EventKind};
-pub use event_parts::{Leak, NoticeLevel, ProbeOutcome, ProbeRecord, Sample, StartCause, Then};
+pub use event_parts::{EndedLeak, Leak, NoticeLevel, ProbeOutcome, ProbeRecord, Sample, StartCause, Then};
 pub use exit::{Exit, Signal, UnknownSignal};
 pub use expectation::{ExpectationInfo, ExpectationSnapshot, Standing, factor, measure};
 pub use id::{Generation, InvalidName, ProcessId};

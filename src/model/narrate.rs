@@ -158,6 +158,10 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(Tone::Good, &format!("met: {what}")).events(Vec::new())
         }
         EventKind::Leaked { leaks, .. } => tell(Tone::Bad, "leaked").with(leaks.iter().map(left_over).collect()),
+        EventKind::LeaksEnded { pids, killed, .. } => {
+            let pids: Vec<String> = pids.iter().map(|pid| format!("pid {pid}")).collect();
+            tell(Tone::Done, if *killed { "leak killed" } else { "leak gone" }).with(pids)
+        }
         EventKind::Marked { text, .. } => tell(Tone::Mark, text).with(Vec::new()),
         EventKind::Notice { level, text } => {
             tell(if *level == NoticeLevel::Info { Tone::Start } else { Tone::Warn }, text).with(Vec::new())

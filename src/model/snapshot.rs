@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
-    At, Exit, ExpectationSnapshot, Failure, Generation, Health, Leak, ListenPort, NoticeLevel, Outcome, ProbeRecord, ProcessId,
+    At, EndedLeak, Exit, ExpectationSnapshot, Failure, Generation, Health, Leak, ListenPort, NoticeLevel, Outcome, ProbeRecord, ProcessId,
     ProcessInfo, ProcessState, RunInfo, Sample, Signal, StepSnapshot,
 };
 
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub checks: (u32, u32),
     /// Trees stopped at the end, how many needed KILL, how long it took.
     pub take_down: Option<(u32, u32, Duration)>,
+    /// How long of that clean-up and last census took, after everything was down.
+    pub clean_up: Duration,
     /// The newest notice.
     pub notice: Option<(At, NoticeLevel, String)>,
 }
@@ -111,6 +113,8 @@ pub struct ProcessSnapshot {
     pub already_done: Option<String>,
     /// What is left of its trees although it should be gone.
     pub leaks: Vec<Leak>,
+    /// What was left of the newest, and has gone since.
+    pub ended_leaks: Vec<EndedLeak>,
     /// Whether it is left alone: no probe asks it, no policy restarts it.
     pub held: bool,
     /// How what goes to it through its tap is disturbed, in words.
@@ -146,6 +150,7 @@ impl ProcessSnapshot {
             alerts: 0,
             already_done: None,
             leaks: Vec::new(),
+            ended_leaks: Vec::new(),
             held: false,
             fault: None,
             stop: None,

@@ -76,6 +76,7 @@ pub use limits::{clamped, raise_open_files};
 pub use local::LocalSpawner;
 pub use lookup::lookup;
 pub use pidfile::{PidFile, runs_dir};
+pub(crate) use procfs::is_ignored;
 pub use spawner::{Launch, Member, Order, Spawner, SpawnerLost, TreeEvent, TreeId, TreeSample, Usage};
 pub use support::{Fact, facts, limit_facts, tiers};
 pub use tty::{Screen, Terminal, resize};

@@ -8,6 +8,7 @@ use rustix::{
 };
 
 use super::tree::{Identity, Stat, Table};
+use crate::model::Signal;
 
 /// How much of a command line is kept.
 const COMMAND_CAP: usize = 200;
@@ -170,6 +171,15 @@ pub(crate) fn foreground_group(pid: u32) -> Option<u32> {
     line.rsplit_once(')')?.1.split_ascii_whitespace().nth(5)?.parse().ok().filter(|group| *group > 0)
 }
 
+/// Whether this process was started with `signal` ignored, or ignores it by now. Nobody has made it handle the signal then.
+pub(crate) fn is_ignored(signal: Signal) -> bool {
+    let mut buffer = [0; 4096];
+    let status = String::from_utf8_lossy(read(std::process::id(), "status", &mut buffer).unwrap_or_default()).into_owned();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let bit = u32::try_from(signal.0 - 1).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(0);
+    ignored.unwrap_or(0) & bit != 0
+}
+
 /// The name of the program it runs, for messages that must not show its arguments; `?` if there is no such process.
 pub(crate) fn name(pid: u32) -> String {
     let mut buffer = [0; 64];
@@ -197,6 +207,12 @@ mod tests {
         assert!(has_environment(me.pid) && !has_environment(2) && !has_environment(u32::MAX), "2 is the kernel's, with nothing of its own");
         assert_eq!(stat(0), None);
         assert_eq!(command(u32::MAX), "?");
+    }
+
+    #[test]
+    fn what_is_ignored_is_told_from_what_is_not() {
+        // The runtime of Rust ignores SIGPIPE in every program.
+        assert!(is_ignored(Signal(nix::libc::SIGPIPE)) && !is_ignored(Signal::KILL) && !is_ignored(Signal(0)));
     }
 
     #[test]

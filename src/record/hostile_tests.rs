@@ -93,6 +93,7 @@ fn all_kinds() -> Vec<EventKind> {
         EventKind::HealthChanged { process: process.clone(), generation, health: Health::Unhealthy, detail: text.clone() },
         EventKind::Alerted { process: process.clone(), generation, count: 1, line: 1, stream: "err".into(), text: text.clone() },
         EventKind::Leaked { process: process.clone(), generation, leaks: vec![leak] },
+        EventKind::LeaksEnded { process: process.clone(), generation, pids: vec![1], killed: true },
         EventKind::Marked { process: None, text: text.clone(), by: Actor::You },
         EventKind::Notice { level: NoticeLevel::Warning, text: text.clone() },
         EventKind::StateChanged { process: process.clone(), generation, state: ProcessState::Pending { waits_for: vec![text.clone()] } },
@@ -136,7 +137,7 @@ fn all_kinds() -> Vec<EventKind> {
         stream: Some(text),
     });
     all.push(EventKind::VerdictReached { outcome: outcome.clone() });
-    all.push(EventKind::RunEnded { outcome, stopped: 1, killed: 1, took: Duration::ZERO });
+    all.push(EventKind::RunEnded { outcome, stopped: 1, killed: 1, took: Duration::ZERO, clean_up: Duration::ZERO });
     all
 }
 

@@ -42,6 +42,9 @@ impl Runtime {
                     // What stands still cannot be ended in order.
                     self.go_on();
                 }
+                if matches!(request.command, Command::Shutdown { now: true }) {
+                    self.tell_of_clean_up();
+                }
                 self.feed(Input::Request { request, ticket });
             }
             Wish::Add(spec) => self.add(spec, ticket),
@@ -98,7 +101,7 @@ impl Runtime {
             News::Changed { process, file, more } => self.file_changed(process, &file, more),
             News::Notice(text) => self.warn(text),
             News::Exported { ticket, result } => self.exported(ticket, result),
-            News::ErrandEnded { purpose, report } => self.errand_ended(&purpose, report),
+            News::ErrandEnded { purpose, failed, report } => self.errand_ended(purpose, failed, report),
         }
     }
 

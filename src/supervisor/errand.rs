@@ -4,12 +4,16 @@
 //!
 //! [`Commands`]: crate::process::Commands
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 
 use super::{
     launch,
+    machine::Input,
     runtime::{News, Runtime},
 };
 use crate::{
@@ -38,6 +42,8 @@ pub(super) struct Errands {
     running: JoinSet<()>,
     cleanup: VecDeque<ShortCommand>,
     cleaning: bool,
+    /// The clean-up command under way, and since when.
+    at_clean_up: Option<(String, Instant)>,
 }
 
 impl Runtime {
@@ -47,7 +53,10 @@ impl Runtime {
         let argv: Vec<_> = spec.stop.command.iter().flatten().cloned().collect();
         match launch::command_like(&spec, &argv, &self.parts.info.run, &self.ports()) {
             Ok(command) => self.run_errand(command, spec.stop.grace, Purpose::Stop { process: process.clone(), generation }),
-            Err(e) => self.warn(format!("the stop command of {process} cannot run: {e}")),
+            Err(e) => {
+                self.warn(format!("the stop command of {process} cannot run: {e}"));
+                self.feed(Input::StopCommandFailed { process: process.clone(), generation });
+            }
         }
     }
 
@@ -58,16 +67,18 @@ impl Runtime {
         self.errands.running.spawn(async move {
             let end = commands.run_until(&command, patience.sleep(budget)).await;
             let report = report(&command.argv.join(" "), budget, &end);
-            let _ = news.send(News::ErrandEnded { purpose, report });
+            let failed = !matches!(end.how, Ended::Exited(Exit::Code(0)));
+            let _ = news.send(News::ErrandEnded { purpose, failed, report });
         });
     }
 
     /// An errand is over; `report` says what went wrong, if anything did.
-    pub(super) fn errand_ended(&mut self, purpose: &Purpose, report: Option<String>) {
+    pub(super) fn errand_ended(&mut self, purpose: Purpose, failed: bool, report: Option<String>) {
         if let Some(report) = report {
             self.warn(report);
         }
         match purpose {
+            Purpose::Stop { process, generation } if failed => self.feed(Input::StopCommandFailed { process, generation }),
             // The stop goes on by itself: its grace runs, and the tree's end is seen.
             Purpose::Stop { process, generation } => tracing::debug!(%process, generation, "stop command has ended"),
             Purpose::CleanUp => self.next_cleanup(),
@@ -95,9 +106,24 @@ impl Runtime {
     }
 
     fn next_cleanup(&mut self) {
-        match self.errands.cleanup.pop_front() {
-            Some(command) => self.run_errand(command, CLEANUP_BUDGET, Purpose::CleanUp),
-            None => self.take_final_census(),
+        if let Some(command) = self.errands.cleanup.pop_front() {
+            self.errands.at_clean_up = Some((command.argv.join(" "), Instant::now()));
+            self.run_errand(command, CLEANUP_BUDGET, Purpose::CleanUp);
+        } else {
+            self.errands.at_clean_up = None;
+            self.take_final_census();
+        }
+    }
+
+    /// Somebody is in a hurry. Clean-up is run always, so all there is to do is to say what is waited for, and for how long.
+    pub(super) fn tell_of_clean_up(&mut self) {
+        if let Some((command, since)) = &self.errands.at_clean_up {
+            let left = human_duration(CLEANUP_BUDGET.saturating_sub(since.elapsed()));
+            let more = match self.errands.cleanup.len() {
+                0 => String::new(),
+                n => format!(", and {n} more after it"),
+            };
+            self.warn(format!("cleaning up: `{command}` may take {left} yet{more}; another signal leaves at once"));
         }
     }
 }

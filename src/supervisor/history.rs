@@ -132,7 +132,7 @@ fn unshared<T>(all: &[Arc<T>], before: &[Arc<T>], bytes: impl Fn(&T) -> usize) -
 fn row_bytes(row: &ProcessSnapshot) -> usize {
     let exits =
         row.exits.iter().map(|exit| size_of::<ExitRecord>() + exit.tail.iter().map(|line| size_of::<String>() + line.len()).sum::<usize>());
-    let leaks = row.leaks.iter().map(|leak| size_of::<Leak>() + leak.command.len());
+    let leaks = row.leaks.iter().chain(row.ended_leaks.iter().map(|ended| &ended.leak)).map(|leak| size_of::<Leak>() + leak.command.len());
     size_of_val(row) + row.probes.len() * size_of::<ProbeRecord>() + exits.chain(leaks).sum::<usize>()
 }
 

@@ -51,7 +51,7 @@ pub(super) enum News {
     /// An archive that a step wanted is there, or cannot be written.
     Exported { ticket: u64, result: Result<String, String> },
     /// A stop or clean-up command is over.
-    ErrandEnded { purpose: Purpose, report: Option<String> },
+    ErrandEnded { purpose: Purpose, failed: bool, report: Option<String> },
 }
 
 /// By then what starts at once has been started.

@@ -11,7 +11,10 @@ use tokio::{
 };
 
 use super::RunHandle;
-use crate::model::{Actor, Command, Signal};
+use crate::{
+    model::{Actor, Command, Signal},
+    process::is_ignored,
+};
 
 /// Obeys INT, TERM, HUP and QUIT until it is dropped.
 #[derive(Debug)]
@@ -58,6 +61,10 @@ pub fn obey_signals(run: RunHandle) -> Signals {
     let (requests, caught) = mpsc::unbounded_channel();
     let mut tasks = Vec::new();
     for (kind, name) in kinds {
+        // Under `nohup` a run is meant to outlive its terminal. An ignored INT or QUIT means nothing: every `&` in a script sets that.
+        if name == Signal::HUP && is_ignored(name) {
+            continue;
+        }
         let Ok(mut stream) = signal(kind) else { continue };
         let sender = requests.clone();
         let task = tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(Said::Signal(name)).is_ok() {} });

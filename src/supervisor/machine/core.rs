@@ -128,6 +128,7 @@ impl Machine {
             Input::Seen { expectation, seen } => self.seen(expectation, seen),
             Input::Said { step } => self.said(step),
             Input::Carried { ticket, result } => self.carried(ticket, result),
+            Input::StopCommandFailed { process, generation } => self.on(&process, generation, Self::signal_instead),
             Input::Flushed => self.flushed(),
             Input::LimitHit { process, generation, what } => self.on(&process, generation, |m, i| m.limit_hit(i, what)),
             Input::StoodStill { span } => self.stood_still(span),

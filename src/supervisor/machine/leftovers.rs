@@ -48,9 +48,15 @@ impl Machine {
             return;
         }
         if !leaks.is_empty() {
+            self.procs[i].left = leaks.iter().filter_map(|leak| leak.pid).collect();
             self.tell_leak(i, leaks);
         }
         self.leftovers_known(i);
+        if self.procs[i].tree == Tree::Known {
+            // They may end by themselves yet: then that is told, too.
+            let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
+            self.out.push(Effect::AwaitEmpty { process, generation });
+        }
     }
 
     fn leftovers_known(&mut self, i: usize) {
@@ -91,8 +97,9 @@ impl Machine {
         if matches!(self.procs[i].life, Life::Up { .. } | Life::Spawning { .. }) {
             return;
         }
-        self.procs[i].tree = Tree::Empty;
+        let killed = matches!(std::mem::replace(&mut self.procs[i].tree, Tree::Empty), Tree::Killing | Tree::Stuck { .. });
         self.cancel(i, TimerKind::LeakCheck);
+        self.leaks_ended(i, killed);
         match &self.procs[i].life {
             Life::Stopping(_) => self.advance_stop(i),
             Life::Clearing { next } => {
@@ -105,6 +112,14 @@ impl Machine {
                 self.cancel(i, TimerKind::KillDeadline);
                 self.resolve_tickets(i);
             }
+        }
+    }
+
+    fn leaks_ended(&mut self, i: usize, killed: bool) {
+        let pids = std::mem::take(&mut self.procs[i].left);
+        if !pids.is_empty() {
+            let (process, generation) = (self.procs[i].id().clone(), self.procs[i].generation);
+            self.emit(EventKind::LeaksEnded { process, generation, pids, killed });
         }
     }
 
@@ -123,6 +138,7 @@ impl Machine {
         let command = if why.is_empty() { "cannot be killed".to_owned() } else { format!("cannot be killed: {why}") };
         let outlives = |pid: Option<u32>| Leak { pid, command: command.clone(), port: None };
         let leaks = if pids.is_empty() { vec![outlives(None)] } else { pids.iter().map(|&pid| outlives(Some(pid))).collect() };
+        self.procs[i].left.extend(&pids);
         self.tell_leak(i, leaks);
         self.cancel(i, TimerKind::KillDeadline);
         let reason = Failure::CannotBeKilled { pids: pids.clone() };

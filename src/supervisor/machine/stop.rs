@@ -118,6 +118,20 @@ impl Machine {
         self.out.push(Effect::AwaitEmpty { process, generation });
     }
 
+    /// The command that was to stop it has not done so: for the rest of the grace it is asked by its signal, rather than
+    /// killed at the end of a grace in which nobody has asked it anything.
+    pub(super) fn signal_instead(&mut self, i: usize) {
+        let (process, generation, signal) = (self.procs[i].id().clone(), self.procs[i].generation, self.procs[i].spec.stop.signal);
+        let Life::Stopping(stopping) = &mut self.procs[i].life else { return };
+        if stopping.signal.is_some() || stopping.killed || stopping.draining || stopping.exit.is_some() {
+            return;
+        }
+        stopping.signal = Some(signal);
+        let by = stopping.order.by.clone();
+        self.emit(EventKind::Signalled { process: process.clone(), generation, signal, by, stop: true });
+        self.out.push(Effect::Signal { process, generation, signal });
+    }
+
     pub(super) fn grace_over(&mut self, i: usize) {
         self.kill(i);
     }

@@ -53,7 +53,7 @@ impl Machine {
     /// Once nothing lives: clean-up commands, and a last look for what is left.
     pub(super) fn ask_census_when_down(&mut self) {
         let down = self.procs.iter().all(|proc| !proc.has_life() && proc.tree.is_settled());
-        if down && self.course.ask_census() {
+        if down && self.course.ask_census(self.now) {
             self.out.push(Effect::FinalCensus);
             if self.course.is_guardian_lost() {
                 self.arm_run(TimerKind::CensusDeadline, self.now + CENSUS_BUDGET);

@@ -67,6 +67,8 @@ pub(crate) enum Input {
     FaultOver { process: ProcessId },
     /// A line that a step waits for was said; the step's index.
     Said { step: usize },
+    /// The command that was to stop it could not be run, or has failed.
+    StopCommandFailed { process: ProcessId, generation: Generation },
     /// What a step asked for is done, or cannot be.
     Carried { ticket: u64, result: Result<(), String> },
     /// What was in the pipes is told, asked for with [`Effect::FlushOutput`].
@@ -314,6 +316,8 @@ pub(super) struct Proc {
     pub(super) progress: Option<String>,
     pub(super) same_cause_each_time: bool,
     pub(super) leaked: bool,
+    /// Who was told as leaked and may live yet.
+    pub(super) left: Vec<u32>,
     /// Who wants neither policy nor probes to act on it.
     pub(super) held_by: Option<Actor>,
     /// When it was restarted for changed files, since that was last remarked on.
@@ -356,6 +360,7 @@ impl Proc {
             progress: None,
             same_cause_each_time: true,
             leaked: false,
+            left: Vec::new(),
             held_by: None,
             changes: Vec::new(),
             watched: false,

@@ -20,6 +20,8 @@ pub(super) struct Course {
     stopping: Option<Actor>,
     killing: bool,
     stopping_since: Option<At>,
+    /// Since when nothing lives any more.
+    down_since: Option<At>,
     timed_out: bool,
     guardian_lost: bool,
     /// The verdict on record.
@@ -99,7 +101,8 @@ impl Course {
     }
 
     /// Whether it was not asked for before.
-    pub(super) fn ask_census(&mut self) -> bool {
+    pub(super) fn ask_census(&mut self, now: At) -> bool {
+        self.down_since.get_or_insert(now);
         !std::mem::replace(&mut self.census_asked, true)
     }
 
@@ -356,7 +359,7 @@ impl Machine {
             return;
         }
         let limit_ms = self.options.timeout.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
-        let waits = |proc: &&Proc| !proc.is_down();
+        let waits = |proc: &&Proc| !proc.is_down() && !matches!(proc.state, ProcessState::Skipped { .. });
         let mut waited_for: Vec<_> = self.tests().filter(waits).map(|test| test.id().clone()).collect();
         if waited_for.is_empty() {
             waited_for = self.procs.iter().filter(waits).map(|proc| proc.id().clone()).collect();
@@ -385,7 +388,8 @@ impl Machine {
         }
         let took = self.course.stopping_since.map(|since| self.now.since(since)).unwrap_or_default();
         let (stopped, killed) = (self.course.stopped, self.course.killed);
-        self.emit(EventKind::RunEnded { outcome: outcome.clone(), stopped, killed, took });
+        let clean_up = self.course.down_since.map(|since| self.now.since(since)).unwrap_or_default();
+        self.emit(EventKind::RunEnded { outcome: outcome.clone(), stopped, killed, took, clean_up });
         for ticket in std::mem::take(&mut self.course.tickets) {
             self.out.push(Effect::Resolve { ticket, result: Ok(()) });
         }

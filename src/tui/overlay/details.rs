@@ -99,10 +99,11 @@ impl Page<'_, '_> {
         if let Some(failure) = &row.failure {
             self.put_styled("why", &failure.to_string(), look.style(Role::Bad));
         }
-        for leak in &row.leaks {
+        let ended = row.ended_leaks.iter().map(|ended| (&ended.leak, format!(" ({})", ended.word())));
+        for (leak, fate) in row.leaks.iter().map(|leak| (leak, String::new())).chain(ended) {
             let pid = leak.pid.map(|pid| format!("pid {pid} ")).unwrap_or_default();
             let port = leak.port.map(|port| format!("port {port} ")).unwrap_or_default();
-            self.put_styled("left behind", &format!("{pid}{port}{}", leak.command), look.style(Role::Bad));
+            self.put_styled("left behind", &format!("{pid}{port}{}{fate}", leak.command), look.style(Role::Bad));
         }
         let kind = row.info.kind.as_ref().map(|kind| format!(", kind {kind}")).unwrap_or_default();
         let stand_in = if row.info.stand_in { ", a built-in stand-in for the real program" } else { "" };

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 
 use crate::{
-    model::{At, Exit, Health, ProbeOutcome, ProcessSnapshot, ProcessState, human_duration},
+    model::{At, Exit, Health, Leak, ProbeOutcome, ProcessSnapshot, ProcessState, human_duration},
     tui::{
         glyph::Glyph,
         look::Look,
@@ -94,15 +94,18 @@ fn progress(row: &ProcessSnapshot, roles: bool) -> String {
 }
 
 fn leaked(row: &ProcessSnapshot, look: &Look) -> Option<StateText> {
-    let leak = row.leaks.first().filter(|_| !matches!(row.state, ProcessState::Stopping { .. }))?;
+    let ended = row.ended_leaks.iter().map(|ended| (&ended.leak, Some(ended.word())));
+    let all: Vec<(&Leak, Option<&str>)> = row.leaks.iter().map(|leak| (leak, None)).chain(ended).collect();
+    let (leak, fate) = *all.first().filter(|_| !matches!(row.state, ProcessState::Stopping { .. }))?;
     let what = match (leak.pid, leak.port) {
         (Some(pid), _) => format!("pid {pid} {}", leak.command),
         (None, Some(port)) => format!("port {port} still bound"),
         (None, None) => leak.command.clone(),
     };
-    let more = if row.leaks.len() > 1 { format!(" +{}", row.leaks.len() - 1) } else { String::new() };
+    let fate = fate.map(|fate| format!(", {fate}")).unwrap_or_default();
+    let more = if all.len() > 1 { format!(" +{}", all.len() - 1) } else { String::new() };
     let style = look.style(Role::Bad);
-    Some(StateText { glyph: Glyph::Bad, word: "leaked".into(), detail: format!("{what}{more}"), style, detail_style: style })
+    Some(StateText { glyph: Glyph::Bad, word: "leaked".into(), detail: format!("{what}{fate}{more}"), style, detail_style: style })
 }
 
 /// Whether what the state says changes with the clock, and not only by events.
@@ -116,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Actor, Failure, Leak, ProcessId, ProcessInfo, Role as ProcessRole, Signal},
+        model::{Actor, EndedLeak, Failure, ProcessId, ProcessInfo, Role as ProcessRole, Signal},
         tui::{
             glyph::GlyphSet,
             theme::{Colours, Theme},
@@ -200,6 +203,8 @@ mod tests {
         let told = state_text(&row, At(0), true, &look());
         assert_eq!(told.text(&look()), "✗ leaked  pid 4711 sleep 600 +1");
         assert_eq!(told.style, look().style(Role::Bad));
+        row.ended_leaks = row.leaks.drain(..).map(|leak| EndedLeak { leak, killed: true }).collect();
+        assert_eq!(state_text(&row, At(0), true, &look()).text(&look()), "✗ leaked  pid 4711 sleep 600, killed +1");
     }
 
     #[test]

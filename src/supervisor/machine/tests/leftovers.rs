@@ -59,6 +59,21 @@ fn p15_a_leak_of_the_last_test_is_named_before_the_run_ends() {
 }
 
 #[test]
+fn a_leak_that_has_gone_is_told_so_and_how() {
+    for kill in [false, true] {
+        let mut b = leaking_test(false);
+        b.pass(200);
+        b.members("t", &[77]);
+        if kill {
+            b.ask(Command::Stop { process: id("t"), now: true });
+        }
+        b.tree_empty("t");
+        let told = |e: &EventKind| matches!(e, EventKind::LeaksEnded { pids, killed, .. } if pids == &[77] && *killed == kill);
+        assert_eq!(b.events().filter(|e| told(e)).count(), 1, "kill: {kill}");
+    }
+}
+
+#[test]
 fn what_ends_within_its_moment_is_no_leak() {
     let mut b = leaking_test(true);
     b.pass(150);

@@ -85,6 +85,24 @@ fn what_is_told_to_have_been_sent_was_sent() {
 }
 
 #[test]
+fn where_the_stop_command_fails_the_signal_is_sent_for_the_rest_of_the_grace() {
+    let command = Some(vec!["server".into(), "--stop".into()]);
+    let stop = crate::model::StopSpec { command, ..crate::model::StopSpec::default() };
+    let mut b = Bench::new(vec![ProcessSpec { stop, ..spec("up", Role::Service) }]);
+    b.up("up");
+    b.ask(Command::Stop { process: id("up"), now: false });
+    b.pass(4_000);
+    for _ in 0..2 {
+        b.give(Input::StopCommandFailed { process: id("up"), generation: 1 });
+        assert_eq!(sent(&b), (vec![Signal::TERM], vec![Signal::TERM]));
+    }
+    b.pass(5_999);
+    assert_eq!(b.kills("up"), 0);
+    b.pass(1);
+    assert_eq!(b.kills("up"), 1, "the grace is that of the whole stop");
+}
+
+#[test]
 fn a_stop_that_needed_kill_is_not_called_a_term() {
     let mut b = Bench::new(vec![spec("up", Role::Service)]);
     b.up("up");
