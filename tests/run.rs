@@ -100,7 +100,7 @@ fn p1_a_service_that_cannot_start_ends_with_3_and_says_where_it_was_looked_for()
     let began = Instant::now();
     let run = bench.run("name = \"x\"\n[process.server]\ncommand = [\"no-such-program-anywhere\"]\n[process.test]\nrole = \"test\"\ncommand = [\"true\"]\ndepends_on = [\"server\"]\n", &[]);
     run.assert_code(3);
-    assert!(run.stderr.contains("\"no-such-program-anywhere\" was not found in PATH"), "{}", run.stderr);
+    assert!(run.stderr.contains("`no-such-program-anywhere` was not found in PATH"), "{}", run.stderr);
     assert!(began.elapsed() < Duration::from_secs(10));
     bench.assert_nothing_left(Duration::from_millis(500));
 }

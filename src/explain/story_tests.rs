@@ -307,17 +307,17 @@ fn a_recording_that_breaks_off_says_where_and_who_was_alive() {
 #[test]
 fn a_process_that_could_not_be_started_is_told_once_at_its_time() {
     let mut story = Story::new();
-    let reason = Failure::NotStarted { error: "\"nginx\" was not found in PATH (/bin)".into(), short: "not found".into() };
+    let reason = Failure::NotStarted { error: "`nginx` was not found in PATH (/bin)".into(), short: "not found".into() };
     story.event(12, EventKind::Failed { process: id("proxy"), generation: 1, reason: reason.clone(), fatal: true });
     story.state(12, "proxy", ProcessState::Failed { reason });
     story.state(13, "client-a", ProcessState::Skipped { because: "proxy failed".into() });
-    let outcome = Outcome::new(Verdict::Failed, 3, "proxy \"nginx\" was not found in PATH (/bin)");
+    let outcome = Outcome::new(Verdict::Failed, 3, "proxy `nginx` was not found in PATH (/bin)");
     story.verdict(13, outcome.clone());
     story.event(900, EventKind::StoppingRun { by: Actor::Supervisor, now: false });
     story.end(1000, outcome);
     insta::assert_snapshot!(story.block(), @r#"
     crash-restart: FAILED (exit 3) after 900 ms   proxy not found   1 test: 1 skipped   checks 0/0
-        0.012  proxy  failed  ""nginx" was not found in PATH (/bin)"   no abnormal event before the failure
+        0.012  proxy  failed  "`nginx` was not found in PATH (/bin)"   no abnormal event before the failure
     Stopped 1 process in 0.1 s, none needed SIGKILL, no process or port left.
     "#);
 }

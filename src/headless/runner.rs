@@ -144,12 +144,9 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
     screen.abort();
     let printed = patiently(&signals, move || printing.finish()).await;
     let mut exit_code = outcome.exit_code;
-    if let Some(Err(error)) = &printed
-        && !is_closed(error)
-    {
+    let unprinted = printed.and_then(Result::err).filter(|error| !is_closed(error));
+    if unprinted.is_some() {
         exit_code = exit_code.max(UNPRINTED);
-        let _ =
-            writeln!(block, "error: stdout could not be written ({error}): the output is not complete, so the exit code is {exit_code}");
     }
     let (events, logs) = (handle.journal().from(0), handle.logs());
     let explanation = explain(&events, &logs);
@@ -184,6 +181,11 @@ pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Writ
         let _ = block.write_all(annotations(&report).as_bytes());
     }
     let reports = options.reports.of(&report, Some(&logs));
+    if let Some(error) = unprinted {
+        // Last, since it contradicts the block's first line.
+        let _ =
+            writeln!(block, "error: stdout could not be written ({error}): the output is not complete, so the exit code is {exit_code}");
+    }
     stops.abort();
     Ok(Ended { outcome, exit_code, took: Duration::from_micros(handle.snapshot().at.0), reports, signals })
 }

@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn what_is_a_line_already_is_left_alone() {
-        assert!(matches!(one_line("exec: \"nginx\" was not found in PATH → 🦀"), Cow::Borrowed(_)));
+        assert!(matches!(one_line("exec: `nginx` was not found in PATH → 🦀"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 pub enum SpawnError {
     /// No folder of the PATH has it.
     // What to do stands before the long list, for it is what must not be cut off.
-    #[error("{program:?} was not found in PATH{} ({})", Hint(hint.as_deref()), Joined(searched))]
+    #[error("`{}` was not found in PATH{} ({})", program.escape_debug(), Hint(hint.as_deref()), Joined(searched))]
     NotFound {
         /// The program as the scenario names it.
         program: String,
@@ -194,7 +194,7 @@ mod tests {
             SpawnError::NotFound { program: "npx".into(), searched: vec!["/usr/bin".into(), "/bin".into()], hint: install_hint("npx") };
         assert_eq!(
             error.to_string(),
-            "\"npx\" was not found in PATH; install Node.js (https://nodejs.org, or your system's package `nodejs`) (searched /usr/bin:/bin)"
+            "`npx` was not found in PATH; install Node.js (https://nodejs.org, or your system's package `nodejs`) (searched /usr/bin:/bin)"
         );
         let error = SpawnError::WorkingDirectory { cwd: "/nowhere".into(), errno: 2 };
         assert_eq!(error.to_string(), "the working directory /nowhere cannot be entered: No such file or directory (ENOENT)");
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn an_empty_path_is_said_to_be_empty() {
         let error = SpawnError::NotFound { program: "x".into(), searched: Vec::new(), hint: None };
-        assert_eq!(error.to_string(), "\"x\" was not found in PATH (which is empty)");
+        assert_eq!(error.to_string(), "`x` was not found in PATH (which is empty)");
     }
 
     #[test]

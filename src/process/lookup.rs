@@ -171,10 +171,18 @@ fn is_elf(head: &[u8]) -> bool {
     head.starts_with(b"\x7fELF")
 }
 
+/// Whether two ELF programs name the same class, byte order and machine (`elf(5)`).
+fn is_for_the_same_machine(a: &[u8], b: &[u8]) -> bool {
+    [4..6, 18..20].into_iter().all(|place| a.get(place.clone()).is_some_and(|bytes| b.get(place) == Some(bytes)))
+}
+
 /// Why a file with the executable bit is no program here.
 fn foreign_format(head: &[u8]) -> String {
     match head {
         [] => "the file is empty".to_owned(),
+        _ if is_elf(head) && head_of(Path::new("/proc/self/exe")).is_some_and(|own| is_for_the_same_machine(head, &own)) => {
+            "it was built for this machine but is damaged: cut short, or still being written".to_owned()
+        }
         _ if is_elf(head) => format!("it was built for another machine; this one is {}", std::env::consts::ARCH),
         [b'M', b'Z', ..] => "it is a Windows program".to_owned(),
         [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => "it is a macOS program".to_owned(),
@@ -194,6 +202,15 @@ mod tests {
         fs::write(&path, content).expect("write");
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
         path
+    }
+
+    #[test]
+    fn a_program_of_another_machine_is_told_from_a_damaged_one() {
+        let own = head_of(Path::new("/proc/self/exe")).expect("it is readable");
+        assert!(foreign_format(&own[..200]).starts_with("it was built for this machine but is damaged"));
+        let mut other = own.clone();
+        other[18] ^= 1;
+        assert!(foreign_format(&other).starts_with("it was built for another machine"));
     }
 
     #[test]
@@ -223,7 +240,7 @@ mod tests {
         let error = lookup("server", Some(OsStr::new("/usr/bin:/bin")), dir.path()).expect_err("not in PATH");
         assert_eq!(
             error.to_string(),
-            "\"server\" was not found in PATH; there is one in the working directory: write \"./server\" (searched /usr/bin:/bin)"
+            "`server` was not found in PATH; there is one in the working directory: write \"./server\" (searched /usr/bin:/bin)"
         );
         assert_eq!(error.short(), "not found");
         let error = lookup("./target/debug/x", None, dir.path()).expect_err("not built");
