@@ -107,6 +107,11 @@ pub fn narrate(event: &Event) -> Option<Narration> {
     Some(told)
 }
 
+fn leaks_ended(about: Option<&ProcessId>, pids: &[u32], killed: bool) -> Narration {
+    let what = if killed { "leak killed" } else { "leak gone" };
+    Narration::new(Tone::Done, about, what).with(pids.iter().map(|pid| format!("pid {pid}")).collect())
+}
+
 fn in_words(event: &Event) -> Option<Narration> {
     let about = event.kind.process();
     let tell = |tone, what: &str| Narration::new(tone, about, what);
@@ -158,10 +163,7 @@ fn in_words(event: &Event) -> Option<Narration> {
             tell(Tone::Good, &format!("met: {what}")).events(Vec::new())
         }
         EventKind::Leaked { leaks, .. } => tell(Tone::Bad, "leaked").with(leaks.iter().map(left_over).collect()),
-        EventKind::LeaksEnded { pids, killed, .. } => {
-            let pids: Vec<String> = pids.iter().map(|pid| format!("pid {pid}")).collect();
-            tell(Tone::Done, if *killed { "leak killed" } else { "leak gone" }).with(pids)
-        }
+        EventKind::LeaksEnded { pids, killed, .. } => leaks_ended(about, pids, *killed),
         EventKind::Marked { text, .. } => tell(Tone::Mark, text).with(Vec::new()),
         EventKind::Notice { level, text } => {
             tell(if *level == NoticeLevel::Info { Tone::Start } else { Tone::Warn }, text).with(Vec::new())
