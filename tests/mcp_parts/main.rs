@@ -7,6 +7,7 @@ mod programs;
 mod reverse;
 mod rmcp_client;
 mod rmcp_server;
+mod rmcp_tap;
 mod scenarios;
 mod stateless;
 mod stdio;

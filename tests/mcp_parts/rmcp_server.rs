@@ -27,7 +27,7 @@ use crate::support::{anywhere, client, client_for, count, fails, forward, passes
 
 /// A server with the tools that the test client wants.
 #[derive(Clone)]
-struct Server;
+pub(crate) struct Server;
 
 impl Server {
     /// Counts, with progress in the stream of the answer.
@@ -92,8 +92,17 @@ impl ServerHandler for Server {
 /// Serves it over HTTP on a free port, for as long as the runtime lives. With a token, whoever has it not is refused
 /// in front of rmcp, as its users do it.
 async fn serve(config: StreamableHttpServerConfig, token: Option<&'static str>) -> SocketAddr {
+    serve_any(|| Server, config, token).await
+}
+
+/// The same with any server.
+pub(crate) async fn serve_any<S: ServerHandler>(
+    server: impl Fn() -> S + Send + Sync + 'static,
+    config: StreamableHttpServerConfig,
+    token: Option<&'static str>,
+) -> SocketAddr {
     let sessions = Arc::new(LocalSessionManager::default());
-    let service: StreamableHttpService<Server, LocalSessionManager> = StreamableHttpService::new(|| Ok(Server), sessions, config);
+    let service: StreamableHttpService<S, LocalSessionManager> = StreamableHttpService::new(move || Ok(server()), sessions, config);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = listener.local_addr().expect("an address");
     tokio::spawn(async move {
