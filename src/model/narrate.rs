@@ -107,9 +107,15 @@ pub fn narrate(event: &Event) -> Option<Narration> {
     Some(told)
 }
 
-fn leaks_ended(about: Option<&ProcessId>, pids: &[u32], killed: bool) -> Narration {
-    let what = if killed { "leak killed" } else { "leak gone" };
-    Narration::new(Tone::Done, about, what).with(pids.iter().map(|pid| format!("pid {pid}")).collect())
+fn of_leaks(event: &Event) -> Option<Narration> {
+    let (tone, what, whom): (_, _, Vec<String>) = match &event.kind {
+        EventKind::Leaked { leaks, .. } => (Tone::Bad, "leaked", leaks.iter().map(left_over).collect()),
+        EventKind::LeaksEnded { pids, killed, .. } => {
+            (Tone::Done, if *killed { "leak killed" } else { "leak gone" }, pids.iter().map(|pid| format!("pid {pid}")).collect())
+        }
+        _ => return None,
+    };
+    Some(Narration::new(tone, event.kind.process(), what).with(whom))
 }
 
 fn in_words(event: &Event) -> Option<Narration> {
@@ -162,8 +168,7 @@ fn in_words(event: &Event) -> Option<Narration> {
         EventKind::Expected { standing: Standing::Met, what, line: Some(_), .. } => {
             tell(Tone::Good, &format!("met: {what}")).events(Vec::new())
         }
-        EventKind::Leaked { leaks, .. } => tell(Tone::Bad, "leaked").with(leaks.iter().map(left_over).collect()),
-        EventKind::LeaksEnded { pids, killed, .. } => leaks_ended(about, pids, *killed),
+        EventKind::Leaked { .. } | EventKind::LeaksEnded { .. } => return of_leaks(event),
         EventKind::Marked { text, .. } => tell(Tone::Mark, text).with(Vec::new()),
         EventKind::Notice { level, text } => {
             tell(if *level == NoticeLevel::Info { Tone::Start } else { Tone::Warn }, text).with(Vec::new())
