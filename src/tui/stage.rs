@@ -394,7 +394,7 @@ impl Stage {
         let Some(area) = self.areas.of(Pane::Said) else { return };
         let whose = self.sources.traffic.look(|traffic| Chain::of(&self.snapshot, traffic).middle(&self.snapshot));
         let desk = || Desk::new(self.sources.logs.clone(), self.tell.clone());
-        self.spoken.look(whose, desk, area.height);
+        self.spoken.look(whose, self.app.log.until, desk, area.height);
     }
 
     /// Reads the rows that the log pane will show.

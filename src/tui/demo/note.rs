@@ -42,6 +42,9 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     for (y, (label, parts)) in (area.y + 2..).zip(["Seen", ""].into_iter().zip(lines)) {
         let mut pen = Pen::new(buf, area.x, y, row(y));
         pen.gap(MARGIN + 2).text(label, look.style(Role::Dim)).to(TEXT);
+        if parts.is_empty() {
+            pen.text("nothing yet", look.style(Role::Dim));
+        }
         for (at, part) in parts.into_iter().enumerate() {
             pen.gap(if at == 0 { 0 } else { GAP }).text(&part.text, look.style(part.role));
         }

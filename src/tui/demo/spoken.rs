@@ -22,10 +22,11 @@ pub(crate) struct Spoken {
 }
 
 impl Spoken {
-    /// Reads enough for so many rows.
-    pub(crate) fn look(&mut self, whose: Vec<ProcessId>, desk: impl FnOnce() -> Desk, rows: u16) {
+    /// Reads enough for so many rows, and nothing that was said after `until`.
+    pub(crate) fn look(&mut self, whose: Vec<ProcessId>, until: Option<u64>, desk: impl FnOnce() -> Desk, rows: u16) {
         let selection = if whose.is_empty() { Selection::All } else { Selection::Some(whose.clone()) };
         self.whose = whose;
+        self.log.until = until;
         let desk = self.desk.get_or_insert_with(desk);
         let height = rows.saturating_mul(AHEAD);
         let one = |_: &_| 1;

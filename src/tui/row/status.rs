@@ -39,19 +39,7 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let mut pen = Pen::new(buf, area.x, area.y, area.width);
     let name = scene.snapshot.run.as_ref().map_or("e2e-tui", |run| &run.scenario);
     pen.gap(1).text(&text::fit(name, 24, look.ellipsis()), look.style(Role::Strong)).gap(if wide { 3 } else { 1 });
-    let verdict = scene.snapshot.outcome.as_ref().map(|outcome| outcome.verdict);
-    // A recording without an end is that of a program that was killed.
-    let without = if scene.abilities.live || scene.past.is_some() { "RUNNING" } else { "BROKEN OFF" };
-    let word = verdict.map_or(without, Verdict::badge);
-    if let Some(past) = scene.past {
-        badge(&mut pen, &format!("PAST {}", past.at.seconds()), look.style(Role::BadgeReplay), look);
-        pen.gap(1).text(word, look.style(Role::Strong));
-    } else if scene.abilities.live {
-        badge(&mut pen, word, look.theme.badge(verdict), look);
-    } else {
-        badge(&mut pen, "REPLAY", look.style(Role::BadgeReplay), look);
-        pen.gap(1).text(word, look.style(Role::Strong));
-    }
+    standing(scene, &mut pen);
     pen.gap(if wide { 2 } else { 1 });
     let elapsed = uptime(elapsed(scene), true);
     let elapsed = if scene.past.is_some() { format!("of {elapsed}") } else { elapsed };
@@ -67,6 +55,24 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     for (i, part) in right.iter().enumerate() {
         pen.gap(if i == 0 { 0 } else { gap as u16 });
         draw_right(&mut pen, &part.text, part.style, scene);
+    }
+}
+
+/// How the run stands, as a badge; of the past and of a recording, a badge that says so, and the word behind it.
+pub(crate) fn standing(scene: &Scene<'_>, pen: &mut Pen<'_>) {
+    let look = scene.look;
+    let verdict = scene.snapshot.outcome.as_ref().map(|outcome| outcome.verdict);
+    // A recording without an end is that of a program that was killed.
+    let without = if scene.abilities.live || scene.past.is_some() { "RUNNING" } else { "BROKEN OFF" };
+    let word = verdict.map_or(without, Verdict::badge);
+    if let Some(past) = scene.past {
+        badge(pen, &format!("PAST {}", past.at.seconds()), look.style(Role::BadgeReplay), look);
+        pen.gap(1).text(word, look.style(Role::Strong));
+    } else if scene.abilities.live {
+        badge(pen, word, look.theme.badge(verdict), look);
+    } else {
+        badge(pen, "REPLAY", look.style(Role::BadgeReplay), look);
+        pen.gap(1).text(word, look.style(Role::Strong));
     }
 }
 

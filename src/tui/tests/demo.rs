@@ -262,6 +262,18 @@ fn the_presenters_keys_take_steps_and_are_shown_with_what_they_did() {
 }
 
 #[test]
+fn what_was_said_after_the_instant_that_is_shown_is_not_there_yet() {
+    let mut theatre = chain(100, 28);
+    let mut story = Story::default();
+    story.say(17_500, "proxy", "INFO said later");
+    theatre.play(story);
+    theatre.at(18_000);
+    assert!(theatre.keys("L L L L").picture().contains("said later"), "{}", theatre.picture());
+    let picture = theatre.keys("[").picture();
+    assert!(picture.contains("PAST") && !picture.contains("said later"), "{picture}");
+}
+
+#[test]
 fn what_is_broken_is_red_and_what_may_recover_is_yellow() {
     let mut theatre = killed(160, 48);
     theatre.keys("L L L L");
