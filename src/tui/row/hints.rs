@@ -66,6 +66,9 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Line { .. } => "j k scroll  c copy  Esc back",
         Overlay::Timeline { .. } => "j k choose  Enter the log at that moment  Esc back",
         Overlay::Traffic { .. } => "j k choose  Enter heads and bodies  o the log at that moment  c copy as curl  Esc back",
+        Overlay::Exchange { id, .. } if scene.exchange(*id).is_some_and(|exchange| exchange.pipe.is_some()) => {
+            "j k scroll  o the log at that moment  c copy the line  Esc back"
+        }
         Overlay::Exchange { .. } => "j k scroll  o the log at that moment  c copy as curl  Esc back",
         Overlay::Alerts { .. } => "j k choose  Enter its line in the log  Esc back",
         Overlay::Steps { .. } => "j k choose  Enter do it now  . hold or go on  Esc back",

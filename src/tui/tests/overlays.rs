@@ -2,7 +2,11 @@
 
 use super::{
     stories::{all_well, crash_loop},
-    theatre::row,
+    theatre::{id, row},
+};
+use crate::{
+    model::{At, FaultKind},
+    tap::{Asked, Body, Call, CallKind, Ended, Ending, ExchangeId, Note, Toward, TrafficStore},
 };
 
 #[test]
@@ -114,4 +118,44 @@ fn the_tools_own_log_has_a_place_of_its_own() {
     let mut theatre = all_well(80, 24);
     theatre.keys("~");
     assert!(theatre.picture().contains("─ e2e-tui's own log"));
+}
+
+/// A line over the pipes of `upstream`, and what became of it.
+fn over_pipes(traffic: &TrafficStore, exchange: ExchangeId, pipe: Toward, call: Option<&str>, end: Option<(Ending, CallKind)>) {
+    let at = At(exchange * 1_000_000);
+    let of = |kind, label: &str| Call { kind, method: label.into(), label: label.into(), id: Some(exchange.to_string()) };
+    traffic.note(Note::Asked(Asked {
+        exchange,
+        tap: id("upstream"),
+        connection: 1,
+        at,
+        http: None,
+        body: Body { size: 10, text: "no message".into() },
+        calls: call.map(|call| of(CallKind::Request, call)).into_iter().collect(),
+        fault: (end.is_none()).then_some(FaultKind::Drop),
+        pipe: Some(pipe),
+    }));
+    if let Some((how, kind)) = end {
+        traffic.note(Note::Ended(Ended { exchange, at: At(at.0 + 4000), how, body: Body::default(), calls: vec![of(kind, "failed")] }));
+    }
+}
+
+#[test]
+fn traffic_over_pipes_says_who_asked_and_what_came_of_it() {
+    for (width, height) in [(80, 24), (120, 40)] {
+        let mut theatre = all_well(width, height);
+        let traffic = theatre.traffic();
+        let ended = |how, kind| Some((how, kind));
+        over_pipes(&traffic, 1, Toward::Server, Some("initialize"), ended(Ending::Answered, CallKind::Result));
+        over_pipes(&traffic, 2, Toward::Server, None, ended(Ending::Sent, CallKind::Result));
+        for exchange in 3..=5 {
+            over_pipes(&traffic, exchange, Toward::Server, Some("tools/call echo"), ended(Ending::Answered, CallKind::Result));
+        }
+        over_pipes(&traffic, 6, Toward::Client, Some("roots/list"), ended(Ending::Answered, CallKind::Error));
+        over_pipes(&traffic, 7, Toward::Server, Some("ping"), None);
+        theatre.keys("T");
+        insta::assert_snapshot!(format!("pipes_{width}x{height}"), theatre.picture());
+        theatre.keys("Enter");
+        assert!(theatre.picture().contains("c copy the line"), "{}", theatre.picture());
+    }
 }
