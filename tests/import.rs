@@ -295,7 +295,7 @@ fn what_is_no_such_file_says_so_and_where() {
     assert!(wrong("compose.yaml", "services: {}\n").ends_with("docker compose runs containers, and scenarios processes"));
     assert!(wrong("Procfile", "web: a\nweb: b\n").ends_with("line 2: there is a process `web` already"));
     assert!(wrong("Procfile", "web: a\nno colon here\n").contains("line 2: `name: command` goes here"));
-    assert!(wrong("a.yaml", "processes: [unclosed\n").contains("line"), "{}", wrong("a.yaml", "processes: [unclosed\n"));
+    assert!(wrong("a.yaml", "processes: [unclosed\n").contains("a.yaml:1:12"), "{}", wrong("a.yaml", "processes: [unclosed\n"));
     assert!(wrong("b.yaml", "procs: {}\n").ends_with("it names no process"));
     let bomb = (0..9).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
         let refs = [format!("*a{n}")].iter().cycle().take(9).cloned().collect::<Vec<_>>().join(", ");

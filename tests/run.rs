@@ -25,8 +25,10 @@ struct Running {
 impl Running {
     fn start(bench: &Bench, scenario: &str) -> Self {
         let file = bench.write("scenario.toml", scenario);
-        let child = bench.command().arg("run").arg(file).spawn().expect("the binary runs");
-        Self { child }
+        // The tests themselves may run under `nohup`.
+        let mut command = bench.command_of("env");
+        command.arg("--default-signal=HUP").arg(bench.command().get_program());
+        Self { child: command.arg("run").arg(file).spawn().expect("the binary runs") }
     }
 
     fn signal(&self, signal: Signal) {

@@ -9,7 +9,7 @@ use e2e_tui::{
     process::{GuardianError, GuardianProcess, TakenTerminal},
     record::{Keep, LiveRun, PreparedRun, RunDir, RunRequest, archive::export_watched},
     scenario::{Lease, Located, Resolved, locate},
-    supervisor::{RunHandle, ScriptOptions, Signals, obey_signals},
+    supervisor::{IgnoredHangup, RunHandle, ScriptOptions, Signals, obey_signals},
     tui::{self, Ended, Export, Front, Options, Refused},
 };
 
@@ -102,7 +102,7 @@ impl Shown {
         tui::watch_terminal(Box::new(move |leave| {
             keeper(leave.and_then(|leave| TakenTerminal::before_it_is_taken(io::stdout(), leave.as_bytes())));
         }));
-        let signals = obey_signals(handle.clone());
+        let signals = obey_signals(handle.clone(), IgnoredHangup::IsObeyed);
         // The first frame is drawn while the first processes start.
         let live = run.start();
         let front = front(&handle, dir.as_ref(), options, runtime.clone());

@@ -29,7 +29,7 @@ use crate::{
         archive::{export, sweep_unfinished},
         beside::is_stdout,
     },
-    supervisor::{RunHandle, Signals, obey_signals, stop_when_asked},
+    supervisor::{IgnoredHangup, RunHandle, Signals, obey_signals, stop_when_asked},
 };
 
 /// What `run` is told besides the scenario.
@@ -136,7 +136,7 @@ pub fn write_error(options: &HeadlessOptions, scenario: &str, reason: &str, bloc
 pub async fn run(live: LiveRun, options: &HeadlessOptions, block: &mut (dyn Write + Send)) -> io::Result<Ended> {
     let handle = live.handle().clone();
     let dir = live.dir().cloned();
-    let signals = obey_signals(handle.clone());
+    let signals = obey_signals(handle.clone(), IgnoredHangup::StaysIgnored);
     let printing = print(&handle, &signals, options)?;
     let screen = follow_our_screen(handle.clone())?;
     let stops = stop_when_asked(handle.clone())?;

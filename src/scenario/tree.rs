@@ -175,6 +175,17 @@ fn explain(message: &str) -> (String, Option<&'static str>) {
         ("unquoted keys cannot be empty", "a key is missing here", Some("write `key = value`, or `[table]` on a line of its own")),
         ("unexpected key or value", "something stands behind the value", Some("one `key = value` a line")),
         ("extra `=`", "one `=` too many", None),
+        ("extra comma", "one comma too many", None),
+        ("missing comma between key-value pairs", "a comma is missing between two keys of this table", None),
+        ("invalid basic string, expected `\"`", "this text has no end", Some("close it with `\"`; `\"\"\"` begins one of several lines")),
+        ("invalid literal string, expected `'`", "this text has no end", Some("close it with `'`; `'''` begins one of several lines")),
+        ("invalid multi-line basic string, expected `\"`", "this text has no end", Some("close it with `\"\"\"`")),
+        ("invalid multi-line literal string, expected `'`", "this text has no end", Some("close it with `'''`")),
+        ("invalid basic string", "a control character stands in this text", Some("write it as `\\u0000`, with its number")),
+        ("invalid unquoted key", "this key takes quotes", Some("letters, digits, `-` and `_` need none")),
+        ("invalid comment character", "a control character stands in this comment", None),
+        ("invalid value", "this is the number of no character", Some("`\\u` takes four hexadecimal digits, `\\U` eight")),
+        ("cannot extend value", "what stands before the dot has a value already, and no keys below it", None),
     ];
     const SINGLE_QUOTES: &str = "in single quotes nothing is escaped: ' 5\\d\\d '";
     for (start, what, help) in KNOWN {

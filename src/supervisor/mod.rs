@@ -45,7 +45,7 @@ pub use journal::Journal;
 pub use machine::{Driver, ScriptOptions, TestEnd};
 pub use parts::{Export, RunParts};
 pub use runtime::{UnstartedRun, prepare};
-pub use signals::{Signals, obey_signals};
+pub use signals::{IgnoredHangup, Signals, obey_signals};
 pub use suspend::{Suspended, stop_when_asked};
 pub use taps::RunTaps;
 

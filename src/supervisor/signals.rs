@@ -50,8 +50,17 @@ impl Heard {
     }
 }
 
+/// What a hang-up means that this program was started to ignore, as `nohup` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IgnoredHangup {
+    /// Nothing: the run is meant to outlive its terminal.
+    StaysIgnored,
+    /// An end like any other: without a terminal there is no dashboard.
+    IsObeyed,
+}
+
 /// Passes signals on to `run` from now on. Must be called within a tokio runtime.
-pub fn obey_signals(run: RunHandle) -> Signals {
+pub fn obey_signals(run: RunHandle, ignored: IgnoredHangup) -> Signals {
     let kinds = [
         (SignalKind::interrupt(), Signal::INT),
         (SignalKind::terminate(), Signal::TERM),
@@ -61,8 +70,8 @@ pub fn obey_signals(run: RunHandle) -> Signals {
     let (requests, caught) = mpsc::unbounded_channel();
     let mut tasks = Vec::new();
     for (kind, name) in kinds {
-        // Under `nohup` a run is meant to outlive its terminal. An ignored INT or QUIT means nothing: every `&` in a script sets that.
-        if name == Signal::HUP && is_ignored(name) {
+        // An ignored INT or QUIT means nothing: every `&` in a script sets that.
+        if name == Signal::HUP && ignored == IgnoredHangup::StaysIgnored && is_ignored(name) {
             continue;
         }
         let Ok(mut stream) = signal(kind) else { continue };

@@ -64,6 +64,12 @@ fn wrong(error: serde_saphyr::Error) -> Mistake {
             Some("indent it as those beside it; quote a text with `: ` in it"),
         ),
         ("unclosed quote", "a quote is not closed", None),
+        ("unclosed bracket", "a bracket is not closed", None),
+        (
+            "while parsing a block mapping",
+            "this line is indented neither as those above it nor as one below them",
+            Some("keys of one mapping stand below each other"),
+        ),
     ];
     let location = error.location();
     let at = location.and_then(|place| Some((usize::try_from(place.line()).ok()?, usize::try_from(place.column()).ok()?)));
@@ -77,6 +83,10 @@ fn wrong(error: serde_saphyr::Error) -> Mistake {
     if let Some(key) = said.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(", set ").next()) {
         return Mistake { at, what: format!("`{}` is given twice", super::super::suggest::shown(key)), help: Some("keep one of them") };
     }
+    let said = match said.rsplit_once(" at line ") {
+        Some((what, _)) if at.is_some() => what,
+        _ => said,
+    };
     let known = KNOWN.iter().find(|(start, ..)| said.starts_with(start));
     Mistake { at, what: known.map_or(said, |(_, what, _)| *what).to_owned(), help: known.and_then(|(.., help)| *help) }
 }
