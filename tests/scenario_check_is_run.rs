@@ -30,7 +30,7 @@ const OF_A_PROCESS: &[&str] = &[
     r#"listens = "p""#,
     r#"listens = ["p", "q"]"#,
     r#"listens = ["p", "p"]"#,
-    r#"listens = []"#,
+    r"listens = []",
     r#"listens = "r""#,
     r#"ready = { log = "ready (?<port>\\d+)", timeout = "50ms" }"#,
     r#"ready = { log = "(", timeout = "50ms" }"#,
@@ -92,7 +92,7 @@ const OF_A_PROCESS: &[&str] = &[
     "replicas = 2\nlistens = \"p\"",
     "replicas = 2\nlistens = \"w\"",
     r#"cleanup = [["true"], ["sh", "-c", "true"]]"#,
-    r#"cleanup = [[]]"#,
+    r"cleanup = [[]]",
     r#"cleanup = [["nul \u0000"]]"#,
     r#"depends_on = ["early"]"#,
     r#"depends_on = { early = "started", late = "completed" }"#,
@@ -117,7 +117,7 @@ const COMMANDS: &[&str] = &[
     r#"command = ["no-such-command"]"#,
     r#"command = ["./sub"]"#,
     r#"command = [""]"#,
-    r#"command = []"#,
+    r"command = []",
     r#"shell = "true""#,
     r#"shell = "exit 3""#,
     r#"shell = """#,
@@ -183,12 +183,12 @@ fn scenario() -> impl Strategy<Value = String> {
 /// What was said about mistakes.
 fn errors(said: &Finished) -> String {
     let places = said.stderr.lines().filter(|line| line.starts_with("error") || line.trim_start().starts_with("--> "));
-    places.map(|line| format!("{line}\n")).collect()
+    places.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn what_check_accepts_run_starts_and_what_it_refuses_run_refuses_in_the_same_words() {
-    let cases = std::env::var("E2E_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48);
+    let cases = std::env::var("E2E_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100);
     let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let (accepted, refused) = (Cell::new(0_u32), Cell::new(0_u32));
