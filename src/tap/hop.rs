@@ -43,6 +43,9 @@ const DROP: usize = 16;
 /// After a failed `accept` (no descriptor is free, say).
 const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 
+/// Who has made a connection is looked for once more after so long.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
 /// How many look at once for whoever has made a connection.
 static LOOKUPS: Semaphore = Semaphore::const_new(4);
 
@@ -128,20 +131,23 @@ impl Hop {
         };
         // What is small would wait for more otherwise.
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
-        let observer = Arc::clone(&self.observer);
-        tokio::spawn(async move {
-            // Where no thread is to be had it stays unknown; the semaphore is never closed.
-            let _turn = LOOKUPS.acquire().await;
-            let look = move || {
-                if let Some(client) = observer.client(port) {
-                    observer.note(Note::Client { connection: number, client });
-                }
-            };
-            if let Err(e) = aside(look).await {
-                tracing::debug!("who has made connection {number} is not looked up: {e}");
-            }
-        });
+        tokio::spawn(name_client(Arc::clone(&self.observer), number, port));
         Connection::new(self, talk).run(client, server).await;
+    }
+}
+
+/// Finds out who has made a connection. A process that connects as soon as it lives may do so before it is known to live.
+async fn name_client(observer: Arc<dyn Observer>, connection: u64, port: u16) {
+    for pause in [Duration::ZERO, LOOK_AGAIN] {
+        sleep(pause).await;
+        // Where no thread is to be had it stays unknown; the semaphore is never closed.
+        let _turn = LOOKUPS.acquire().await;
+        let asked = Arc::clone(&observer);
+        match aside(move || asked.client(port)).await {
+            Ok(Some(client)) => return observer.note(Note::Client { connection, client }),
+            Ok(None) => {}
+            Err(e) => tracing::debug!("who has made connection {connection} is not looked up: {e}"),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Real connections through a hop, disturbed and not.
 
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 use tokio::{
     net::TcpListener,
@@ -26,6 +29,8 @@ struct Told {
     start: Instant,
     notes: UnboundedSender<Note>,
     over: UnboundedSender<ProcessId>,
+    /// Whether it was asked for a client before.
+    asked: AtomicBool,
 }
 
 impl Observer for Told {
@@ -39,7 +44,7 @@ impl Observer for Told {
         let _ = self.over.send(tap.clone());
     }
     fn client(&self, _port: u16) -> Option<ProcessId> {
-        Some(name("proxy"))
+        self.asked.swap(true, Ordering::Relaxed).then(|| name("proxy"))
     }
     fn listens(&self, _port: u16) -> bool {
         true
@@ -64,7 +69,7 @@ impl Stage {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let ((notes, told), (over, told_over)) = (unbounded_channel(), unbounded_channel());
         let setting = Setting { tap: name("upstream"), redactor: Redactor::default(), exchanges: Counter::default() };
-        let observer = Arc::new(Told { start: Instant::now(), notes, over });
+        let observer = Arc::new(Told { start: Instant::now(), notes, over, asked: AtomicBool::new(false) });
         let hop = Arc::new(Hop::new(setting, server.local_addr().expect("bound").port(), Counter::default(), observer));
         let gate = Gate::keep(0).expect("a port");
         let (served, open) = (Arc::clone(&hop), gate.open().expect("it listens"));
@@ -126,6 +131,19 @@ async fn bytes_go_on_as_they_came() {
     server.write_all(b"late").await.expect("written");
     drop(server);
     assert_eq!(rest(&mut client).await.as_deref(), Ok("late"));
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_known_at_once_is_known_a_little_later() {
+    let mut stage = Stage::new().await;
+    let _ends = stage.connect().await;
+    let client = loop {
+        let note = timeout(PATIENCE, stage.notes.recv()).await.expect("it is noted").expect("the hop lives");
+        if let Note::Client { client, .. } = note {
+            break client;
+        }
+    };
+    assert_eq!(client, name("proxy"));
 }
 
 #[tokio::test]

@@ -98,7 +98,8 @@ pub(crate) fn is_call(exchange: &Exchange) -> bool {
 pub(crate) fn tally(traffic: &Traffic, from: &[&ProcessId], to: &ProcessId, now: At) -> Option<Tally> {
     let mut found: Option<(Word, bool, Vec<Duration>)> = None;
     for row in traffic.rows().rev().filter(|row| row.at <= now && is_call(row)).take(NEWEST) {
-        let came_of_it = if row.tap == *to && row.client.as_ref().is_some_and(|client| from.contains(&client)) {
+        // Whoever is not known is one of those who are.
+        let came_of_it = if row.tap == *to && row.client.as_ref().is_none_or(|client| from.contains(&client)) {
             let over = row.ended.filter(|(at, _)| *at <= now);
             over.map(|(at, _)| (answer(row, now), false, at.since(row.at)))
         } else if from.contains(&&row.tap) && beyond(traffic, &row.tap) == Some(to) && traffic.refused_beyond(row) {
