@@ -287,3 +287,55 @@ fn d5_names_that_are_paths_are_refused_by_scenarios_and_recordings_alike() {
     bench.run("name = \"CON\"\n[process.CON]\nrole = \"test\"\nshell = \"echo said\"\n", &[]).assert_code(0);
     assert!(bench.recording().join("logs/CON.out").is_file());
 }
+
+/// A number below `most`, different every time but the same in every run of the test (Knuth's multiplicative hash).
+fn dice(round: u32, most: u64) -> u64 {
+    (u64::from(round).wrapping_mul(2_654_435_761) >> 7) % most
+}
+
+/// `E2E_ROUNDS=100 cargo test --test evidence s4_` is the whole of it.
+#[test]
+fn s4_kill_9_at_any_instant_leaves_a_recording_that_reads_exports_and_is_told_of() {
+    let rounds = std::env::var("E2E_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
+    let (mut lines, mut events) = (0, 0);
+    for round in 0..rounds {
+        let bench = Bench::new("killedrun");
+        let file = bench.write(
+            "scenario.toml",
+            "name = \"x\"\n[process.counter]\nshell = \"i=0; while :; do i=$((i+1)); echo line $i; done\"\n\
+             [process.crasher]\nshell = \"echo here; exit 3\"\nrestart = { policy = \"on-failure\", backoff = \"1ms\", max_backoff = \"5ms\", max_attempts = 1000 }\n",
+        );
+        let mut run = bench.command().arg("run").arg(file).arg("--quiet").spawn().expect("the binary runs");
+        let folder = bench.dir.path().join("state/e2e-tui/recordings");
+        let kept = || walk(&folder).iter().any(|path| path.ends_with("events.jsonl"));
+        wait_for("a recording", Duration::from_secs(20), || folder.exists() && kept());
+        std::thread::sleep(Duration::from_micros(dice(round, 150_000)));
+        run.kill().expect("it is not reaped yet");
+        run.wait().expect("it is ours");
+        bench.assert_nothing_left(Duration::from_secs(5));
+
+        let recording = bench.recording();
+        let read = |path: &Path| {
+            let log = finished(bench.command().arg("logs").arg(path));
+            log.assert_code(0);
+            log.stdout
+        };
+        let log = read(&recording);
+        let said: Vec<&str> = log.lines().filter_map(|line| line.split_once("counter | ")).map(|(_, text)| text).collect();
+        for (n, text) in (1..).zip(&said) {
+            // What was in the pipe's other end when the supervisor died may be the beginning of a line.
+            assert!(
+                *text == format!("line {n}") || n == said.len() && format!("line {n}").starts_with(text),
+                "round {round}: {text:?} for {n}"
+            );
+        }
+        let archive = bench.dir.path().join("killed.tar.zst");
+        finished(bench.command().arg("export").arg(&recording).arg("-o").arg(&archive)).assert_code(0);
+        assert_eq!(read(&archive), log, "round {round}: the archive says what the recording says");
+        let explained = finished(bench.command().arg("explain").arg(&archive));
+        assert!(explained.stdout.contains("killed") || explained.stderr.contains("killed"), "{}\n{}", explained.stdout, explained.stderr);
+        lines += said.len();
+        events += log.matches("crasher *").count();
+    }
+    assert!(lines > 100 && events > 0, "{lines} lines, {events} events in {rounds} rounds");
+}
