@@ -120,7 +120,7 @@ pub struct EndedLeak {
 impl EndedLeak {
     /// How it went.
     pub fn word(&self) -> &'static str {
-        if self.killed { "killed" } else { "gone since" }
+        if self.killed { "killed" } else { "gone" }
     }
 }
 

@@ -102,10 +102,11 @@ fn leaked(row: &ProcessSnapshot, look: &Look) -> Option<StateText> {
         (None, Some(port)) => format!("port {port} still bound"),
         (None, None) => leak.command.clone(),
     };
-    let fate = fate.map(|fate| format!(", {fate}")).unwrap_or_default();
+    // First, since the column is narrow: it is what has changed.
+    let fate = fate.map(|fate| format!("{fate}, ")).unwrap_or_default();
     let more = if all.len() > 1 { format!(" +{}", all.len() - 1) } else { String::new() };
     let style = look.style(Role::Bad);
-    Some(StateText { glyph: Glyph::Bad, word: "leaked".into(), detail: format!("{what}{fate}{more}"), style, detail_style: style })
+    Some(StateText { glyph: Glyph::Bad, word: "leaked".into(), detail: format!("{fate}{what}{more}"), style, detail_style: style })
 }
 
 /// Whether what the state says changes with the clock, and not only by events.
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!(told.text(&look()), "✗ leaked  pid 4711 sleep 600 +1");
         assert_eq!(told.style, look().style(Role::Bad));
         row.ended_leaks = row.leaks.drain(..).map(|leak| EndedLeak { leak, killed: true }).collect();
-        assert_eq!(state_text(&row, At(0), true, &look()).text(&look()), "✗ leaked  pid 4711 sleep 600, killed +1");
+        assert_eq!(state_text(&row, At(0), true, &look()).text(&look()), "✗ leaked  killed, pid 4711 sleep 600 +1");
     }
 
     #[test]
