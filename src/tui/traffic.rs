@@ -63,6 +63,13 @@ pub(crate) fn rows(traffic: &Traffic, now: At) -> Vec<Row> {
     rows
 }
 
+/// Where the row stands that tells of an exchange, whatever has come since; none is the newest.
+pub(crate) fn place(rows: &[Row], chosen: Option<ExchangeId>) -> usize {
+    // A row is called after the newest of those it counts.
+    let told_by = |id| rows.iter().position(|row| row.id >= id);
+    chosen.and_then(told_by).unwrap_or(rows.len().saturating_sub(1))
+}
+
 /// Whether a row says nothing new after the one before it; how long it took is no news unless it was slow.
 fn is_alike(one: &Row, next: &Row) -> bool {
     let same =
@@ -178,6 +185,9 @@ mod tests {
         let words: Vec<_> = shown.iter().map(|row| (row.times, row.answer.text.as_str(), row.took.0.as_str(), row.id)).collect();
         assert_eq!(words, [(4, "200", "3 ms", 4), (1, "502", "3 ms", 5), (1, "…", "5 ms", 6)]);
         assert_eq!(rows(&traffic, At(9_000_000))[2].answer.text, "no answer");
+        assert_eq!((place(&shown, None), place(&shown, Some(2)), place(&shown, Some(5))), (2, 0, 1));
+        call(&mut traffic, 7, 64_000, Some(502));
+        assert_eq!(place(&rows(&traffic, At(67_000)), Some(5)), 1, "it stays where it was chosen");
         let before = rows(&traffic, At(52_500));
         assert_eq!((before.len(), before[1].answer.text.as_str()), (2, "502"), "as it was known then");
         assert_eq!(rows(&traffic, At(51_000))[1].answer.text, "…");

@@ -98,7 +98,7 @@ impl App {
     fn open_list(&mut self, action: Action, world: &World<'_>) {
         self.overlay = Some(match action {
             Action::Timeline => Overlay::Timeline { chosen: world.back },
-            Action::Traffic => Overlay::Traffic { chosen: 0 },
+            Action::Traffic => Overlay::Traffic { chosen: None },
             Action::Alerts => Overlay::Alerts { chosen: 0 },
             Action::Expectations => Overlay::Expectations { chosen: self.panes.expectation },
             _ => Overlay::Steps { chosen: self.panes.step },

@@ -107,9 +107,9 @@ pub(crate) enum Overlay {
     /// All events; `chosen` counts from the newest.
     Timeline { chosen: usize },
     /// What went through taps; `chosen` counts from the newest.
-    Traffic { chosen: usize },
+    Traffic { chosen: Option<ExchangeId> },
     /// One exchange in full; `back` is where it was chosen.
-    Exchange { id: ExchangeId, scroll: usize, back: usize },
+    Exchange { id: ExchangeId, scroll: usize, back: Option<ExchangeId> },
     /// All alerts; `chosen` counts from the newest.
     Alerts { chosen: usize },
     /// All expectations, in the order of the file.

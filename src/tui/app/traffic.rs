@@ -15,27 +15,31 @@ use crate::{
 use super::{
     log::Scope,
     overlay::Overlay,
-    overlay_keys::{from_newest, scrolled},
+    overlay_keys::{moved, scrolled},
     state::{App, Outcome, World},
 };
 
 impl App {
-    pub(super) fn traffic_key(&mut self, chosen: usize, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
+    pub(super) fn traffic_key(&mut self, chosen: Option<ExchangeId>, key: Key, bound: Option<Action>, world: &World<'_>) -> Vec<Outcome> {
         let rows = world.traffic.look(|all| traffic::rows(all, world.moment()));
-        let id = rows.iter().rev().nth(chosen).map(|row| row.id);
+        let at = traffic::place(&rows, chosen);
+        let id = rows.get(at).map(|row| row.id);
         if let (Code::Enter, Some(id)) = (key.code, id) {
             self.overlay = Some(Overlay::Exchange { id, scroll: 0, back: chosen });
             return Vec::new();
         }
         let close = bound == Some(Action::Traffic);
-        self.overlay = from_newest(chosen, rows.len(), bound).filter(|_| !close).map(|chosen| Overlay::Traffic { chosen });
+        let next = moved(at, rows.len(), bound).filter(|_| !close);
+        // On the newest it stays on the newest, whatever comes.
+        let pinned = |at: usize| rows.get(at).filter(|_| at + 1 < rows.len()).map(|row| row.id);
+        self.overlay = next.map(|at| Overlay::Traffic { chosen: pinned(at) });
         id.map(|id| self.exchange_deed(id, key, bound, world)).unwrap_or_default()
     }
 
     pub(super) fn exchange_key(
         &mut self,
         id: ExchangeId,
-        (scroll, back): (usize, usize),
+        (scroll, back): (usize, Option<ExchangeId>),
         key: Key,
         bound: Option<Action>,
         world: &World<'_>,

@@ -5,14 +5,14 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use super::draw::open;
 use crate::{
     model::ProcessId,
-    tap::Toward,
+    tap::{ExchangeId, Toward},
     tui::{
         glyph::Glyph,
         pane::line::SOURCE,
         scene::{Drawn, Scene},
         text::{self, Pen, fit},
         theme::Role,
-        traffic::{Row, Word},
+        traffic::{Row, Word, place},
     },
 };
 
@@ -20,15 +20,17 @@ use crate::{
 const BEYOND: u16 = 76;
 /// …and from this one on also through whose tap it went: where one stands in front of another, that shows.
 const WIDE: u16 = 96;
+/// Cells that a call takes with a word on how it was disturbed.
+const ROOMY: usize = 32;
 /// Cells of an answer, with its glyph.
 const ANSWER: u16 = 11;
 /// Cells of how long it took.
 const TOOK: u16 = 8;
 
-/// Draws the list; `chosen` counts from the newest, which stands last.
-pub(super) fn draw(scene: &Scene<'_>, chosen: usize, stage: Rect, buf: &mut Buffer) -> Drawn {
+/// Draws the list, the newest last, with the chosen one in sight.
+pub(super) fn draw(scene: &Scene<'_>, chosen: Option<ExchangeId>, stage: Rect, buf: &mut Buffer) -> Drawn {
     let (rows, all) = (scene.traffic(), scene.traffic_count());
-    let at = rows.len().saturating_sub(1).saturating_sub(chosen);
+    let at = place(&rows, chosen);
     let mode = match scene.traffic_lost() {
         0 => format!("{all} exchanges"),
         lost => format!("{all} exchanges   {lost} notes not kept"),
@@ -118,7 +120,9 @@ fn row(scene: &Scene<'_>, exchange: &Row, at: &Columns, pen: &mut Pen<'_>, here:
     }
     let room = usize::from(at.answer.saturating_sub(at.call + 1));
     let times = if exchange.times > 1 { format!("  {}{}", look.glyph(Glyph::Times), exchange.times) } else { String::new() };
-    let fault = exchange.fault.map(|fault| format!("  disturbed: {fault}")).unwrap_or_default();
+    // Where there is little room the call's name comes first.
+    let disturbed = |fault| if room < ROOMY { format!("  ({fault})") } else { format!("  disturbed: {fault}") };
+    let fault = exchange.fault.map(disturbed).unwrap_or_default();
     let call = fit(&exchange.call, room.saturating_sub(text::width(&times) + fault.len()), look.ellipsis()).into_owned();
     pen.to(at.call).text(&call, look.style(Role::Plain).patch(strong));
     pen.text(&fault, look.style(Role::Warn)).text(&times, look.style(Role::Dim));
@@ -133,7 +137,9 @@ fn row(scene: &Scene<'_>, exchange: &Row, at: &Columns, pen: &mut Pen<'_>, here:
 fn side(scene: &Scene<'_>, answer: &Word, took: &(String, Role), column: u16, pen: &mut Pen<'_>) {
     pen.to(column).text(&fit(&answer.text, usize::from(ANSWER - 1), scene.look.ellipsis()), scene.look.style(answer.role));
     let width = usize::from(TOOK);
-    pen.to(column + ANSWER).text(&format!("{:>width$}", took.0), scene.look.style(took.1));
+    // Not by colour alone.
+    let slow = if took.1 == Role::Warn { format!("{} ", scene.look.glyph(Glyph::Warn)) } else { String::new() };
+    pen.to(column + ANSWER).text(&format!("{:>width$}", slow + &took.0), scene.look.style(took.1));
 }
 
 fn source(scene: &Scene<'_>, process: &ProcessId, pen: &mut Pen<'_>) {
