@@ -82,7 +82,7 @@ fn of(traffic: &Traffic, row: &Exchange, now: At) -> Row {
     let beyond = row.beyond.and_then(|id| traffic.get(id));
     let fault = row.fault.or(beyond.and_then(|beyond| beyond.fault));
     let beyond = match beyond {
-        Some(beyond) => Some((answer(beyond, now), took(beyond, now))),
+        Some(beyond) => Some((Answer::of(beyond, now).word(), took(beyond, now))),
         None if traffic.refused_beyond(row) => Some((word("✗  refused", Role::Bad), ("-".into(), Role::Dim))),
         None => None,
     };
@@ -92,7 +92,7 @@ fn of(traffic: &Traffic, row: &Exchange, now: At) -> Row {
         client: row.client.clone(),
         tap: row.tap.clone(),
         call: clean(&row.label()).into_owned(),
-        answer: answer(row, now),
+        answer: Answer::of(row, now).word(),
         took: took(row, now),
         beyond,
         fault: fault.map(FaultKind::word),
@@ -101,23 +101,74 @@ fn of(traffic: &Traffic, row: &Exchange, now: At) -> Row {
     }
 }
 
-/// What became of an exchange, as it was known at `now`.
-pub(crate) fn answer(row: &Exchange, now: At) -> Word {
-    let status = row.answer.filter(|(at, _)| *at <= now).map(|(_, status)| status);
-    match (row.ended.filter(|(at, _)| *at <= now).map(|(_, how)| how), status) {
-        (Some(Ending::Refused), _) => word("✗ refused", Role::Bad),
-        (Some(Ending::Closed), _) => word("closed", Role::Dim),
-        (Some(Ending::Sent), _) => word("sent", Role::Dim),
-        (Some(Ending::Answered), None) if row.pipe.is_some() && row.error.is_some() => word("error", Role::Warn),
-        (Some(Ending::Answered), None) if row.pipe.is_some() => word("result", Role::Good),
-        (Some(Ending::Unanswered), _) | (Some(Ending::Answered | Ending::Broken), None) => word("✗ none", Role::Bad),
-        (Some(Ending::Abandoned), None) => word("✗ given up", Role::Bad),
-        (Some(Ending::Broken | Ending::Abandoned), Some(status)) => word(&format!("{status} cut"), Role::Bad),
-        (_, Some(status)) if status >= 400 => word(&status.to_string(), Role::Warn),
-        (Some(_), Some(status)) if row.error.is_some() => word(&format!("{status} error"), Role::Warn),
-        (_, Some(status)) => word(&status.to_string(), Role::Good),
-        (None, None) if now.since(row.at) > OVERDUE => word("no answer", Role::Warn),
-        (None, None) => word("…", Role::Dim),
+/// What became of an exchange. Cheap to tell and to compare: a count looks at thousands of them for every frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Refused,
+    Closed,
+    Sent,
+    PipeError,
+    PipeResult,
+    /// It has ended without any.
+    Missing,
+    GivenUp,
+    Cut(u16),
+    /// Its status says no.
+    Declined(u16),
+    /// Its status says yes, and the message in it no.
+    Mistaken(u16),
+    Good(u16),
+    /// It has been open for long.
+    Overdue,
+    Open,
+}
+
+impl Answer {
+    /// As it was known at `now`.
+    pub(crate) fn of(row: &Exchange, now: At) -> Self {
+        let status = row.answer.filter(|(at, _)| *at <= now).map(|(_, status)| status);
+        match (row.ended.filter(|(at, _)| *at <= now).map(|(_, how)| how), status) {
+            (Some(Ending::Refused), _) => Self::Refused,
+            (Some(Ending::Closed), _) => Self::Closed,
+            (Some(Ending::Sent), _) => Self::Sent,
+            (Some(Ending::Answered), None) if row.pipe.is_some() && row.error.is_some() => Self::PipeError,
+            (Some(Ending::Answered), None) if row.pipe.is_some() => Self::PipeResult,
+            (Some(Ending::Unanswered), _) | (Some(Ending::Answered | Ending::Broken), None) => Self::Missing,
+            (Some(Ending::Abandoned), None) => Self::GivenUp,
+            (Some(Ending::Broken | Ending::Abandoned), Some(status)) => Self::Cut(status),
+            (_, Some(status)) if status >= 400 => Self::Declined(status),
+            (Some(_), Some(status)) if row.error.is_some() => Self::Mistaken(status),
+            (_, Some(status)) => Self::Good(status),
+            (None, None) if now.since(row.at) > OVERDUE => Self::Overdue,
+            (None, None) => Self::Open,
+        }
+    }
+
+    pub(crate) fn role(self) -> Role {
+        match self {
+            Self::Refused | Self::Missing | Self::GivenUp | Self::Cut(_) => Role::Bad,
+            Self::Closed | Self::Sent | Self::Open => Role::Dim,
+            Self::PipeError | Self::Declined(_) | Self::Mistaken(_) | Self::Overdue => Role::Warn,
+            Self::PipeResult | Self::Good(_) => Role::Good,
+        }
+    }
+
+    pub(crate) fn word(self) -> Word {
+        let text = match self {
+            Self::Refused => "✗ refused".to_owned(),
+            Self::Closed => "closed".to_owned(),
+            Self::Sent => "sent".to_owned(),
+            Self::PipeError => "error".to_owned(),
+            Self::PipeResult => "result".to_owned(),
+            Self::Missing => "✗ none".to_owned(),
+            Self::GivenUp => "✗ given up".to_owned(),
+            Self::Cut(status) => format!("{status} cut"),
+            Self::Mistaken(status) => format!("{status} error"),
+            Self::Declined(status) | Self::Good(status) => status.to_string(),
+            Self::Overdue => "no answer".to_owned(),
+            Self::Open => "…".to_owned(),
+        };
+        Word { text, role: self.role() }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     tap::{CallKind, Exchange, Traffic},
     tui::{
         theme::Role,
-        traffic::{Word, answer},
+        traffic::{Answer, Word},
     },
 };
 
@@ -94,29 +94,31 @@ pub(crate) fn is_call(exchange: &Exchange) -> bool {
     }
 }
 
-/// What the newest exchanges that `from` have had with `to` came to; none if there were none that are over by `now`.
+/// What the newest exchanges that `from` have had with `to` came to; none if there were none that are over by `now`. It is
+/// asked for with every frame, so nothing in it is made or looked up for a row.
 pub(crate) fn tally(traffic: &Traffic, from: &[&ProcessId], to: &ProcessId, now: At) -> Option<Tally> {
-    let mut found: Option<(Word, bool, Vec<Duration>)> = None;
+    let refusing: Vec<&ProcessId> = from.iter().copied().filter(|talker| beyond(traffic, talker) == Some(to)).collect();
+    let mut first = None;
+    let mut all: Vec<Duration> = Vec::new();
     for row in traffic.rows().rev().filter(|row| row.at <= now && is_call(row)).take(NEWEST) {
         // Whoever is not known is one of those who are.
         let came_of_it = if row.tap == *to && row.client.as_ref().is_none_or(|client| from.contains(&client)) {
-            let over = row.ended.filter(|(at, _)| *at <= now);
-            over.map(|(at, _)| (answer(row, now), false, at.since(row.at)))
-        } else if from.contains(&&row.tap) && beyond(traffic, &row.tap) == Some(to) && traffic.refused_beyond(row) {
-            Some((Word { text: "refused".into(), role: Role::Bad }, true, Duration::ZERO))
+            row.ended.filter(|(at, _)| *at <= now).map(|(at, _)| (Some(Answer::of(row, now)), at.since(row.at)))
+        } else if refusing.contains(&&row.tap) && traffic.refused_beyond(row) {
+            Some((None, Duration::ZERO))
         } else {
             None
         };
-        let Some((word, refused, took)) = came_of_it else { continue };
-        match &mut found {
-            None => found = Some((word, refused, vec![took])),
-            Some((first, ..)) if *first != word => break,
-            Some((.., all)) => all.push(took),
+        let Some((answer, took)) = came_of_it else { continue };
+        if *first.get_or_insert(answer) != answer {
+            break;
         }
+        all.push(took);
     }
-    let (answer, refused, mut all) = found?;
-    all.sort_unstable();
-    Some(Tally { answer, times: all.len(), took: all[all.len() / 2], refused })
+    let refused = || Word { text: "refused".into(), role: Role::Bad };
+    let (answer, middle) = (first?, all.len() / 2);
+    let took = *all.select_nth_unstable(middle).1;
+    Some(Tally { answer: answer.map_or_else(refused, Answer::word), times: all.len(), took, refused: answer.is_none() })
 }
 
 /// To whose tap a process talks.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::{
-    model::{At, EventKind, Phase, ProcessState, Role as ProcessRole, StepStage, human_duration},
+    model::{At, EventKind, Phase, ProcessId, ProcessState, Role as ProcessRole, StepStage, human_duration},
     tap::{Ending, Exchange, Traffic},
     tui::{
         glyph::Glyph,
         scene::Scene,
         theme::Role,
-        traffic::{Word, answer},
+        traffic::{Answer, Word},
     },
 };
 
@@ -19,6 +19,9 @@ use super::chain::{Chain, is_call};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Events that are looked at for when a step began.
 const NEWEST: usize = 400;
+
+/// How far exchanges may lie from the order in which they began, in microseconds.
+const DISORDER: u64 = 1_000_000;
 
 /// A part of the sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +74,11 @@ fn gone(scene: &Scene<'_>, chain: &Chain) -> Vec<Seen> {
 
 /// How calls went at the first tap that they came through.
 fn calls(traffic: &Traffic, since: At, now: At, times: &str) -> Vec<Seen> {
-    let mut tallies: Vec<(String, Word, Vec<Duration>)> = Vec::new();
+    let mut tallies: Vec<(&ProcessId, Answer, Vec<Duration>)> = Vec::new();
     let (mut all, mut unanswered, mut added) = (0, 0, Vec::new());
-    for row in traffic.rows().filter(|row| row.at >= since && row.at <= now && row.before.is_none() && is_call(row)) {
+    // They lie nearly as they came: where one is this old, those before it are.
+    let lately = traffic.rows().rev().take_while(|row| At(row.at.0 + DISORDER) >= since);
+    for row in lately.filter(|row| row.at >= since && row.at <= now && row.before.is_none() && is_call(row)) {
         all += 1;
         let took = row.ended.filter(|(at, _)| *at <= now).map(|(at, _)| at.since(row.at));
         // Over a pipe there is no status.
@@ -82,13 +87,15 @@ fn calls(traffic: &Traffic, since: At, now: At, times: &str) -> Vec<Seen> {
         unanswered += usize::from(!answered && (took.is_some() || now.since(row.at) > PATIENCE));
         added.extend(at_the_tap(traffic, row));
         let Some(took) = took.filter(|_| answered) else { continue };
-        let word = answer(row, now);
-        let tap = row.tap.to_string();
-        match tallies.iter_mut().find(|(of, known, ..)| *of == tap && *known == word) {
+        let answer = Answer::of(row, now);
+        match tallies.iter_mut().find(|(of, known, _)| *known == answer && **of == row.tap) {
             Some((.., all)) => all.push(took),
-            None => tallies.push((tap, word, vec![took])),
+            None => tallies.push((&row.tap, answer, vec![took])),
         }
     }
+    // Those seen last stand last.
+    let tallies: Vec<(&ProcessId, Word, Vec<Duration>)> =
+        tallies.into_iter().rev().map(|(tap, answer, all)| (tap, answer.word(), all)).collect();
     if all == 0 {
         return Vec::new();
     }
@@ -100,8 +107,8 @@ fn calls(traffic: &Traffic, since: At, now: At, times: &str) -> Vec<Seen> {
     let trouble = unanswered > 0 || tallies.iter().any(|(_, word, ..)| !good(word));
     let mut parts = Vec::new();
     for (tap, word, mut took) in tallies.into_iter().filter(|(_, word, ..)| !good(word)) {
-        took.sort_unstable();
-        let each = human_duration(whole(took[took.len() / 2]));
+        let middle = took.len() / 2;
+        let each = human_duration(whole(*took.select_nth_unstable(middle).1));
         let often = if took.len() == 1 { format!("once in {each}") } else { format!("{times}{} in {each} each", took.len()) };
         parts.push(part(3, Role::Warn, format!("{tap} answered {} {often}", word.text)));
     }
@@ -119,16 +126,19 @@ fn calls(traffic: &Traffic, since: At, now: At, times: &str) -> Vec<Seen> {
 }
 
 /// How much longer an exchange took than the one that was begun because of it, and who took that long.
-fn at_the_tap(traffic: &Traffic, row: &Exchange) -> Option<(String, Duration)> {
+fn at_the_tap<'t>(traffic: &Traffic, row: &'t Exchange) -> Option<(&'t ProcessId, Duration)> {
     let beyond = traffic.get(row.beyond?)?;
     let all = row.ended?.0.since(row.at);
-    Some((row.tap.to_string(), all.saturating_sub(beyond.ended?.0.since(beyond.at))))
+    Some((&row.tap, all.saturating_sub(beyond.ended?.0.since(beyond.at))))
 }
 
-fn median(mut all: Vec<(String, Duration)>) -> Option<(String, Duration)> {
-    all.sort_by_key(|(_, took)| *took);
+fn median<T>(mut all: Vec<(T, Duration)>) -> Option<(T, Duration)> {
     let middle = all.len() / 2;
-    all.into_iter().nth(middle)
+    if all.is_empty() {
+        return None;
+    }
+    all.select_nth_unstable_by_key(middle, |(_, took)| *took);
+    Some(all.swap_remove(middle))
 }
 
 /// Whole milliseconds: nobody in a hall reads more.
