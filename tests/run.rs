@@ -190,12 +190,17 @@ fn s1_each_signal_stops_in_order_with_its_code() {
 #[test]
 fn s1_a_run_under_nohup_goes_on_when_its_terminal_goes() {
     let bench = Bench::new("nohup");
-    let file = bench.write("scenario.toml", TALKER);
+    let file = bench.write(
+        "scenario.toml",
+        "name = \"x\"\n[process.server]\nshell = \"while :; do echo tick; test -e hung-up && echo tock; sleep 0.02; done\"\n",
+    );
     let mut shell = bench.command_of("sh");
     shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(bench.command().get_program()).arg("run").arg(file);
     let running = Running { child: shell.spawn().expect("sh exists") };
-    wait_for_output(&bench, "test", "testing");
+    wait_for_output(&bench, "server", "tick");
     running.signal(Signal::SIGHUP);
+    bench.write("hung-up", "");
+    wait_for_output(&bench, "server", "tock");
     running.signal(Signal::SIGTERM);
     running.finish().assert_code(143);
     bench.assert_nothing_left(Duration::from_millis(500));

@@ -203,7 +203,7 @@ impl ManagedProcess {
         &self.row.exits
     }
 
-    /// What it has left behind although it should be gone.
+    /// What it has left behind although it should be gone, whether that lives yet or was killed or has ended since.
     ///
     /// ```no_run
     /// # async fn example(process: &e2e_tui::harness::ManagedProcess) -> Result<(), Box<dyn std::error::Error>> {
@@ -211,7 +211,7 @@ impl ManagedProcess {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn leaks(&self) -> &[Leak] {
-        &self.row.leaks
+    pub fn leaks(&self) -> Vec<&Leak> {
+        self.row.leaks.iter().chain(self.row.ended_leaks.iter().map(|ended| &ended.leak)).collect()
     }
 }

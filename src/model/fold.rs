@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     EndedLeak, Event, EventKind, ExitRecord, ExpectationInfo, ExpectationSnapshot, Failure, Health, Leak, Phase, ProcessId,
-    ProcessSnapshot, ProcessState, RECENT_PROBES, RunInfo, Snapshot, Standing, StartCause, StepSnapshot, StopRecord,
+    ProcessSnapshot, ProcessState, RECENT_PROBES, RunInfo, Snapshot, Standing, StartCause, StepSnapshot, StepStage, StopRecord,
 };
 
 impl Snapshot {
@@ -37,6 +37,9 @@ impl Snapshot {
                 let place = (*step as usize).checked_sub(1);
                 if let Some(one) = place.and_then(|place| self.steps.get_mut(place)).map(Arc::make_mut) {
                     (one.stage, one.at, one.took) = (*stage, Some(event.at), took_us.map(Duration::from_micros));
+                    if *stage == StepStage::Started || stage.is_over() && one.began.is_none() {
+                        one.began = Some(event.at);
+                    }
                     one.detail.clone_from(detail);
                 }
             }

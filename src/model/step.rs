@@ -56,6 +56,8 @@ pub struct StepSnapshot {
     pub stage: StepStage,
     /// When it last came to stand so.
     pub at: Option<At>,
+    /// When it last began.
+    pub began: Option<At>,
     /// How long it took from the end of the step before; none before its end.
     pub took: Option<Duration>,
     /// What it still waits for, why it failed or was left out.
@@ -117,7 +119,7 @@ impl StepInfo {
 impl StepSnapshot {
     /// A step whose turn has not come.
     pub fn new(info: StepInfo) -> Self {
-        Self { info, stage: StepStage::Pending, at: None, took: None, detail: String::new() }
+        Self { info, stage: StepStage::Pending, at: None, began: None, took: None, detail: String::new() }
     }
 }
 

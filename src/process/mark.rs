@@ -68,7 +68,12 @@ pub(crate) struct Doubts(HashMap<Identity, Instant>);
 impl Doubts {
     /// Looks once, and weighs it with what earlier looks have shown.
     pub(crate) fn settle(&mut self, id: Identity, marker: &[u8]) -> Whose {
-        match Mark::in_environment(&procfs::environment(id.pid), marker) {
+        let mark = Mark::in_environment(&procfs::environment(id.pid), marker);
+        if mark != Mark::None {
+            // The next `exec` is another doubt.
+            self.0.remove(&id);
+        }
+        match mark {
             Mark::Own => Whose::Ours,
             Mark::Other => Whose::Others,
             Mark::None => {

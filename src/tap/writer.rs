@@ -291,11 +291,17 @@ impl Shared {
             state.lost += state.pending.len() as u64;
             (state.pending, state.waiting) = (VecDeque::new(), 0);
         }
+        let lost_for_good = if state.over { state.lost } else { 0 };
         drop(state);
         self.changed.notify_all();
+        if lost_for_good > 0 {
+            return Some(format!(
+                "the recording's disk refuses traffic ({error}): {lost_for_good} notes of what went through taps are lost"
+            ));
+        }
         first.then(|| {
             format!(
-                "the recording's disk refuses traffic ({error}): the newest {} MiB of what goes through taps are kept in memory, the run goes on",
+                "the recording's disk refuses traffic ({error}): what goes through taps waits for it in memory, up to {} MiB; the run goes on",
                 MOST_WAITING >> 20
             )
         })

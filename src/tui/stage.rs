@@ -320,7 +320,12 @@ impl Stage {
         let Some(layout) = layouts.get(self.app.layout % layouts.len().max(1)) else { return false };
         let alone = self.app.zoom.then_some(self.app.focus);
         self.app.tiled_layout = layout.is_tiled();
-        self.app.audience = layout.is_for_an_audience() && !self.app.zoom;
+        let audience = layout.is_for_an_audience() && !self.app.zoom;
+        if audience && !self.app.audience {
+            // An audience sees what the layout is.
+            self.app.toast = None;
+        }
+        self.app.audience = audience;
         let there = There {
             processes: self.snapshot.rows.len(),
             facts: self.facts().len(),

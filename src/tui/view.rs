@@ -106,6 +106,8 @@ pub(crate) fn draw(scene: &Scene<'_>, buf: &mut Buffer) -> Drawn {
         Some(Overlay::Prompt { kind, typing }) => drawn.cursor = prompt::draw(scene, kind, typing, areas.hints, buf),
         Some(Overlay::Type { process }) => typing::draw(scene, process, areas.hints, buf),
         Some(Overlay::AskQuit) => overlay::question(scene, areas.hints, buf),
+        // What comes of a key later, or of none: a refusal, an end.
+        None if scene.app.audience && message::replies(scene) => message::draw(scene, areas.hints, buf),
         None if scene.app.audience => demo::keys::draw(scene, areas.hints, buf),
         None if !own_row && message::replies(scene) => message::draw(scene, areas.hints, buf),
         None

@@ -376,9 +376,30 @@ shell = "while :; do echo \"$(date) INFO id=6f1b8a529c1d4f0e8a7710de2bf900c2 hel
 [process.crashy]
 shell = "echo thread \\'main\\' panicked at x.rs:1:; echo boom; exit 101"
 restart = { policy = "on-failure", max_attempts = 50, backoff = "200ms", max_backoff = "200ms" }
+[ports]
+up = "auto"
+[process.up]
+kind = "mock-upstream"
+listens = "up"
+tap = true
+[process.caller]
+kind = "test-client"
+target = "${process.up.url}/mcp"
+scenario = "soak"
+duration = "1h"
+rate = 50
+depends_on = ["up"]
+[[step]]
+when = { after = "100ms" }
+do = { mark = "one" }
+note = "the first"
+[[step]]
+when = { after = "300ms" }
+do = [{ fault = { at = "up", kind = "delay", delay = "20ms" } }, { kill = "up" }, { start = "up" }]
+note = "the second"
 "#;
     // Everything but what quits at once; C-z needs a shell to come back from.
-    let keys: Vec<&str> = "W [ ] { } = j k g G h l / n N & ! \\ + - e E F * o O A M H f t w p v c C S s r R x X a | m u U V [ ] { } = L z : ? ~ i d 1 2 9         \t \r \x1b \x1b[A \x1b[B \x1b[5~ \x1b[6~ \x1b[H \x1b[F \x1b[Z \x1bOQ \x04 \x05 \x0c \x12 \x15 \x18 \x7f q Q y é 日 \x1b[200~x\ry\x1b[201~ \
+    let keys: Vec<&str> = "W [ ] { } = j k g G h l / n N & ! \\ + - e E F * o O A M H f t w p v c C S s r R x X a | m u U V [ ] { } = L T D . 0 \x1b[5~ \x1b[6~ L z : ? ~ i d 1 2 9         \t \r \x1b \x1b[A \x1b[B \x1b[5~ \x1b[6~ \x1b[H \x1b[F \x1b[Z \x1bOQ \x04 \x05 \x0c \x12 \x15 \x18 \x7f q Q y é 日 \x1b[200~x\ry\x1b[201~ \
         \x1b[<0;9;9M \x1b[<32;12;20M \x1b[<0;12;20m \x1b[<64;5;12M \x1b[<65;5;12M"
         .split(' ')
         .map(str::trim)

@@ -10,7 +10,7 @@ use crate::process::{
     tree::{Identity, Stat},
 };
 
-/// How often children are listed at most where some of them go meanwhile; the table of all processes shows them then.
+/// How often children are listed at most where some of them go meanwhile; a reading of all processes shows them then.
 const LISTINGS: u32 = 10;
 
 impl<P: Post> Keeper<P> {
@@ -39,6 +39,14 @@ impl<P: Post> Keeper<P> {
             }
             if !somebody_has_died {
                 return;
+            }
+        }
+        // They die faster than a list is read: who is there shows in a reading that looks at each as soon as it is found.
+        let reaper = self.reaper();
+        for stat in procfs::table().iter().filter(|stat| stat.ppid == reaper && stat.is_alive()) {
+            if !self.leaders.contains_key(&stat.id.pid) && !self.adopted.contains_key(&stat.id.pid) {
+                let owner = self.known.get(&stat.id).copied().or_else(|| self.identify(stat));
+                self.adopted.insert(stat.id.pid, (stat.id, owner));
             }
         }
     }

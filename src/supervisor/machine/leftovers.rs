@@ -138,7 +138,8 @@ impl Machine {
         let command = if why.is_empty() { "cannot be killed".to_owned() } else { format!("cannot be killed: {why}") };
         let outlives = |pid: Option<u32>| Leak { pid, command: command.clone(), port: None };
         let leaks = if pids.is_empty() { vec![outlives(None)] } else { pids.iter().map(|&pid| outlives(Some(pid))).collect() };
-        self.procs[i].left.extend(&pids);
+        let known = &mut self.procs[i].left;
+        known.extend(pids.iter().filter(|pid| !known.contains(pid)).copied().collect::<Vec<_>>());
         self.tell_leak(i, leaks);
         self.cancel(i, TimerKind::KillDeadline);
         let reason = Failure::CannotBeKilled { pids: pids.clone() };

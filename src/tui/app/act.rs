@@ -175,8 +175,8 @@ impl App {
         if self.log.select_from.take().is_some() {
             return;
         }
-        if self.focus == Pane::Logs && (self.log.find.is_some() || self.log.token.is_some()) {
-            (self.log.find, self.log.token) = (None, None);
+        if self.focus == Pane::Logs && (self.log.find.is_some() || self.log.token.is_some() || self.log.near.is_some()) {
+            (self.log.find, self.log.token, self.log.near) = (None, None, None);
         } else if self.zoom {
             self.zoom = false;
         } else if self.focus != Pane::Processes {

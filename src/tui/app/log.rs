@@ -97,6 +97,8 @@ pub(crate) struct LogState {
     pub(crate) token: Option<Token>,
     /// When the line was said whose token it is.
     pub(crate) token_at: At,
+    /// The moment of a line that holds no token: what is near it in time is all there is to go by.
+    pub(crate) near: Option<At>,
     pub(crate) alerts_only: bool,
     /// Lines that only tell of health probes are shown one by one.
     pub(crate) show_probes: bool,

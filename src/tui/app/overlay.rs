@@ -106,9 +106,9 @@ pub(crate) enum Overlay {
     Details { scroll: usize },
     /// All events; `chosen` counts from the newest.
     Timeline { chosen: usize },
-    /// What went through taps; `chosen` counts from the newest.
+    /// What went through taps; without a choice the newest.
     Traffic { chosen: Option<ExchangeId> },
-    /// One exchange in full; `back` is where it was chosen.
+    /// One exchange in full; `back` is what the list goes back to.
     Exchange { id: ExchangeId, scroll: usize, back: Option<ExchangeId> },
     /// All alerts; `chosen` counts from the newest.
     Alerts { chosen: usize },

@@ -126,12 +126,16 @@ impl App {
         let next = tokens.iter().position(is_chosen).map_or(0, |at| at + 1);
         self.log.token = tokens.get(next).or(tokens.first()).cloned();
         self.log.token_at = row.map_or(self.log.token_at, |row| row.line.at);
+        self.log.near = row.map(|row| row.line.at).filter(|_| self.log.token.is_none());
         match &self.log.token {
             Some(Token { text, kind: TokenKind::Call { session: Some(session) }, .. }) => {
                 self.say(world.now, format!("highlighting id {text} of session {session}; o and O walk along it"));
             }
             Some(Token { text, .. }) => self.say(world.now, format!("highlighting {text}; o and O walk along it")),
-            None => self.complain(world.now, "this line holds no id or value that another line could share"),
+            None if self.log.near.is_some() => {
+                self.say(world.now, "this line holds no id or value that another could share; what was said around it is marked");
+            }
+            None => self.complain(world.now, "there is no line here"),
         }
     }
 

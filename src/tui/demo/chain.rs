@@ -45,7 +45,7 @@ impl Chain {
             if links.iter().any(|(talker, _)| *talker == from) {
                 continue;
             }
-            // `upstream ready`: the last word is what it waits for.
+            // `upstream ready`: whom it waits for, and until what.
             let wanted = row.info.waits_for.iter().filter_map(|what| place(what.split(' ').next()?));
             links.extend(wanted.filter(|to| *to != from && snapshot.rows[*to].port().is_some()).map(|to| (from, to)).collect::<Vec<_>>());
         }

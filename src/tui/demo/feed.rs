@@ -103,7 +103,7 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         let text = if scene.is_tapped() {
             "nothing has gone through a tap yet"
         } else {
-            "no process has a tap: add `tap = true` to one that listens"
+            "no process has a tap: add `tap = true` to one that listens or reads a pipe"
         };
         Pen::new(buf, inner.x, body.y, inner.width).fitted(text, look.ellipsis(), look.style(Role::Dim));
     }

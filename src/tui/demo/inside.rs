@@ -1,5 +1,7 @@
 //! What stands in a box of the picture: who it is, how it stands, what it does.
 
+use std::collections::HashSet;
+
 use ratatui::style::Style;
 
 use super::{
@@ -139,15 +141,15 @@ fn ends(row: &ProcessSnapshot, times: &str) -> String {
 fn sessions(traffic: &Traffic, row: &ProcessSnapshot, snapshot: &Snapshot, now: At) -> u64 {
     let since = |client: &ProcessId| snapshot.row(client.as_str()).filter(|row| row.pid.is_some()).and_then(|row| row.started);
     let is_there = |exchange: &&Exchange| exchange.client.as_ref().is_none_or(|client| since(client).is_some_and(|at| at <= exchange.at));
-    let mut open: Vec<&str> = Vec::new();
+    let mut open: HashSet<&str> = HashSet::new();
     for exchange in traffic.rows().filter(|exchange| exchange.tap == *row.id() && exchange.at <= now).filter(is_there) {
         let Some(session) = exchange.session.as_deref() else { continue };
         let lost = exchange.answer.is_some_and(|(_, status)| status == 404);
         let closes = lost || exchange.http.as_ref().is_some_and(|(method, _)| method == "DELETE");
-        match open.iter().position(|known| *known == session) {
-            Some(place) if closes => drop(open.swap_remove(place)),
-            None if !closes => open.push(session),
-            _ => {}
+        if closes {
+            open.remove(session);
+        } else {
+            open.insert(session);
         }
     }
     open.len() as u64

@@ -49,8 +49,10 @@ pub(super) fn links(scene: &Scene<'_>, traffic: &Traffic, chain: &Chain, boxes: 
         }
     }
     for target in &targets {
-        let talkers: Vec<_> =
-            target.rows.iter().flat_map(|row| chain.talkers(*row)).filter_map(|row| scene.snapshot.rows.get(row)).collect();
+        let talkers =
+            target.rows.iter().flat_map(|row| chain.talkers(*row)).filter(|row| sources.iter().any(|from| from.rows.contains(row)));
+        // Who talks past the middle has no line here, and does not count on this one.
+        let talkers: Vec<_> = talkers.filter_map(|row| scene.snapshot.rows.get(row)).collect();
         let talkers: Vec<_> = talkers.into_iter().map(|row| row.id()).collect();
         let tallies = target.rows.iter().filter_map(|row| tally(traffic, &talkers, scene.snapshot.rows[*row].id(), scene.now));
         let tally = tallies.max_by_key(|tally| (tally.answer.role != Role::Good, tally.times));

@@ -1,9 +1,9 @@
 //! What was measured since the last step began that did anything to the run, in the words of the tool and never of the author.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    model::{At, EventKind, Phase, ProcessId, ProcessState, Role as ProcessRole, StepStage, human_duration},
+    model::{At, Phase, ProcessId, ProcessState, Role as ProcessRole, StepSnapshot, StepStage, human_duration},
     tap::{Ending, Exchange, Traffic},
     tui::{
         glyph::Glyph,
@@ -17,8 +17,6 @@ use super::chain::{Chain, is_call};
 
 /// A call that has no answer for longer counts as left without one.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Events that are looked at for when a step began.
-const NEWEST: usize = 400;
 
 /// How far exchanges may lie from the order in which they began, in microseconds.
 const DISORDER: u64 = 1_000_000;
@@ -51,14 +49,9 @@ pub(crate) fn seen(scene: &Scene<'_>) -> Vec<Seen> {
 
 /// When the last step began that did anything to the run; without one, with the run.
 pub(super) fn begun(scene: &Scene<'_>) -> At {
-    let steps = scene.snapshot.steps.iter().zip(1..);
-    let begun = steps.filter(|(step, _)| !step.info.idle && matches!(step.stage, StepStage::Started | StepStage::Done | StepStage::Failed));
-    let Some((at, last)) = begun.filter_map(|(step, number)| Some((step.at?, number))).max() else { return At::START };
-    // What is known of a step is when it was done, once it is.
-    let listed = scene.events.listed();
-    let newest = scene.events.listed_window(listed.saturating_sub(NEWEST), NEWEST);
-    let began = newest.filter(|(event, _)| matches!(event.kind, EventKind::Step { step, stage: StepStage::Started, .. } if step == last));
-    began.last().map_or(at, |(event, _)| event.at)
+    let begun = |step: &&Arc<StepSnapshot>| matches!(step.stage, StepStage::Started | StepStage::Done | StepStage::Failed);
+    let steps = scene.snapshot.steps.iter().filter(begun).filter(|step| !step.info.idle);
+    steps.max_by_key(|step| step.at).and_then(|step| step.began).unwrap_or(At::START)
 }
 
 /// Who of the chain had begun and is not there. Once the run is taken down nobody is, and nobody is missed.
@@ -85,7 +78,7 @@ fn calls(traffic: &Traffic, since: At, now: At, times: &str) -> Vec<Seen> {
         let told = row.pipe.is_some() && row.ended.is_some_and(|(_, how)| how == Ending::Answered) && took.is_some();
         let answered = told || row.answer.is_some_and(|(at, _)| at <= now);
         unanswered += usize::from(!answered && (took.is_some() || now.since(row.at) > PATIENCE));
-        added.extend(at_the_tap(traffic, row));
+        added.extend(at_the_tap(traffic, row).filter(|_| took.is_some()));
         let Some(took) = took.filter(|_| answered) else { continue };
         let answer = Answer::of(row, now);
         match tallies.iter_mut().find(|(of, known, _)| *known == answer && **of == row.tap) {

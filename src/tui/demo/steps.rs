@@ -35,7 +35,7 @@ pub(crate) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             StepStage::Pending | StepStage::Waiting => (" ", Role::Plain),
         };
         let style = look.style(role);
-        let time = step.at.filter(|_| step.stage != StepStage::Waiting).map(|at| clock(at, 0)).unwrap_or_default();
+        let time = step.began.filter(|_| step.stage != StepStage::Waiting).map(|at| clock(at, 0)).unwrap_or_default();
         let width = area.width.saturating_sub(2 * MARGIN + 2);
         let mut pen = Pen::new(buf, area.x + MARGIN, y, width.saturating_sub(6));
         pen.text(sign, style).gap(1).text(&format!("{:<2} ", at + 1), style).fitted(step.info.title(), look.ellipsis(), style);

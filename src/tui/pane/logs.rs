@@ -167,6 +167,8 @@ fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
         parts.push(format!("/{}  {at} of {of}{more}", pattern.typed()));
     } else if let (Some(_), Some((at, of))) = (&log.token, window.found) {
         parts.push(format!("token {at} of {of}{more}{}", sharers(scene, window, width)));
+    } else if log.near.is_some() {
+        parts.push(format!("no id: {} marked", around(scene)));
     }
     if let Some(from) = log.select_from {
         parts.push(format!("selecting {}", counted(log.cursor().abs_diff(from) + 1, "line")));
@@ -181,9 +183,14 @@ fn mode(scene: &Scene<'_>, window: &Window, width: u16) -> Vec<String> {
     parts
 }
 
+/// `±50 ms`.
+fn around(scene: &Scene<'_>) -> String {
+    format!("{}{} ms", scene.look.glyph(Glyph::Around), AROUND.as_millis())
+}
+
 /// Who shares the token. Where nobody does, time is what is left to go by.
 fn sharers(scene: &Scene<'_>, window: &Window, width: u16) -> String {
-    let around = format!("{}{} ms", scene.look.glyph(Glyph::Around), AROUND.as_millis());
+    let around = around(scene);
     match &window.shared {
         Some(Shared::By(all)) if width < 100 => format!(", {} share it", all.len()),
         Some(Shared::By(all)) => format!(", shared by {}", all.iter().map(ProcessId::as_str).collect::<Vec<_>>().join(", ")),
@@ -307,7 +314,9 @@ fn is_selected(log: &LogState, row: &Row) -> bool {
 
 fn mark(scene: &Scene<'_>, window: &Window, row: &Row, here: bool) -> Option<(&'static str, Style)> {
     let unfolded = scene.app.log.unfolded.contains(&row.line.row);
-    let near = matches!(&window.shared, Some(Shared::Nothing { around }) if around.contains(&row.line.row));
+    let alone = matches!(&window.shared, Some(Shared::Nothing { around }) if around.contains(&row.line.row));
+    let distance = |at: At| if at > row.line.at { at.since(row.line.at) } else { row.line.at.since(at) };
+    let near = alone || scene.app.log.near.is_some_and(|at| distance(at) <= AROUND);
     if here {
         Some((scene.look.glyph(Glyph::Here), scene.look.style(Role::Selected)))
     } else if unfolded {

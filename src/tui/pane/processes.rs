@@ -116,7 +116,7 @@ fn visible(scene: &Scene<'_>, order: &[usize], room: usize) -> Shown {
 
 /// Whether a process should not go unseen where there is room for few.
 pub(crate) fn in_trouble(row: &ProcessSnapshot) -> bool {
-    trouble(&row.state) < CALM || !row.leaks.is_empty()
+    trouble(&row.state) < CALM || !row.leaks.is_empty() || !row.ended_leaks.is_empty()
 }
 
 /// Ranks below this one are trouble.

@@ -65,7 +65,7 @@ fn overlay_keys(scene: &Scene<'_>) -> Option<&'static str> {
         Overlay::Details { .. } => "j k scroll  Tab next process  c copy the command that starts it  Esc back",
         Overlay::Line { .. } => "j k scroll  c copy  Esc back",
         Overlay::Timeline { .. } => "j k choose  Enter the log at that moment  Esc back",
-        Overlay::Traffic { .. } => "j k choose  Enter heads and bodies  o the log at that moment  c copy as curl  Esc back",
+        Overlay::Traffic { .. } => "j k choose  Enter heads and bodies  o the log at that moment  c copy it  Esc back",
         Overlay::Exchange { id, .. } if scene.exchange(*id).is_some_and(|exchange| exchange.pipe.is_some()) => {
             "j k scroll  o the log at that moment  c copy the line  Esc back"
         }

@@ -343,6 +343,14 @@ fn who_shares_a_token_is_told_and_where_nobody_does_its_neighbours_in_time_are_m
     let picture = alone.picture();
     let marked: Vec<_> = picture.lines().filter(|line| line.starts_with("|±")).map(|line| line.contains("just")).collect();
     assert_eq!(marked, [true, true], "{picture}");
+    alone.keys("k *");
+    alone.until("no id: ±50 ms marked");
+    assert!(toast(&alone).starts_with("this line holds no id"), "{}", toast(&alone));
+    let picture = alone.picture();
+    let marked: Vec<_> = picture.lines().filter(|line| line.starts_with("|±")).map(|line| line.contains("call req=zz91")).collect();
+    assert_eq!(marked, [true], "just before and just behind lie 80 ms apart: {picture}");
+    alone.keys("Esc");
+    assert!(!alone.picture().contains("|±"));
     let mut shared = said("handles req=zz91 now");
     shared.until("token 1 of 2, shared by client-a, upstream");
     assert!(!shared.picture().contains("|±"));
