@@ -1,6 +1,6 @@
 //! What stays in the terminal when a run is over: the same block after the dashboard and after `run`.
 
-use std::{fmt::Write, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Write, sync::Arc, time::Duration};
 
 use crate::{
     logs::{LogStore, plain},
@@ -53,6 +53,15 @@ pub fn replay_command(id: &str, dir: Option<&std::path::Path>) -> String {
     let plain = !dir.is_empty() && dir.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c));
     let quoted = if plain { dir.into_owned() } else { format!("'{}'", dir.replace('\'', r"'\''")) };
     format!("e2e-tui replay {id} --recordings-dir {quoted}")
+}
+
+/// Who of what leaked has gone since, and whether it was killed for it.
+fn ended_leaks(events: &[Arc<Event>]) -> HashMap<(&ProcessId, u32), bool> {
+    let ended = events.iter().filter_map(|event| match &event.kind {
+        EventKind::LeaksEnded { process, pids, killed, .. } => Some(pids.iter().map(move |pid| ((process, *pid), *killed))),
+        _ => None,
+    });
+    ended.flatten().collect()
 }
 
 /// All that leaked in a run, each once. A snapshot knows only what the newest generations left.
@@ -142,7 +151,7 @@ pub fn closing_block(closing: &Closing<'_>) -> String {
         let _ = writeln!(block, "{untried}");
     }
     failures(closing, &verdict, most, &mut block);
-    block.push_str(&take_down(&end, &leaks(closing.events), most.leaks));
+    block.push_str(&take_down(&end, &leaks(closing.events), &ended_leaks(closing.events), most.leaks));
     for archive in closing.archives {
         let _ = writeln!(block, "{}", one_line(archive));
     }
@@ -235,7 +244,7 @@ fn folded(lines: &[&str], most: usize) -> String {
 const TOLD_FROM: Duration = Duration::from_secs(1);
 
 /// `Stopped 4 processes in 0.3 s, none needed SIGKILL, no process or port left.`
-fn take_down(end: &Snapshot, leaks: &[(ProcessId, Leak)], most: usize) -> String {
+fn take_down(end: &Snapshot, leaks: &[(ProcessId, Leak)], ended: &HashMap<(&ProcessId, u32), bool>, most: usize) -> String {
     let mut line = match end.take_down {
         Some((0, _, _)) | None => "Nothing was left to stop".to_owned(),
         Some((stopped, killed, took)) => {
@@ -259,10 +268,18 @@ fn take_down(end: &Snapshot, leaks: &[(ProcessId, Leak)], most: usize) -> String
             (None, Some(port)) => format!("port {port}, still bound by {command}"),
             (None, None) => command,
         };
-        let _ = writeln!(line, "Leaked by {process}: {}", one_line(&what));
+        let fate = match leak.pid.and_then(|pid| ended.get(&(process, pid))) {
+            Some(true) => ", killed",
+            Some(false) => ", gone since",
+            None => "",
+        };
+        let _ = writeln!(line, "Leaked by {process}: {}{fate}", one_line(&what));
     }
     if leaks.len() > most {
         let _ = writeln!(line, "… and {} more leaks", leaks.len() - most);
+    }
+    if leaks.iter().all(|(process, leak)| leak.pid.is_some_and(|pid| ended.contains_key(&(process, pid)))) {
+        line.push_str("No process or port left.\n");
     }
     line
 }

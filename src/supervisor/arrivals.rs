@@ -42,8 +42,8 @@ impl Runtime {
                     // What stands still cannot be ended in order.
                     self.go_on();
                 }
-                if matches!(request.command, Command::Shutdown { now: true }) {
-                    self.tell_of_clean_up();
+                if let Command::Shutdown { now } = request.command {
+                    self.tell_of_clean_up(now);
                 }
                 self.feed(Input::Request { request, ticket });
             }

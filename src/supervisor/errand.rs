@@ -115,15 +115,16 @@ impl Runtime {
         }
     }
 
-    /// Somebody is in a hurry. Clean-up is run always, so all there is to do is to say what is waited for, and for how long.
-    pub(super) fn tell_of_clean_up(&mut self) {
+    /// Somebody wants the end. Clean-up is run always, so all there is to do is to say what is waited for, and for how long.
+    pub(super) fn tell_of_clean_up(&mut self, now: bool) {
         if let Some((command, since)) = &self.errands.at_clean_up {
             let left = human_duration(CLEANUP_BUDGET.saturating_sub(since.elapsed()));
             let more = match self.errands.cleanup.len() {
                 0 => String::new(),
                 n => format!(", and {n} more after it"),
             };
-            self.warn(format!("cleaning up: `{command}` may take {left} yet{more}; another signal leaves at once"));
+            let hurry = if now { "; another signal leaves at once" } else { "" };
+            self.warn(format!("cleaning up: `{command}` may take {left} yet{more}{hurry}"));
         }
     }
 }

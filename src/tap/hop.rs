@@ -283,7 +283,7 @@ impl Connection {
                 pass(&request, to).await
             }
             Deed::Trickle(_) | Deed::Truncate => pass(&request, to).await,
-            Deed::Answer(status) => self.answer_here(status, back).await,
+            Deed::Answer(status) => self.answer_here(status, &request, back).await,
             Deed::Drop => Then::Swallow,
             Deed::Reset => Then::Break(End::ClientGone),
             Deed::HalfClose => {
@@ -295,15 +295,19 @@ impl Connection {
     }
 
     /// Answers in the process's place, once those before have their answers.
-    async fn answer_here(&self, status: u16, back: &Back) -> Then {
+    async fn answer_here(&self, status: u16, request: &[u8], back: &Back) -> Then {
         while self.talk().unanswered() > 1 {
             self.answered.notified().await;
         }
-        let body = "a fault of e2e-tui\n";
-        let answer = format!("HTTP/1.1 {status} \r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let closes = wants_close(request);
+        let answer = made_up(status, request.starts_with(b"HEAD "), closes);
         let now = self.hop.observer.now();
         let written = back.lock().await.write_all(answer.as_bytes()).await;
         self.look(|talk| talk.answered_here(status, now));
+        if closes {
+            let _ = back.lock().await.shutdown().await;
+            return Then::Break(End::Closed);
+        }
         if written.is_ok() { Then::GoOn } else { Then::Break(End::ClientGone) }
     }
 
@@ -441,6 +445,29 @@ async fn pass(request: &[u8], to: &mut OwnedWriteHalf) -> Then {
 fn reset_when_dropped(stream: &TcpStream) {
     // An error says that the connection is gone already.
     let _ = sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+}
+
+/// An answer in a process's place. Where HTTP has no body (RFC 9110, 6.4.1) the client reads none either.
+fn made_up(status: u16, head_only: bool, closes: bool) -> String {
+    const BODY: &str = "a fault of e2e-tui\n";
+    let connection = if closes { "connection: close\r\n" } else { "" };
+    if matches!(status, 100..=199 | 204 | 304) {
+        return format!("HTTP/1.1 {status} \r\n{connection}\r\n");
+    }
+    let body = if head_only { "" } else { BODY };
+    format!("HTTP/1.1 {status} \r\ncontent-type: text/plain\r\ncontent-length: {}\r\n{connection}\r\n{body}", BODY.len())
+}
+
+/// Whether a client expects the connection to end with the answer to this request (RFC 9112, 9.3).
+fn wants_close(request: &[u8]) -> bool {
+    let end = memchr::memmem::find(request, b"\r\n\r\n").unwrap_or(request.len());
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let mut lines = head.lines();
+    let is_old = lines.next().is_some_and(|line| line.trim_end().ends_with("http/1.0"));
+    let said = |word: &str| {
+        head.lines().filter_map(|line| line.strip_prefix("connection:")).any(|value| value.split(',').any(|one| one.trim() == word))
+    };
+    said("close") || is_old && !said("keep-alive")
 }
 
 #[cfg(test)]

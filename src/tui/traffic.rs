@@ -10,7 +10,7 @@ use crate::{
 use super::{text::clean, theme::Role};
 
 /// Exchanges that are looked at for the list: more than anybody scrolls through.
-const NEWEST: usize = 2000;
+pub(crate) const NEWEST: usize = 2000;
 /// A call that takes longer is marked.
 const SLOW: Duration = Duration::from_secs(1);
 /// A call that has no answer for longer is marked while it is still open.

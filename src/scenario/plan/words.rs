@@ -104,7 +104,9 @@ fn delay(policy: &RestartPolicy, number: u32) -> Duration {
 }
 
 pub(super) fn stop(stop: &StopSpec) -> String {
-    let first = stop.command.as_ref().map_or_else(|| stop.signal.short(), |argv| words(texts(argv).iter().map(String::as_str)));
+    let signal = stop.signal.short();
+    let command = stop.command.as_ref().map(|argv| words(texts(argv).iter().map(String::as_str)));
+    let first = command.map_or_else(|| signal.clone(), |command| format!("{command}, or {signal} where that fails"));
     if stop.grace.is_zero() { "KILL at once".into() } else { format!("{first}, KILL after {}", duration_text(stop.grace)) }
 }
 

@@ -86,14 +86,6 @@ impl Walk<'_> {
             }
         }
         stop.command = table.node("command").and_then(|n| self.argv("command", n, scope.ready()));
-        if let (Some(signal), Some(command)) = (table.get("signal"), table.get("command")) {
-            self.out.push(
-                Diagnostic::error("`stop` has a `signal` and a `command`")
-                    .at(command.key, "run instead of a signal")
-                    .and(signal.key, "never sent")
-                    .help("keep one of them; KILL follows after `grace` either way"),
-            );
-        }
         stop
     }
 

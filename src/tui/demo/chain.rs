@@ -1,10 +1,10 @@
 //! The chain as it is wired: who talks to whom, and what came of that of late. Drawn from what taps have seen; of a process
-//! that none has seen talk, from whom it waits for that listens.
+//! that none has seen talk, from which services it waits for.
 
 use std::time::Duration;
 
 use crate::{
-    model::{At, ProcessId, Snapshot},
+    model::{At, ProcessId, Role as ProcessRole, Snapshot},
     tap::{CallKind, Exchange, Traffic},
     tui::{
         theme::Role,
@@ -47,7 +47,8 @@ impl Chain {
             }
             // `upstream ready`: whom it waits for, and until what.
             let wanted = row.info.waits_for.iter().filter_map(|what| place(what.split(' ').next()?));
-            links.extend(wanted.filter(|to| *to != from && snapshot.rows[*to].port().is_some()).map(|to| (from, to)).collect::<Vec<_>>());
+            let serves = |to: &usize| *to != from && snapshot.rows[*to].info.role == ProcessRole::Service;
+            links.extend(wanted.filter(serves).map(|to| (from, to)).collect::<Vec<_>>());
         }
         links.sort_unstable();
         links.dedup();

@@ -12,7 +12,7 @@ use crate::{
         scene::{Drawn, Scene},
         text::{self, Pen, fit},
         theme::Role,
-        traffic::{Row, Word, place},
+        traffic::{NEWEST, Row, Word, place},
     },
 };
 
@@ -31,9 +31,10 @@ const TOOK: u16 = 8;
 pub(super) fn draw(scene: &Scene<'_>, chosen: Option<ExchangeId>, stage: Rect, buf: &mut Buffer) -> Drawn {
     let (rows, all) = (scene.traffic(), scene.traffic_count());
     let at = place(&rows, chosen);
+    let listed = if all > NEWEST as u64 { format!(", the newest {NEWEST} listed") } else { String::new() };
     let mode = match scene.traffic_lost() {
-        0 => format!("{all} exchanges"),
-        lost => format!("{all} exchanges   {lost} notes not kept"),
+        0 => format!("{all} exchanges{listed}"),
+        lost => format!("{all} exchanges{listed}   {lost} notes not kept"),
     };
     let mode = if rows.is_empty() { String::new() } else { mode };
     let body = open(scene, "Traffic", &mode, stage, buf);
