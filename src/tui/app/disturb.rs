@@ -39,12 +39,23 @@ pub(crate) fn faults(at: &ProcessId, snapshot: &Snapshot) -> Vec<(FaultSpec, &'s
 }
 
 impl App {
+    /// Opens the menu for this tap.
+    pub(super) fn open_faults_of(&mut self, process: ProcessId, world: &World<'_>) {
+        if self.may_disturb(world) {
+            self.overlay = Some(Overlay::Disturb { process, chosen: 1 });
+        }
+    }
+
+    fn may_disturb(&mut self, world: &World<'_>) -> bool {
+        if !world.abilities.live {
+            self.complain(world.now, "this is a recording: nothing can be disturbed in it");
+        }
+        world.abilities.live && !self.is_in_the_past(world)
+    }
+
     /// Opens the menu for the chosen process, or for the only one that has a tap.
     pub(super) fn open_faults(&mut self, world: &World<'_>) {
-        if !world.abilities.live {
-            return self.complain(world.now, "this is a recording: nothing can be disturbed in it");
-        }
-        if self.is_in_the_past(world) {
+        if !self.may_disturb(world) {
             return;
         }
         let mut tapped = world.snapshot.rows.iter().filter(|row| row.info.is_tapped()).map(|row| row.id().clone());

@@ -28,6 +28,11 @@ impl App {
             self.overlay = Some(Overlay::Exchange { id, scroll: 0, back: chosen });
             return Vec::new();
         }
+        if let (Some(Action::Disturb), Some(row)) = (bound, rows.get(at)) {
+            self.overlay = Some(Overlay::Traffic { chosen });
+            self.open_faults_of(row.tap.clone(), world);
+            return Vec::new();
+        }
         let close = bound == Some(Action::Traffic);
         let next = moved(at, rows.len(), bound).filter(|_| !close);
         // On the newest it stays on the newest, whatever comes.

@@ -157,5 +157,7 @@ fn traffic_over_pipes_says_who_asked_and_what_came_of_it() {
         insta::assert_snapshot!(format!("pipes_{width}x{height}"), theatre.picture());
         theatre.keys("Enter");
         assert!(theatre.picture().contains("c copy the line"), "{}", theatre.picture());
+        theatre.keys("Esc D");
+        assert!(theatre.picture().contains("─ Disturb what goes to upstream"), "D is for the tap of the chosen row: {}", theatre.picture());
     }
 }
