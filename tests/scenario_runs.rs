@@ -154,7 +154,7 @@ fn leak_is_named_and_ended() {
     let (_, closing) = ended("leak", &[], &[], 5, "LEAKED", SOON);
     let leaked = closing.lines().find_map(|line| line.strip_prefix("Leaked by suite: pid ")).expect("it is named");
     let (pid, command) = leaked.split_once(' ').expect("pid and command");
-    assert_eq!(command, "(sleep 600)");
+    assert_eq!(command, "(sleep 600), killed");
     let pid = nix::unistd::Pid::from_raw(pid.parse().expect("a number"));
     assert_eq!(nix::sys::signal::kill(pid, None), Err(nix::errno::Errno::ESRCH), "it is gone");
 }
