@@ -10,6 +10,7 @@ use e2e_tui::{
     record::{Keep, LiveRun, PreparedRun, RunDir, RunRequest, archive::export_watched},
     scenario::{Lease, Located, Resolved, locate},
     supervisor::{IgnoredHangup, RunHandle, ScriptOptions, Signals, obey_signals},
+    tap::SETTLED,
     tui::{self, Ended, Export, Front, Options, Refused},
 };
 
@@ -17,9 +18,6 @@ use super::{
     args::{Common, Target},
     picker, scenario,
 };
-
-/// So long an archive waits for what went through taps to be on disk.
-const SETTLED: Duration = Duration::from_secs(2);
 
 /// A terminal that vanished without a hang-up leaves nobody to wait for: after this long the rest is killed.
 const ALONE: Duration = Duration::from_millis(500);

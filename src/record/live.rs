@@ -25,11 +25,9 @@ use crate::{
     },
     redact::{self, Redactor},
     supervisor::{self, Driver, Export, Journal, Machine, RunHandle, RunParts, RunTaps, ScriptOptions, UnstartedRun},
-    tap::{TapError, TrafficStore},
+    tap::{SETTLED, TapError, TrafficStore},
 };
 
-/// So long an archive waits for what went through taps to be on disk.
-const SETTLED: Duration = Duration::from_secs(2);
 /// What went through taps, in the folder of a recording.
 pub(super) const TRAFFIC: &str = "traffic.jsonl";
 /// Secrets from the environment are at least this long; shorter values would mask half of every log.

@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use super::{
+    answer::{made_up, wants_close},
     conversation::{Conversation, Counter, Mark, Setting},
     fault::{Chosen, Deed, Faults},
     gate::OpenGate,
@@ -445,29 +446,6 @@ async fn pass(request: &[u8], to: &mut OwnedWriteHalf) -> Then {
 fn reset_when_dropped(stream: &TcpStream) {
     // An error says that the connection is gone already.
     let _ = sockopt::set_socket_linger(stream, Some(Duration::ZERO));
-}
-
-/// An answer in a process's place. Where HTTP has no body (RFC 9110, 6.4.1) the client reads none either.
-fn made_up(status: u16, head_only: bool, closes: bool) -> String {
-    const BODY: &str = "a fault of e2e-tui\n";
-    let connection = if closes { "connection: close\r\n" } else { "" };
-    if matches!(status, 100..=199 | 204 | 304) {
-        return format!("HTTP/1.1 {status} \r\n{connection}\r\n");
-    }
-    let body = if head_only { "" } else { BODY };
-    format!("HTTP/1.1 {status} \r\ncontent-type: text/plain\r\ncontent-length: {}\r\n{connection}\r\n{body}", BODY.len())
-}
-
-/// Whether a client expects the connection to end with the answer to this request (RFC 9112, 9.3).
-fn wants_close(request: &[u8]) -> bool {
-    let end = memchr::memmem::find(request, b"\r\n\r\n").unwrap_or(request.len());
-    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
-    let mut lines = head.lines();
-    let is_old = lines.next().is_some_and(|line| line.trim_end().ends_with("http/1.0"));
-    let said = |word: &str| {
-        head.lines().filter_map(|line| line.strip_prefix("connection:")).any(|value| value.split(',').any(|one| one.trim() == word))
-    };
-    said("close") || is_old && !said("keep-alive")
 }
 
 #[cfg(test)]

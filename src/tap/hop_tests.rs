@@ -283,20 +283,3 @@ async fn a_body_ends_early() {
     server.write_all(ANSWER.as_bytes()).await.expect("written");
     assert_eq!(rest(&mut client).await.as_deref(), Ok(&ANSWER[..ANSWER.len() - 10]));
 }
-
-#[test]
-fn a_made_up_answer_is_as_http_wants_it() {
-    let with_body = made_up(503, false, false);
-    assert!(with_body.starts_with("HTTP/1.1 503 \r\n") && with_body.ends_with("\r\n\r\na fault of e2e-tui\n"), "{with_body}");
-    assert!(made_up(503, true, false).ends_with("content-length: 19\r\n\r\n"), "to a HEAD there is no body");
-    assert_eq!(made_up(204, false, true), "HTTP/1.1 204 \r\nconnection: close\r\n\r\n");
-    for (head, closes) in [
-        ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", false),
-        ("GET / HTTP/1.1\r\nConnection: Keep-Alive, Close\r\n\r\nconnection", true),
-        ("GET / HTTP/1.1\r\nhost: a\r\n\r\nconnection: close", false),
-        ("GET / HTTP/1.0\r\nhost: a\r\n\r\n", true),
-        ("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n", false),
-    ] {
-        assert_eq!(wants_close(head.as_bytes()), closes, "{head}");
-    }
-}

@@ -18,6 +18,7 @@
 //! exchanges of what it sees. [`Traffic`] is the fold of the [`Note`]s: rows, and which exchange a proxy began because of
 //! which. Where no process has a tap none of this exists.
 
+mod answer;
 mod body;
 mod conversation;
 mod fault;
@@ -35,6 +36,6 @@ mod writer;
 pub use hop::Observer;
 pub use note::{Answered, Asked, Body, Call, CallKind, Ended, Ending, ExchangeId, Note, RequestHead, Said, Toward};
 pub use pipe::{PipeEnds, PipeFault};
-pub use store::TrafficStore;
+pub use store::{SETTLED, TrafficStore};
 pub use taps::{TapError, TapSpec, Taps};
 pub use traffic::{Exchange, Traffic};

@@ -20,6 +20,8 @@ use super::{
     writer::{Found, Writer},
 };
 
+/// So long an archive waits for what went through taps to be on disk.
+pub const SETTLED: Duration = Duration::from_secs(2);
 /// Bytes of one note, at most: a head and a body are 64 KiB each, and JSON may need six letters for one.
 const LARGEST: u64 = 1 << 20;
 

@@ -25,14 +25,11 @@ impl<P: Post> Keeper<P> {
             }
             let mut somebody_has_died = false;
             for pid in children {
-                if self.leaders.contains_key(&pid) || self.adopted.contains_key(&pid) {
+                if self.is_taken_in(pid) {
                     continue;
                 }
                 match procfs::stat(pid).filter(Stat::is_alive) {
-                    Some(stat) => {
-                        let owner = self.known.get(&stat.id).copied().or_else(|| self.identify(&stat));
-                        self.adopted.insert(pid, (stat.id, owner));
-                    }
+                    Some(stat) => self.take_in(&stat),
                     // A zombie counts for nothing. But it may have lived when it was listed, and left children of its own since.
                     None => somebody_has_died |= dead.insert(pid),
                 }
@@ -44,11 +41,19 @@ impl<P: Post> Keeper<P> {
         // They die faster than a list is read: who is there shows in a reading that looks at each as soon as it is found.
         let reaper = self.reaper();
         for stat in procfs::table().iter().filter(|stat| stat.ppid == reaper && stat.is_alive()) {
-            if !self.leaders.contains_key(&stat.id.pid) && !self.adopted.contains_key(&stat.id.pid) {
-                let owner = self.known.get(&stat.id).copied().or_else(|| self.identify(stat));
-                self.adopted.insert(stat.id.pid, (stat.id, owner));
+            if !self.is_taken_in(stat.id.pid) {
+                self.take_in(stat);
             }
         }
+    }
+
+    fn is_taken_in(&self, child: u32) -> bool {
+        self.leaders.contains_key(&child) || self.adopted.contains_key(&child)
+    }
+
+    fn take_in(&mut self, orphan: &Stat) {
+        let owner = self.known.get(&orphan.id).copied().or_else(|| self.identify(orphan));
+        self.adopted.insert(orphan.id.pid, (orphan.id, owner));
     }
 
     fn children_of_reaper(&self) -> Vec<u32> {

@@ -20,7 +20,7 @@ pub(super) struct Course {
     stopping: Option<Actor>,
     killing: bool,
     stopping_since: Option<At>,
-    /// Since when nothing lives any more.
+    /// Since when nothing lives any more: then the last census was asked for.
     down_since: Option<At>,
     timed_out: bool,
     guardian_lost: bool,
@@ -30,7 +30,6 @@ pub(super) struct Course {
     decided: bool,
     /// Who made it open again, and by starting what.
     reopened: Option<(Actor, ProcessId)>,
-    census_asked: bool,
     finished: bool,
     /// Nothing that ends, ends the run.
     pub(super) open: bool,
@@ -97,13 +96,14 @@ impl Course {
     }
 
     pub(super) fn is_census_asked(&self) -> bool {
-        self.census_asked
+        self.down_since.is_some()
     }
 
     /// Whether it was not asked for before.
     pub(super) fn ask_census(&mut self, now: At) -> bool {
+        let first = self.down_since.is_none();
         self.down_since.get_or_insert(now);
-        !std::mem::replace(&mut self.census_asked, true)
+        first
     }
 
     pub(super) fn count_stop(&mut self, killed: bool) {
@@ -190,7 +190,7 @@ impl Machine {
     /// Puts the verdict on record as soon as there is one, again when it changes, and takes it back when it is open again.
     fn judge(&mut self) {
         // A guardian lost during the last clean-up still counts.
-        if self.course.census_asked && !self.course.guardian_lost {
+        if self.course.is_census_asked() && !self.course.guardian_lost {
             return;
         }
         let outcome = if self.course.decided { self.course.outcome.clone() } else { self.verdict_by_states() };

@@ -141,19 +141,10 @@ impl App {
 
     pub(super) fn mute(&mut self, world: &World<'_>) {
         let row = world.window.cursor.and_then(|i| world.window.rows.get(i));
-        let process = match self.focus {
-            Pane::Logs => row.and_then(|row| row.line.process.clone()),
-            Pane::Processes
-            | Pane::Happened
-            | Pane::Events
-            | Pane::Alerts
-            | Pane::Details
-            | Pane::Expectations
-            | Pane::Steps
-            | Pane::Chain
-            | Pane::Note
-            | Pane::Traffic
-            | Pane::Said => self.selected(world.snapshot).map(|row| row.id().clone()),
+        let process = if self.focus == Pane::Logs {
+            row.and_then(|row| row.line.process.clone())
+        } else {
+            self.selected(world.snapshot).map(|row| row.id().clone())
         };
         let Some(process) = process else {
             return self.complain(world.now, "no line is chosen: move to one of the process to be muted");
